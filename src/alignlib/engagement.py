@@ -1,0 +1,388 @@
+"""What a client agreed and where their files are: engagement.yml, read strictly and checked whole."""
+
+import difflib
+import hashlib
+import json
+import re
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+from zoneinfo import available_timezones
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from alignlib.errors import AlignError, Problem
+from alignlib.files import write_file
+
+SETTINGS_FILE = "engagement.yml"
+LOCK_FILE = "thresholds.lock.json"
+STAGES = ("inquiry", "mql", "sal", "sql", "opportunity", "won")
+EXITS = ("recycled", "disqualified", "lost")
+TableName = Literal[
+    "responses", "respondents", "assets", "asset_usage", "training", "searches", "recommendations", "stage_events",
+    "leads", "opportunities", "sales_touches", "campaign_touches", "plan", "scorecards", "facts",
+]  # fmt: skip
+Stage = Literal["inquiry", "mql", "sal", "sql", "opportunity", "won", "recycled", "disqualified", "lost"]
+Team = Literal["sales", "marketing"]
+
+# key: (direction, unit, meaning). No default values: a threshold is agreed with the client or it is absent.
+THRESHOLDS: dict[str, tuple[Literal["at_least", "at_most"], Literal["share", "points"], str]] = {
+    "survey_gap": ("at_most", "points", "gap between the two teams' means of a survey block"),
+    "unused_content": ("at_most", "share", "assets no seller opened or shared within content.unused_days"),
+    "stale_content": ("at_most", "share", "assets not reviewed within content.stale_days"),
+    "untagged_content": ("at_most", "share", "assets that name no conversation"),
+    "empty_pipeline": ("at_most", "share", "open pipeline standing where no usable asset exists"),
+    "focus_mismatch": ("at_most", "share", "distance between Marketing's effort and Sales' plan over segments"),
+    "first_touch_in_time": ("at_least", "share", "leads first touched within promises.first_touch_hours"),
+    "leaked_leads": ("at_most", "share", "leads that end untouched, without owner or without next step"),
+    "inquiry_to_mql": ("at_least", "share", "inquiries that become MQL within funnel.horizon_days"),
+    "mql_to_sal": ("at_least", "share", "MQLs accepted within funnel.horizon_days"),
+    "sal_to_sql": ("at_least", "share", "accepted leads that qualify within funnel.horizon_days"),
+    "sql_to_opportunity": ("at_least", "share", "qualified leads that become opportunities within the horizon"),
+    "opportunity_to_won": ("at_least", "share", "opportunities won within funnel.horizon_days"),
+    "mql_to_won": ("at_least", "share", "MQLs won within funnel.horizon_days"),
+    "win_rate": ("at_least", "share", "closed opportunities that are won"),
+}
+
+
+def _plain(value: Any) -> Any:
+    """Only numbers as people write them: pydantic alone would take '1_000', '1e3' and '0x10'."""
+    if isinstance(value, str) and not re.fullmatch(r"-?\d+(\.\d+)?", value.strip()):
+        raise ValueError("not a plain number")
+    return value
+
+
+def _iso(value: Any) -> Any:
+    """Only 2026-03-31: pydantic alone would read '20260331' as seconds since 1970."""
+    if isinstance(value, str) and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value.strip()):
+        raise ValueError("not a date written as 2026-03-31")
+    return value
+
+
+def _yes_no(value: Any) -> Any:
+    if isinstance(value, str) and value not in ("true", "false"):
+        raise ValueError("neither true nor false")
+    return value
+
+
+Number = Annotated[float, BeforeValidator(_plain)]
+Count = Annotated[int, BeforeValidator(_plain)]
+Day = Annotated[date, BeforeValidator(_iso)]
+Flag = Annotated[bool, BeforeValidator(_yes_no)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Period(_Part):
+    """Which leads belong to this audit: created from ``start`` to ``end``, both included."""
+
+    start: Day
+    end: Day
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Period":
+        if self.end < self.start:
+            raise ValueError("the period ends before it starts")
+        return self
+
+
+class TeamSettings(_Part):
+    """How many of a team were invited to the survey, and how files name the team."""
+
+    invited: Count | None = Field(default=None, ge=0)
+    labels: list[str] = Field(default_factory=list)
+
+
+class Reading(_Part):
+    """How a file is read where its content alone cannot tell."""
+
+    file: str = Field(min_length=1)
+    sheet: str | None = None
+    encoding: Literal["utf-8", "utf-16", "cp1252", "latin-1"] | None = None
+    delimiter: str | None = Field(default=None, min_length=1, max_length=1)
+    decimal: Literal[".", ","] | None = None
+    date_order: Literal["ymd", "dmy", "mdy"] | None = None
+    header_rows: Count = Field(default=1, ge=1, le=3)
+    skip_rows: Count = Field(default=0, ge=0)
+
+
+class Lookup(Reading):
+    """A second file that adds columns: ``match`` says which of their columns agree, {in this file: in the lookup}."""
+
+    match: dict[str, str] = Field(min_length=1, max_length=1)
+    columns: dict[str, str] = Field(default_factory=dict)
+
+
+class Input(Reading):
+    """Which file feeds which table, and how do their columns and labels become ours?
+
+    ``rows``: one row of the file is one row of the table. ``wide``: stage_events, one column a stage.
+    ``survey``: responses, one column an item.
+    """
+
+    table: TableName
+    shape: Literal["rows", "wide", "survey"] = "rows"
+    columns: dict[str, str] = Field(default_factory=dict)
+    constants: dict[str, str] = Field(default_factory=dict)
+    values: dict[str, dict[str, str]] = Field(default_factory=dict)
+    separators: dict[str, str] = Field(default_factory=dict)
+    stages: dict[Stage, str] = Field(default_factory=dict)
+    items: dict[str, str] = Field(default_factory=dict)
+    labels: dict[str, Literal["1", "2", "3", "4", "5", "cannot_say"]] = Field(default_factory=dict)
+    exclude: dict[str, list[str]] = Field(default_factory=dict)
+    lookups: list[Lookup] = Field(default_factory=list)
+    timezone: str | None = None
+
+    @model_validator(mode="after")
+    def _shape_fits(self) -> "Input":
+        if self.shape == "wide" and (self.table != "stage_events" or not self.stages):
+            raise ValueError("shape wide is for stage_events and needs stages: {mql: their column}")
+        if self.shape == "survey" and (self.table != "responses" or not self.items):
+            raise ValueError("shape survey is for responses and needs items: {item: their column}")
+        return self
+
+
+class Promises(_Part):
+    """What the two teams promised each other."""
+
+    first_touch_hours: Number | None = Field(default=None, gt=0)
+    stalled_days: Count = Field(default=30, ge=1)
+
+
+class SurveySettings(_Part):
+    """Whether answers are anonymous, and below which size a group is withheld."""
+
+    mode: Literal["anonymous", "named"] = "anonymous"
+    smallest_group: Count = Field(default=5, ge=3)
+
+
+class ContentSettings(_Part):
+    """After how many days an asset counts as unused, or as stale; the window starts with the period."""
+
+    unused_days: Count = Field(default=90, ge=1)
+    stale_days: Count = Field(default=365, ge=1)
+
+
+class FunnelSettings(_Part):
+    """Which path counts as passing a stage, within how many days, and since when a stage is recorded."""
+
+    path: Literal["strict", "any", "backfilled"] = "any"
+    horizon_days: Count = Field(default=90, ge=1)
+    tracking_since: dict[Stage, Day] = Field(default_factory=dict)
+
+
+class Settings(_Part):
+    """What was agreed with the client and where the files are: all of engagement.yml, checked."""
+
+    version: Annotated[Literal[1], BeforeValidator(lambda v: int(v) if v in ("1", 1) else v)]
+    client: str = Field(min_length=1, max_length=300)
+    synthetic: Flag = False
+    period: Period
+    as_of: Day
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+    timezone: str
+    teams: dict[Team, TeamSettings] = Field(default_factory=dict)
+    stages: dict[str, Stage] = Field(default_factory=dict)
+    promises: Promises = Promises()
+    thresholds: dict[str, Number] = Field(default_factory=dict)
+    survey: SurveySettings = SurveySettings()
+    content: ContentSettings = ContentSettings()
+    funnel: FunnelSettings = FunnelSettings()
+    inputs: list[Input] = Field(default_factory=list)
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        if name not in available_timezones():
+            raise ValueError("not a time zone such as Europe/Berlin or UTC")
+        return name
+
+    @field_validator("thresholds")
+    @classmethod
+    def _known_thresholds(cls, thresholds: dict[str, float]) -> dict[str, float]:
+        for key, limit in thresholds.items():
+            if key not in THRESHOLDS:
+                raise ValueError(f"unknown threshold {key!r}{_nearest(key, list(THRESHOLDS))}")
+            top = 1 if THRESHOLDS[key][1] == "share" else 4
+            if not 0 <= limit <= top:
+                raise ValueError(f"{key} must lie between 0 and {top}")
+        return thresholds
+
+    @model_validator(mode="after")
+    def _as_of_after_start(self) -> "Settings":
+        if self.as_of < self.period.start:
+            raise ValueError("as_of lies before the period starts")
+        return self
+
+    def sha256(self) -> str:
+        """What is the fingerprint of these settings?"""
+        return hashlib.sha256(self.canonical().encode()).hexdigest()
+
+    def canonical(self) -> str:
+        """How are these settings written so that equal settings are equal text?"""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+
+    def agreed_sha256(self) -> str:
+        """What is the fingerprint of what must be agreed before data is opened: thresholds and promises?"""
+        agreed = {"thresholds": self.thresholds, "promises": self.promises.model_dump(mode="json")}
+        return hashlib.sha256(json.dumps(agreed, sort_keys=True).encode()).hexdigest()
+
+
+def read_engagement(folder: Path) -> Settings:
+    """What does this engagement's engagement.yml say?
+
+    Raises AlignError (E-CONFIG) with every fault at once: its line, what was allowed and the nearest known name.
+    """
+    path = folder / SETTINGS_FILE
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise AlignError(
+            Problem(
+                "E-OPEN",
+                "cannot be read as UTF-8 text",
+                where=str(path),
+                fix="name a folder made by: alignlib new NAME",
+            )
+        ) from error
+    return parse_settings(text)
+
+
+def parse_settings(text: str) -> Settings:
+    """Which settings does this text of an engagement.yml hold? Raises AlignError (E-CONFIG)."""
+    data, lines = strict_yaml(text)
+    try:
+        return Settings.model_validate(data)
+    except ValidationError as error:
+        raise AlignError([_as_problem(fault, lines) for fault in error.errors()]) from error
+
+
+def write_lock(folder: Path, settings: Settings, by: str, at: str) -> Path:
+    """Which file records that thresholds and promises were agreed before data was opened, by whom and when?"""
+    lock = {"agreed_sha256": settings.agreed_sha256(), "by": by, "at": at}
+    return write_file(folder / LOCK_FILE, json.dumps(lock, indent=1, ensure_ascii=False) + "\n")
+
+
+def lock_state(folder: Path, settings: Settings) -> str:
+    """Were the thresholds agreed before data was opened? One sentence for the report, without names."""
+    path = folder / LOCK_FILE
+    if not path.exists():
+        return "Thresholds were not locked before data was opened."
+    try:
+        lock = json.loads(path.read_text(encoding="utf-8"))
+        locked, at = str(lock["agreed_sha256"]), str(lock["at"])[:10]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise AlignError(
+            Problem(
+                "E-CONFIG",
+                "the lock is damaged",
+                where=LOCK_FILE,
+                fix="agree the thresholds again and run: alignlib lock",
+            )
+        ) from error
+    if locked == settings.agreed_sha256():
+        return f"Thresholds locked on {at}; unchanged since."
+    return f"Thresholds locked on {at} and changed after opening."
+
+
+def strict_yaml(text: str) -> tuple[Any, dict[tuple[str, ...], int]]:
+    """Which plain data does this YAML hold, and on which line does each part stand?
+
+    Every scalar stays text, so 'NO', '12:30' and '012' mean what they say. Refuses duplicate keys, anchors, aliases,
+    tags, more than 1 MB and more than 20 levels with AlignError (E-CONFIG).
+    """
+    if len(text) > 1_000_000:
+        raise AlignError(Problem("E-CONFIG", "the file is larger than 1 MB", where=SETTINGS_FILE))
+    try:
+        problems = [
+            _at(event.start_mark.line, "anchors, aliases and tags are not allowed", "write the value out")
+            for event in yaml.parse(text, Loader=yaml.SafeLoader)
+            if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) or getattr(event, "tag", None)
+        ]
+        if problems:
+            raise AlignError(problems)
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        what = f"this is not valid YAML ({getattr(error, 'problem', None) or 'nested too deeply'})"
+        raise AlignError(
+            _at(mark.line if mark else 0, what, "indent with spaces, quote text that holds ': '")
+        ) from error
+    lines: dict[tuple[str, ...], int] = {}
+    data = _plain_data(node, (), lines, problems)
+    if problems:
+        raise AlignError(problems)
+    return data, lines
+
+
+def _plain_data(node: Any, path: tuple[str, ...], lines: dict[tuple[str, ...], int], problems: list[Problem]) -> Any:
+    if node is None:
+        return {}
+    lines[path] = node.start_mark.line
+    if len(path) > 20:
+        problems.append(_at(node.start_mark.line, "nested more than 20 levels deep", "flatten it"))
+        return None
+    if isinstance(node, yaml.ScalarNode):
+        return None if node.value in ("", "null", "~") and node.style is None else node.value
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain_data(child, (*path, str(i)), lines, problems) for i, child in enumerate(node.value)]
+    data: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        key = key_node.value if isinstance(key_node, yaml.ScalarNode) else None
+        if key is None or key == "<<":
+            problems.append(_at(key_node.start_mark.line, "a key must be plain text", "write the value out"))
+        elif key in data:
+            problems.append(_at(key_node.start_mark.line, f"{key!r} is given twice", "keep one of them"))
+        else:
+            data[key] = _plain_data(value_node, (*path, key), lines, problems)
+            lines[(*path, key)] = key_node.start_mark.line
+    return data
+
+
+def _at(line: int, what: str, fix: str = "", allowed: str = "") -> Problem:
+    return Problem("E-CONFIG", what, where=f"{SETTINGS_FILE}, line {line + 1}", allowed=allowed, fix=fix)
+
+
+def _as_problem(fault: Any, lines: dict[tuple[str, ...], int]) -> Problem:
+    path = tuple(str(part) for part in fault["loc"])
+    known = next((path[:i] for i in range(len(path), -1, -1) if path[:i] in lines), ())
+    name = ".".join(path) or "the settings"
+    if fault["type"] == "extra_forbidden":
+        names = _fields_at(path[:-1])
+        return _at(
+            lines.get(known, 0),
+            f"{name} is not a known setting{_nearest(path[-1], names)}",
+            "correct or remove it",
+            ", ".join(names),
+        )
+    if fault["type"] == "missing":
+        return _at(lines.get(known, 0), f"{name} is missing", "add it; `alignlib new` shows a full example")
+    what = str(fault["msg"]).removeprefix("Value error, ")
+    allowed = str(fault.get("ctx", {}).get("expected", ""))
+    near = _nearest(str(fault["input"]), re.findall(r"'([^']+)'", allowed)) if isinstance(fault["input"], str) else ""
+    return _at(lines.get(known, 0), f"{name}: {what}{near}", "correct it", allowed)
+
+
+def _fields_at(path: tuple[str, ...]) -> list[str]:
+    """Which settings exist at this place? Walks the models along the path, past lists and maps."""
+    model: Any = Settings
+    for part in path:
+        if part.isdigit() or not hasattr(model, "model_fields"):
+            continue
+        field = model.model_fields.get(part)
+        model = next((m for m in _models_in(field.annotation)), model) if field else model
+    return sorted(model.model_fields)
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for inner in get_args(annotation) for model in _models_in(inner)]
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,128 @@
+"""How numbers are said in sentences: one place, so that every format prints the same string."""
+
+from datetime import date
+from math import isfinite
+
+NBSP = "\u00a0"
+MINUS = "\u2212"
+TEAM_NAMES = {"sales": "Sales", "marketing": "Marketing"}
+_SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£", "BRL": "R$", "JPY": "¥"}
+_SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+
+
+def number(value: float, digits: int = 0) -> str:
+    """How is a plain number written?
+
+    >>> number(10925), number(-0.31, 1)
+    ('10,925', '\u22120.3')
+    """
+    text = f"{abs(value):,.{digits}f}"
+    return MINUS + text if value < 0 and float(text.replace(",", "")) != 0 else text
+
+
+def share(value: float, digits: int = 0) -> str:
+    """How is a share (0-1) written, in per cent?
+
+    >>> share(0.4512)
+    '45\\xa0%'
+    """
+    return f"{number(value * 100, digits)}{NBSP}%"
+
+
+def money(minor: float, currency: str) -> str:
+    """How is an amount in minor units (cents) written, rounded to what a reader can use?
+
+    >>> money(191_500_000, "EUR"), money(16_000_000, "EUR"), money(95_000, "CHF")
+    ('€1.9 million', '€160k', 'CHF 950')
+    """
+    major = minor / 100
+    symbol = _SYMBOLS.get(currency, currency + " ")
+    sign, size = (MINUS if major < 0 else ""), abs(major)
+    if size >= 999_500:
+        return f"{sign}{symbol}{number(size / 1e6, 1)} million"
+    if size >= 9_950:
+        return f"{sign}{symbol}{number(size / 1e3)}k"
+    return f"{sign}{symbol}{number(size)}"
+
+
+def value(amount: float | None, unit: str, currency: str = "") -> str:
+    """How is a measure's figure written in its own unit?
+
+    >>> value(0.45, "share"), value(1.24, "points"), value(57, "days"), value(1, "days"), value(None, "share")
+    ('45\\xa0%', '1.2 points', '57 days', '1 day', 'not judged')
+    """
+    if amount is None or not isfinite(amount):
+        return "not judged"
+    if unit == "share":
+        return share(amount)
+    if unit == "points":
+        return f"{number(amount, 1)} points"
+    if unit == "days":
+        text = number(amount, 0 if float(amount).is_integer() or abs(amount) >= 10 else 1)
+        return f"{text} day" if text == "1" else f"{text} days"
+    if unit == "money":
+        return money(amount, currency)
+    if unit == "delta":
+        return number(amount, 2)
+    return number(amount)
+
+
+def interval(low: float | None, high: float | None, unit: str, currency: str = "") -> str:
+    """How is an interval written: both ends, the unit once?
+
+    >>> interval(0.41, 0.5, "share"), interval(-0.3, 1.2, "points")
+    ('41 to 50', '\u22120.3 to 1.2')
+    """
+    if low is None or high is None:
+        return "no interval"
+    if unit == "share":
+        return f"{number(low * 100)} to {number(high * 100)}"
+    if unit == "money":
+        return f"{money(low, currency)} to {money(high, currency)}"
+    digits = {"points": 1, "delta": 2}.get(unit, 0)
+    return f"{number(low, digits)} to {number(high, digits)}"
+
+
+def of(k: int, n: int) -> str:
+    """How is a count out of a total written?
+
+    >>> of(218, 480)
+    '218 of 480'
+    """
+    return f"{number(k)} of {number(n)}"
+
+
+def count(n: int, one: str, many: str = "") -> str:
+    """How is a number of things written, with the right form of the noun?
+
+    >>> count(1, "lead"), count(480, "lead"), count(2, "inquiry", "inquiries")
+    ('1 lead', '480 leads', '2 inquiries')
+    """
+    return f"{number(n)} {one if n == 1 else many or one + 's'}"
+
+
+def spelled(n: int) -> str:
+    """How is a small count written at the head of a sentence?
+
+    >>> spelled(3), spelled(14)
+    ('three', '14')
+    """
+    return _SMALL[n] if 0 <= n < len(_SMALL) else number(n)
+
+
+def day(when: date) -> str:
+    """How is a date written?
+
+    >>> day(date(2026, 3, 31))
+    '31 March 2026'
+    """
+    return f"{when.day} {when:%B %Y}"
+
+
+def listed(items: list[str]) -> str:
+    """How is a list written in a sentence?
+
+    >>> listed(["leads", "assets", "plan"])
+    'leads, assets and plan'
+    """
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""
