@@ -7,7 +7,7 @@ import re
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -196,8 +196,10 @@ class Settings(_Part):
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, name: str) -> str:
-        if name not in available_timezones():
-            raise ValueError("not a time zone such as Europe/Berlin or UTC")
+        try:
+            ZoneInfo(name)
+        except (ValueError, KeyError, OSError) as error:  # OSError: a folder of the zone files
+            raise ValueError("not a time zone such as Europe/Berlin or UTC") from error
         return name
 
     @field_validator("thresholds")

@@ -30,6 +30,7 @@ CODES: dict[str, str] = {
     "E-QUOTE": "a quotation mark is opened and never closed",
     "E-RESULT": "a notebook or file does not hold the record it should",
     "E-ROWS": "rows read do not equal rows used, rejected and excluded",
+    "E-SMALL": "published figures would give away the answers of a small group",
     "E-SCALE": "an answer lies outside the scale",
     "E-SHEET": "a workbook has several sheets and none is named",
     "E-STAGE": "a stage label is in no mapping",

@@ -15,6 +15,7 @@ Level = Literal["act", "watch", "good", "unclear"]
 Direction = Literal["at_least", "at_most", "equals"]
 Shape = Literal["dumbbell", "grid", "waterfall", "stack", "intervals", "paired", "curve", "bars", "table"]
 Scalar = str | int | float | bool | None
+Row = dict[str, Any]  # one row of an exhibit: column name -> Scalar, checked when the exhibit is made
 
 
 class _Record(BaseModel):
@@ -59,6 +60,11 @@ class Column(_Record):
     name: str
     label: str
     unit: Unit = "text"
+
+
+def columns(**described: tuple[str, Unit]) -> list[Column]:
+    """Which columns does an exhibit have: the label and the unit of each, by name?"""
+    return [Column(name=name, label=label, unit=unit) for name, (label, unit) in described.items()]
 
 
 class Exhibit(_Record):
@@ -175,6 +181,8 @@ def read_record(path: Path) -> Record:
     """What does this ``results.json`` say? Refuses another schema version with a sentence."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(data, dict):
+            raise ValueError("not a record")
         if data.get("schema_version") != SCHEMA_VERSION:
             raise AlignError(
                 Problem(
@@ -198,8 +206,13 @@ def harvest(notebook: Path) -> Result:
     Raises AlignError (E-RESULT) when the last cell did not run or ended in no result: an executed notebook without a
     result proves nothing.
     """
-    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    code = [cell for cell in cells if cell["cell_type"] == "code" and "".join(cell["source"]).strip()]
+    try:
+        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+        code = [cell for cell in cells if cell["cell_type"] == "code" and "".join(cell["source"]).strip()]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise AlignError(
+            Problem("E-RESULT", "this is not a whole notebook", where=notebook.name, fix="run the audit again")
+        ) from error
     outputs = code[-1].get("outputs", []) if code else []
     bundle = next((o["data"][MIME] for o in outputs if MIME in o.get("data", {})), None)
     if bundle is None:

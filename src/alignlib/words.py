@@ -126,3 +126,30 @@ def listed(items: list[str]) -> str:
     'leads, assets and plan'
     """
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""
+
+
+def agreed(limit: float | None, direction: str | None, unit: str) -> str:
+    """How is an agreed limit said?
+
+    >>> agreed(0.7, "at_least", "share"), agreed(None, None, "share")
+    ('Agreed: at least 70\\xa0%.', 'No limit was agreed.')
+    """
+    if limit is None or direction is None:
+        return "No limit was agreed."
+    return f"Agreed: {direction.replace('_', ' ')} {value(limit, unit)}."
+
+
+def figure(amount: float | None, unit: str, currency: str = "") -> str:
+    """How is a figure written where the head of its column or axis already names the unit?
+
+    >>> figure(1.84, "points"), figure(0.45, "share"), figure(191_500_000, "money", "EUR"), figure(None, "days")
+    ('1.8', '45\\xa0%', '€1.9m', '')
+    """
+    if amount is None or not isfinite(amount):
+        return ""
+    if unit == "money":
+        return money(amount, currency).replace(" million", "m").strip()
+    if unit == "share":
+        return share(amount, 1 if 0 < abs(amount) < 0.0095 else 0)
+    digits = {"points": 1, "delta": 2}.get(unit, 0 if float(amount).is_integer() or abs(amount) >= 10 else 1)
+    return number(amount, digits)

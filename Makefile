@@ -1,0 +1,27 @@
+# Shortcuts for those who have make; start.py holds the list of checks and works without it.
+PYTHON ?= python3
+.PHONY: help check demo lab test browser format clean-notebooks
+
+help:
+	@echo "make check            every check: format, lint, types, tests, doctests, notebooks"
+	@echo "make demo             audit the sample company into the folder demo"
+	@echo "make lab              open the notebooks in JupyterLab"
+	@echo "make browser          the tests that need Chromium"
+	@echo "make format           format the code"
+	@echo "make clean-notebooks  remove outputs from the notebooks before committing"
+
+check test:
+	$(PYTHON) start.py test
+
+demo lab:
+	$(PYTHON) start.py $@
+
+browser:
+	.venv/bin/pytest -m browser
+
+format:
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+clean-notebooks:
+	.venv/bin/nbstripout notebooks/*.ipynb notebooks/workshop/*.ipynb
