@@ -1,0 +1,42 @@
+"""Which finding does a figure make against the limit agreed for it? Level, detail and rule, the same everywhere."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from alignlib.engagement import THRESHOLDS, Settings
+from alignlib.result import Finding, Measure
+from alignlib.stats import Interval, judge
+from alignlib.words import agreed, interval, value
+
+
+def measured(found: Interval, unit: Literal["share", "points"], method: str, k: int | None, n: int) -> Measure:
+    """How does an interval become a measure?"""
+    return Measure(value=found.value, unit=unit, n=n, k=k, low=found.low, high=found.high, method=method)
+
+
+def finding(
+    key: str, threshold: str, measure: Measure, settings: Settings, titles: Mapping[str, str], *,
+    theme: str, play: str, counted: str, settle: str, beyond: Literal["act", "watch"] = "act",
+) -> Finding:  # fmt: skip
+    """What does a figure say against its agreed limit?
+
+    ``titles`` holds one title for ``beyond``, ``good``, ``unclear`` and ``none`` (no limit was agreed), so that none
+    claims more than its interval. ``counted`` says over what, ``settle`` which data would settle an unclear case.
+    """
+    direction, unit, meaning = THRESHOLDS[threshold]
+    limit = settings.thresholds.get(threshold)
+    level = judge(measure.value, measure.low, measure.high, limit, direction, beyond)
+    variant = "none" if limit is None else "beyond" if level == beyond else level
+    estimated = measure.low is not None
+    figure = (
+        f"Interval {interval(measure.low, measure.high, unit)}"
+        if estimated
+        else f"Counted: {value(measure.value, unit)}"
+    )
+    basis = "95 % interval" if estimated else "counted figure"
+    rule = f"{basis} against the limit agreed for: {meaning}; beyond it: {beyond}"
+    return Finding(
+        key=key, theme=theme, title=titles[variant], measure=measure, level=level, play=play, limit=limit,
+        detail=f"{figure}; {counted}. {agreed(limit, direction, unit)}", rule=rule, direction=direction,
+        settle="" if level != "unclear" else f"an agreed limit: {threshold}" if limit is None else settle,
+    )  # fmt: skip

@@ -1,0 +1,352 @@
+"""Intervals and curves against published values, hand-worked rows and simulated worlds."""
+
+from math import sqrt
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import binom
+
+from alignlib import stats
+
+WORLDS = 1_000
+
+
+def at_least(nominal: float) -> int:
+    """How often must an interval hold the truth in these worlds: the lower 99.9 % limit of the nominal rate."""
+    return int(binom.ppf(0.001, WORLDS, nominal))
+
+
+def holds(interval: stats.Interval, truth: float) -> bool:
+    assert interval.low is not None and interval.high is not None
+    return interval.low <= truth <= interval.high
+
+
+# --- shares -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("k", "n", "low", "high"),
+    [(0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0), (15, 25, 0.4074, 0.7660), (842, 8_000, 0.098714, 0.112165)],
+)
+def test_wilson_gives_the_published_limits(k: int, n: int, low: float, high: float) -> None:
+    found = stats.wilson(k, n)
+    assert found.value == k / n
+    assert (found.low, found.high) == (pytest.approx(low, abs=5e-5), pytest.approx(high, abs=5e-5))
+
+
+def test_a_share_of_nothing_is_no_value() -> None:
+    assert stats.wilson(0, 0) == stats.NOTHING
+    assert stats.newcombe(0, 0, 3, 5) == stats.NOTHING
+    assert stats.clustered_share([0, 0], [0, 0]) == stats.NOTHING
+
+
+def test_more_hits_than_cases_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no share"):
+        stats.wilson(11, 10)
+
+
+@pytest.mark.parametrize(
+    ("k1", "n1", "k2", "n2", "gap", "low", "high"),
+    [
+        (56, 70, 48, 80, 0.2000, 0.0524, 0.3339),
+        (9, 10, 3, 10, 0.6000, 0.1705, 0.8090),
+        (10, 10, 0, 20, 1.0000, 0.6791, 1.0000),
+    ],
+)
+def test_newcombe_gives_the_published_limits(
+    k1: int, n1: int, k2: int, n2: int, gap: float, low: float, high: float
+) -> None:
+    found = stats.newcombe(k1, n1, k2, n2)
+    assert (found.value, found.low, found.high) == pytest.approx((gap, low, high), abs=5e-5)
+
+
+def test_a_clustered_share_by_hand() -> None:
+    # Three sellers won 2 of 10, 5 of 10, 8 of 20: share 15/40 = .375; residuals -1.75, 1.25, .5; their squares 4.875.
+    found = stats.clustered_share([2, 5, 8], [10, 10, 20])
+    se = sqrt(3 / 2 * 4.875) / 40
+    reach, odds = 4.302653 * se / (0.375 * 0.625), np.log(0.375 / 0.625)
+    assert found.value == 0.375
+    assert found.low == pytest.approx(1 / (1 + np.exp(reach - odds)), rel=1e-6)
+    assert found.high == pytest.approx(1 / (1 + np.exp(-reach - odds)), rel=1e-6)
+
+
+def test_one_cluster_has_a_share_and_no_interval() -> None:
+    assert stats.clustered_share([3, 0], [10, 0]) == stats.Interval(0.3, None, None)
+    assert stats.clustered_share([0, 0], [5, 5]) == stats.wilson(0, 10)
+
+
+def test_sellers_who_differ_are_covered_by_clusters_and_not_by_wilson() -> None:
+    # Intra-class correlation .05 among 14 sellers of 20 to 60 cases each.
+    rng, truth, icc = np.random.default_rng(20260331), 0.3, 0.05
+    strength = (1 - icc) / icc
+    cases = rng.integers(20, 61, (WORLDS, 14))
+    hits = rng.binomial(cases, rng.beta(truth * strength, (1 - truth) * strength, (WORLDS, 14)))
+    pairs = list(zip(hits, cases, strict=True))
+    assert sum(holds(stats.clustered_share(k, n), truth) for k, n in pairs) >= at_least(0.95)
+    assert sum(holds(stats.wilson(int(k.sum()), int(n.sum())), truth) for k, n in pairs) < at_least(0.95)
+
+
+# --- means and gaps ---------------------------------------------------------------------------------------------------
+
+
+def test_welch_by_hand() -> None:
+    # Means 4 and 2; variances 1 and 4 over three each: se = sqrt(5/3), df = (5/3)^2 / ((1/9 + 16/9) / 2) = 50/17.
+    found = stats.welch([3, 4, 5], [0, 2, 4])
+    assert found.value == 2.0
+    t = 3.21823  # t quantile .975 at 2.941 degrees of freedom
+    assert found.high == pytest.approx(2 + t * sqrt(5 / 3), abs=2e-3)
+    assert found.low == pytest.approx(2 - t * sqrt(5 / 3), abs=2e-3)
+
+
+def test_equal_answers_are_no_proof_of_certainty() -> None:
+    assert stats.welch([4, 4, 4], [2, 2, 2]) == stats.Interval(2.0, None, None)
+    floored = stats.welch([4, 4, 4], [2, 2, 2], step=1)
+    as_if = stats.welch([4, 4, 5], [2, 2, 3])  # one of three answers one step away: variance 1/3 as well
+    assert floored.low == pytest.approx(as_if.low) and floored.high == pytest.approx(as_if.high)
+
+
+def test_one_answer_has_a_mean_and_no_interval() -> None:
+    assert stats.mean_interval([4]) == stats.Interval(4.0, None, None)
+    assert stats.welch([4], [1, 2, 3]) == stats.Interval(2.0, None, None)
+    assert stats.mean_interval([]) == stats.NOTHING == stats.welch([], [1])
+
+
+def test_a_variance_survives_large_numbers() -> None:
+    # NIST StRD NumAcc4: mean 10000000.2, standard deviation .1, 1,001 values; a sum of squares gives NaN.
+    values = np.array([10_000_000.2] + [10_000_000.1, 10_000_000.3] * 500)
+    found = stats.mean_interval(values)
+    assert found.value == pytest.approx(10_000_000.2, rel=1e-12)
+    assert found.low is not None and found.value is not None
+    t = 1.962344  # t quantile .975 at 1,000 degrees of freedom
+    assert found.value - found.low == pytest.approx(t * 0.1 / sqrt(1_001), rel=1e-4)
+
+
+def test_cliffs_delta_by_hand() -> None:
+    # 3 x 2 pairs: 1<2, 1<3, 2=2, 2<3, 3>2, 3=3: one above, three below.
+    assert stats.cliff([1, 2, 3], [2, 3]).value == pytest.approx(-2 / 6)
+
+
+def test_cliffs_interval_equals_its_formula_on_the_full_matrix() -> None:
+    a, b = np.array([1, 2, 2, 4, 5.0]), np.array([2, 3, 3, 4, 5, 5.0])
+    signs = np.sign(a[:, None] - b[None, :])
+    n, m, d = 5, 6, signs.mean()
+    rows, columns = ((signs.mean(1) - d) ** 2).sum(), ((signs.mean(0) - d) ** 2).sum()
+    s2 = (m**2 * rows + n**2 * columns - ((signs - d) ** 2).sum()) / (n * m * (n - 1) * (m - 1))
+    t = 2.262157  # t quantile .975 at 9 degrees of freedom
+    reach = t * sqrt(s2) * sqrt((1 - d**2) ** 2 + t**2 * s2)
+    found = stats.cliff(a, b)
+    assert found.value == pytest.approx(d)
+    assert found.low == pytest.approx((d - d**3 - reach) / (1 - d**2 + t**2 * s2), abs=1e-6)
+    assert found.high == pytest.approx((d - d**3 + reach) / (1 - d**2 + t**2 * s2), abs=1e-6)
+
+
+def test_full_separation_still_has_an_interval() -> None:
+    apart, turned = stats.cliff([4, 5, 5, 5, 4], [1, 2, 1, 2, 1]), stats.cliff([1, 2, 1, 2, 1], [4, 5, 5, 5, 4])
+    t2 = 2.306004**2  # eight degrees of freedom
+    assert apart.value == 1.0 and apart.high == 1.0
+    assert apart.low == pytest.approx((5 - t2) / (5 + t2), abs=1e-6)
+    assert (turned.value, turned.low) == (-1.0, -1.0) and turned.high == pytest.approx(-(apart.low or 0))
+
+
+@pytest.mark.parametrize("sizes", [(5, 5), (9, 14)])
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ([0.2, 0.2, 0.2, 0.2, 0.2], [0.2, 0.2, 0.2, 0.2, 0.2]),
+        ([0.1, 0.1, 0.2, 0.3, 0.3], [0.3, 0.3, 0.2, 0.1, 0.1]),
+        ([0.02, 0.08, 0.2, 0.3, 0.4], [0.02, 0.08, 0.2, 0.3, 0.4]),
+    ],
+)
+def test_cliffs_interval_covers_the_truth_in_small_teams(
+    sizes: tuple[int, int], left: list[float], right: list[float]
+) -> None:
+    # Five-point answers. Known to fall a little short of 95 % at five against five: .92 is what we promise there.
+    rng = np.random.default_rng(20260331)
+    truth = sum(p * q * np.sign(i - j) for i, p in enumerate(left) for j, q in enumerate(right))
+    a = rng.choice(5, (WORLDS, sizes[0]), p=left)
+    b = rng.choice(5, (WORLDS, sizes[1]), p=right)
+    covered = sum(holds(stats.cliff(x, y), truth) for x, y in zip(a, b, strict=True))
+    assert covered >= at_least(0.95 if sizes == (9, 14) else 0.92)
+
+
+@pytest.mark.data
+def test_cliffs_delta_equals_r_on_2800_people(data_folder: Path) -> None:
+    answers = pd.read_csv(data_folder / "likert_psych_bfi" / "bfi.csv")
+    reverse = {"A1", "C4", "C5", "E1", "E2", "O2", "O5"}
+    men = answers["gender"] == 1
+    for scale, delta in {"A": -0.2583373, "C": -0.120548, "E": -0.1232785, "N": -0.146248, "O": 0.07254146}.items():
+        items = [f"{scale}{i}" for i in range(1, 6)]
+        turned = pd.DataFrame({item: 7 - answers[item] if item in reverse else answers[item] for item in items})
+        scores = turned.mean(axis=1).round(9)
+        found = stats.cliff(scores[men].dropna(), scores[~men].dropna())
+        assert found.value == pytest.approx(delta, abs=5e-7)
+        assert holds(found, delta)
+
+
+@pytest.mark.data
+def test_the_mean_gap_equals_r_on_2800_people(data_folder: Path) -> None:
+    answers = pd.read_csv(data_folder / "likert_psych_bfi" / "bfi.csv")
+    men = answers["gender"] == 1
+    scores = pd.concat([7 - answers["A1"], answers[["A2", "A3", "A4", "A5"]]], axis=1).mean(axis=1)
+    found = stats.welch(scores[men].dropna(), scores[~men].dropna())
+    assert found.value == pytest.approx(4.385546 - 4.782323, abs=2e-6)
+    assert found.low is not None and found.high is not None
+    # R's Welch t is -10.89195: the half width is |gap / t| times a t quantile that is 1.96 at this size.
+    assert (found.high - found.low) / 2 == pytest.approx(0.396777 / 10.89195 * 1.961, rel=1e-3)
+
+
+# --- how long, and in which way ---------------------------------------------------------------------------------------
+
+MAINTAINED = ([9, 13, 13, 18, 23, 28, 31, 34, 45, 48, 161], [1, 1, 0, 1, 1, 0, 1, 1, 0, 1, 0])
+NOT_MAINTAINED = ([5, 5, 8, 8, 12, 16, 23, 27, 30, 33, 43, 45], [1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1])
+
+
+def test_kaplan_meier_equals_r_on_the_aml_trial() -> None:
+    found = stats.kaplan_meier(*MAINTAINED)
+    assert list(found.days) == [0, 9, 13, 18, 23, 31, 34, 48]
+    assert found.share[1:] == pytest.approx([0.90909, 0.81818, 0.71591, 0.61364, 0.49091, 0.36818, 0.18409], abs=5e-6)
+    assert found.se[1:] == pytest.approx([0.08668, 0.11629, 0.13966, 0.15263, 0.16419, 0.16267, 0.15349], abs=5e-6)
+    assert found.quantile(0.5) == 31
+    other = stats.kaplan_meier(*NOT_MAINTAINED)
+    assert other.share[1:] == pytest.approx(
+        [0.8333, 0.6667, 0.5833, 0.4861, 0.3889, 0.2917, 0.1944, 0.0972, 0.0], abs=5e-5
+    )
+    assert other.quantile(0.5) == 23
+
+
+def test_nothing_is_said_beyond_the_longest_follow_up() -> None:
+    found = stats.kaplan_meier([10, 20, 80], [True, False, False])
+    assert found.quantile(0.5) is None
+    assert found.at(80).value == pytest.approx(2 / 3)
+    assert found.at(81) == stats.NOTHING
+    assert stats.kaplan_meier([1, 2], [True, True]).at(500).value == 0.0  # all ended: known for ever
+
+
+def test_closed_deals_alone_understate_the_median() -> None:
+    # Exponential durations with median 60, opened over a window of 90 days and cut off at its end.
+    rng = np.random.default_rng(20260331)
+    true, watched = rng.exponential(60 / np.log(2), 20_000), rng.uniform(0, 90, 20_000)
+    days, closed = np.minimum(true, watched), true <= watched
+    assert np.median(days[closed]) < 25
+    assert holds(stats.kaplan_meier(days, closed).at(60), 0.5)
+    assert stats.kaplan_meier(days, closed).quantile(0.5) == pytest.approx(60, abs=3)
+
+
+def test_incidence_and_its_variance_by_hand() -> None:
+    # Ends in way 1 on days 1 and 4, in way 2 on day 2; two still open on days 3 and 5.
+    # F1 = 1/5 + .6 x 1/2 = .5, F2 = .8/4 = .2. Variance of F1 on day 4 (Marubini & Valsecchi):
+    # day 1: .3² x 1/20 + 4/125 - 2 x .3/25; day 2: .3² x 1/12; day 4: .6² x 1/8; sum .065.
+    found = stats.incidence([1, 2, 3, 4, 5], [1, 2, 0, 1, 0])
+    assert list(found.days) == [0, 1, 2, 4]
+    assert found.share[1] == pytest.approx([0, 0.2, 0.2, 0.5])
+    assert found.share[2] == pytest.approx([0, 0, 0.2, 0.2])
+    assert found.se[1][-1] == pytest.approx(sqrt(0.065))
+    assert found.quantile(0.5, 1) == 4 and found.quantile(0.5, 2) is None
+
+
+def test_without_open_cases_incidence_is_a_plain_share() -> None:
+    rng = np.random.default_rng(7)
+    days, outcome = rng.integers(0, 50, 400), rng.integers(1, 4, 400)
+    found = stats.incidence(days, outcome)
+    k = int(((days <= 20) & (outcome == 2)).sum())
+    place = list(found.days).index(20)
+    assert found.share[2][place] == pytest.approx(k / 400)
+    assert found.se[2][place] == pytest.approx(sqrt(k / 400 * (1 - k / 400) / 400))
+
+
+def test_what_ended_and_what_did_not_add_to_one() -> None:
+    rng = np.random.default_rng(8)
+    days, outcome, entry = rng.exponential(30, 500), rng.integers(0, 4, 500), rng.uniform(0, 5, 500)
+    for found in (stats.incidence(days, outcome), stats.incidence(days, outcome, entry)):
+        assert sum(found.share.values()) + found.none == pytest.approx(np.ones(len(found.days)))
+
+
+def test_competing_exits_are_not_treated_as_still_open() -> None:
+    # Every second case is lost on day 10, before the others win on day 20: half win, not all of those watched.
+    found = stats.incidence([10, 20] * 50, [2, 1] * 50)
+    assert found.at(20, 1).value == pytest.approx(0.5)
+    assert 1 - (stats.kaplan_meier([10, 20] * 50, [False, True] * 50).at(20).value or 0) == pytest.approx(1.0)
+
+
+def test_no_event_is_no_certainty() -> None:
+    found = stats.incidence([5] * 97 + [100] * 3, [0] * 100)
+    assert found.at(90) == stats.wilson(0, 3)  # only three were watched that long
+    assert stats.incidence([30] * 100, [2] * 100).at(90, 1) == stats.wilson(0, 100)  # all known: none ended so
+
+
+def test_cases_seen_late_count_only_from_then_on() -> None:
+    # Two cases enter on day 10; the one that ends on day 5 was alone at risk with the other early one.
+    found = stats.incidence([5, 20, 20, 20], [1, 0, 1, 0], entry=[0, 0, 10, 10])
+    assert found.share[1] == pytest.approx([0, 1 / 2, 1 / 2 + 1 / 2 * 1 / 3])
+    assert list(found.at_risk([5, 15])) == [2, 3]
+    assert stats.incidence([5], [1], entry=[5]).at(5) == stats.NOTHING
+
+
+def test_left_truncation_is_undone_by_entry() -> None:
+    # One export holds only what was still open on day 20 of its life, another everything; the first hides early ends.
+    rng = np.random.default_rng(20260331)
+    late, whole = rng.exponential(40, 20_000), rng.exponential(40, 5_000)
+    late = late[late > 20]
+    days, entry = np.concatenate([late, whole]), np.concatenate([np.full(len(late), 20.0), np.zeros(len(whole))])
+    ended = np.ones(len(days), dtype=bool)
+    truth = float(np.exp(-30 / 40))
+    assert holds(stats.kaplan_meier(days, ended, entry).at(30), truth)
+    assert not holds(stats.kaplan_meier(days, ended).at(30), truth)
+
+
+@pytest.mark.parametrize("days", [[-1.0, 2.0], [np.nan, 2.0]])
+def test_impossible_durations_are_refused(days: list[float]) -> None:
+    with pytest.raises(ValueError, match="not negative"):
+        stats.incidence(days, [1, 1])
+
+
+def test_incidence_limits_cover_the_truth() -> None:
+    # 60 cases, two competing ways at equal rates, watched for 30 to 90 days; the truth on day 40 in closed form.
+    rng = np.random.default_rng(20260331)
+    true = rng.exponential(50, (WORLDS, 60))
+    ways, watched = rng.integers(1, 3, (WORLDS, 60)), rng.uniform(30, 90, (WORLDS, 60))
+    truth = 0.5 * (1 - np.exp(-40 / 50))
+    covered = sum(
+        holds(stats.incidence(np.minimum(t, w), np.where(t <= w, o, 0)).at(40, 1), truth)
+        for t, w, o in zip(true, watched, ways, strict=True)
+    )
+    assert covered >= at_least(0.95)
+
+
+# --- distance and verdict ---------------------------------------------------------------------------------------------
+
+
+def test_total_variation_is_the_part_that_would_have_to_move() -> None:
+    assert stats.total_variation([1, 1], [10, 10]) == 0
+    assert stats.total_variation([1, 0], [0, 3]) == 1
+    assert stats.total_variation([50, 30, 20], [20, 30, 50]) == pytest.approx(0.3)
+    with pytest.raises(ValueError, match="sum above 0"):
+        stats.total_variation([0, 0], [1, 2])
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "direction", "level"),
+    [
+        (0.41, 0.50, "at_least", "act"),
+        (0.41, 0.70, "at_least", "unclear"),  # touching the limit from the bad side is not wholly beyond
+        (0.70, 0.80, "at_least", "good"),
+        (0.60, 0.75, "at_least", "unclear"),
+        (0.71, 0.80, "at_most", "act"),
+        (0.70, 0.80, "at_most", "unclear"),
+        (0.50, 0.70, "at_most", "good"),
+        (0.71, 0.80, "equals", "act"),
+        (0.60, 0.80, "equals", "unclear"),
+    ],
+)
+def test_the_interval_decides_the_level(low: float, high: float, direction: str, level: str) -> None:
+    assert stats.judge((low + high) / 2, low, high, 0.7, direction) == level  # type: ignore[arg-type]
+
+
+def test_a_counted_value_is_judged_by_itself_and_nothing_is_never_good() -> None:
+    assert stats.judge(0.24, None, None, 0.2, "at_most") == "act"
+    assert stats.judge(0.24, None, None, 0.2, "at_most", beyond="watch") == "watch"
+    assert stats.judge(0.2, None, None, 0.2, "at_most") == "good"
+    assert stats.judge(None, None, None, 0.2, "at_most") == "unclear"
+    assert stats.judge(0.1, 0.05, 0.15, None, "at_most") == "unclear"
