@@ -1,0 +1,43 @@
+"""Tables written by hand: rows a reader can count, without files and without intake."""
+
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from alignlib.intake.tables import SQL_TYPES, TABLES, Tables
+from alignlib.result import RowCount, Source
+
+
+def make_tables(rows: dict[str, list[dict[str, Any]]], day_only: frozenset[str] = frozenset()) -> Tables:
+    """Which tables hold exactly these rows? Columns not given are NULL; a column no table knows is an error.
+
+    Dates and times may be written as text: "2026-03-31", "2026-03-31 09:30".
+    """
+    connection = duckdb.connect()
+    for name, records in rows.items():
+        columns = {column.name: SQL_TYPES[column.kind] for column in TABLES[name].columns}
+        columns |= {"file": "VARCHAR", "record": "BIGINT"}
+        given = {key for record in records for key in record}
+        if given - set(columns):
+            raise KeyError(f"{name} has no column {sorted(given - set(columns))}")
+        declared = ", ".join(f'"{column}" {kind}' for column, kind in columns.items())
+        connection.execute(f'create table "{name}" ({declared})')
+        if records:
+            numbered = enumerate(records, start=1)
+            filled = [{"file": f"{name}.csv", "record": i, **record} for i, record in numbered]
+            names = ["file", "record", *sorted(given - {"file", "record"})]
+            delivered = pa.table({column: pa.array([row.get(column) for row in filled]) for column in names})
+            connection.register("delivered", delivered)
+            connection.execute(f'insert into "{name}" by name select * from delivered')
+            connection.unregister("delivered")
+    return Tables(
+        connection,
+        present=frozenset(name for name, records in rows.items() if records),
+        row_counts=[
+            RowCount(file=f"{name}.csv", table=name, read=len(records), used=len(records), rejected=0, excluded=0)
+            for name, records in rows.items()
+        ],
+        sources=[Source(file=f"{n}.csv", table=n, rows=len(r), sha256="0" * 64) for n, r in rows.items()],
+        day_only=day_only,
+    )
