@@ -1,11 +1,24 @@
 """The one door to notebooks, templates and playbook: the same from a clone and from an installed wheel."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from alignlib.errors import AlignError, Problem
 
 _PACKAGE = Path(__file__).resolve().parent
 _ROOTS = (_PACKAGE / "_kit", _PACKAGE.parents[1])
+
+
+@dataclass(frozen=True)
+class Play:
+    """Which question does one play of the playbook answer, in how many minutes, and on which page?"""
+
+    id: str
+    title: str
+    question: str
+    minutes: int
+    file: str
 
 
 def resource(*parts: str) -> Path:
@@ -26,3 +39,48 @@ def resource(*parts: str) -> Path:
 def read_resource(*parts: str) -> str:
     """What does this template say?"""
     return resource(*parts).read_text(encoding="utf-8")
+
+
+def plays() -> dict[str, Play]:
+    """Which plays does this kit hold, by id, in the order of their numbers?
+
+    >>> plays()["P4"].title, plays()["P4"].minutes
+    ('Handoff pact', 90)
+    """
+    found = []
+    for path in resource("playbook").glob("P*.md"):
+        front = front_matter(path.read_text(encoding="utf-8"), path.name)
+        try:
+            found.append(
+                Play(str(front["id"]), str(front["title"]), str(front["question"]), int(front["minutes"]), path.name)
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise AlignError(
+                Problem(
+                    "E-VALUE",
+                    "the head of this play lacks an id, a title, a question or whole minutes",
+                    where=path.name,
+                    fix="compare it with another play",
+                )
+            ) from error
+    return {play.id: play for play in sorted(found, key=lambda play: int(play.id.removeprefix("P")))}
+
+
+def front_matter(text: str, name: str) -> dict[str, Any]:
+    """What does the head of a page say, between its two lines of dashes? ``name`` is for the error's sake.
+
+    >>> front_matter("---\\nid: P3\\n---\\n# Common language\\n", "P3.md")
+    {'id': 'P3'}
+    """
+    import yaml
+
+    parts = text.split("---\n", 2)
+    try:
+        front = yaml.safe_load(parts[1]) if len(parts) == 3 and not parts[0] else None
+    except yaml.YAMLError:
+        front = None
+    if not isinstance(front, dict):
+        raise AlignError(
+            Problem("E-VALUE", "this page does not begin with a head", where=name, fix="put it between lines of ---")
+        )
+    return front
