@@ -1,1 +1,34 @@
+"""Sales and Marketing alignment audits: from a client's files to a report with evidence.
+
+Everything public is reached from here and loaded when first used, so that ``import alignlib`` costs nothing:
+``load`` (a run's settings and tables), ``survey``, ``content``, ``funnel``, ``audit`` (each answers one question),
+``show`` (how an exhibit looks in a notebook) and ``workshop`` (forms and their store).
+"""
+
+from importlib import import_module
+from typing import Any
+
 __version__ = "0.1.0"
+
+_PUBLIC = {
+    "load": "alignlib.pipeline:load",
+    "survey": "alignlib.diagnostics.survey",
+    "content": "alignlib.diagnostics.content",
+    "funnel": "alignlib.diagnostics.funnel",
+    "audit": "alignlib.audit",
+    "show": "alignlib.show:show",
+    "workshop": "alignlib.workshop",
+}
+__all__ = ["__version__", *sorted(_PUBLIC)]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"alignlib has no {name!r}; it has {', '.join(sorted(_PUBLIC))}")
+    module, _, attribute = _PUBLIC[name].partition(":")
+    found = import_module(module)
+    return getattr(found, attribute) if attribute else found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""Running notebooks so that a report exists only when every cell ran."""

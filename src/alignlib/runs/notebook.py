@@ -1,0 +1,207 @@
+"""Running one notebook strictly: declared parameters only, our interpreter, a time limit, all cells or nothing."""
+
+import ast
+import os
+import re
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alignlib.errors import AlignError, Problem
+from alignlib.files import write_file
+from alignlib.result import Result, harvest
+
+Value = str | int | float | bool
+KERNEL = "python3"
+_TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
+_SECRET = re.compile(r"token|password|secret|api_?key|dsn", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """What can be set in a notebook from outside: its name, type, default and what it means?"""
+
+    name: str
+    type: str
+    default: Value
+    meaning: str
+
+
+def parameters_of(notebook: Path) -> list[Parameter]:
+    """Which parameters does a notebook declare in its cell tagged ``parameters``?
+
+    Each line must read ``name: type = default  # meaning`` with str, int, float or bool.
+    Raises AlignError (E-PARAM) naming every line that does not.
+    """
+    cell = next((c for c in _read(notebook)["cells"] if "parameters" in c["metadata"].get("tags", [])), None)
+    source = "".join(cell["source"]) if cell else ""
+    found, problems = [], []
+    for statement in ast.parse(source).body:
+        line = source.splitlines()[statement.lineno - 1]
+        parameter = _parameter(statement, line)
+        if parameter:
+            found.append(parameter)
+        else:
+            problems.append(Problem("E-PARAM", f"{line.strip()!r} is no parameter", where=notebook.name,
+                                    allowed="name: str = 'default'  # meaning (str, int, float or bool)"))  # fmt: skip
+    if problems:
+        raise AlignError(problems)
+    return found
+
+
+def check_parameters(notebook: Path, given: Mapping[str, Any]) -> None:
+    """Does the notebook declare each given parameter, with this very type? Raises AlignError (E-PARAM) with all faults.
+
+    Papermill pastes names into code, turns unknown types into text and only warns of unknown names; so nothing but
+    plain values under declared names may pass.
+    """
+    declared = {parameter.name: parameter for parameter in parameters_of(notebook)}
+    problems = []
+    for name, value in given.items():
+        if name not in declared:
+            what, fix = f"{name!r} is not a parameter of this notebook", "correct the name"
+        elif _SECRET.search(name):
+            what, fix = f"{name!r} looks like a secret", "give secrets through the environment only"
+        elif type(value) is not _TYPES[declared[name].type]:
+            what = f"{name} must be {declared[name].type}, not {type(value).__name__}"
+            fix = "give a value of that type"
+        else:
+            continue
+        problems.append(Problem("E-PARAM", what, where=notebook.name, allowed=", ".join(declared), fix=fix))
+    if problems:
+        raise AlignError(problems)
+
+
+def run_notebook(notebook: Path, executed: Path, parameters: Mapping[str, Value], cwd: Path, seconds: float) -> Result:
+    """Which result does this notebook give with these parameters?
+
+    Runs every cell in a fresh kernel of this very interpreter, working in ``cwd``, ended with all it started after
+    ``seconds`` in total. The executed notebook is written to ``executed`` only when every cell ran and the last holds a
+    result; otherwise it goes beside it as ``NAME.failed.ipynb`` and AlignError (E-NOTEBOOK, E-KERNEL or E-RESULT)
+    says which cell failed and how. Papermill's own metadata is never asked: it calls a killed kernel "completed".
+    """
+    check_parameters(notebook, parameters)
+    failed = executed.with_name(f"{executed.stem}.failed.ipynb")
+    failed.unlink(missing_ok=True)
+    node = _parameterized(notebook, parameters)
+    try:
+        problem = _execute(node, cwd, seconds) or _unfinished(node)
+    finally:
+        # Written in every case: a person who looks for the fault needs the notebook as far as it came.
+        text = _as_text(node)
+        write_file(failed, text, private=True)
+    if problem:
+        raise AlignError(
+            Problem(*problem, where=notebook.name, fix=f"open {failed.name}, mend the cause and run again")
+        )
+    result = harvest(failed)
+    write_file(executed, text)
+    failed.unlink()
+    return result
+
+
+def _parameterized(notebook: Path, parameters: Mapping[str, Value]) -> Any:
+    from papermill.iorw import load_notebook_node
+    from papermill.parameterize import parameterize_notebook
+
+    node = load_notebook_node(str(notebook))
+    return parameterize_notebook(node, dict(parameters), kernel_name=KERNEL, language="python") if parameters else node
+
+
+def _execute(node: Any, cwd: Path, seconds: float) -> tuple[str, str] | None:
+    """Runs the cells in place; returns (code, what happened) when they did not all run."""
+    from nbclient.exceptions import CellControlSignal, DeadKernelError
+    from papermill.clientwrap import PapermillNotebookClient
+    from papermill.engines import NotebookExecutionManager
+
+    manager = NotebookExecutionManager(node, output_path=None, log_output=False, progress_bar=False)
+    client = PapermillNotebookClient(manager, kernel_name=KERNEL, resources={"metadata": {"path": str(cwd)}},
+                                     timeout=None, startup_timeout=120, log_output=False)  # fmt: skip
+    client.create_kernel_manager()
+    client.km.kernel_spec.argv[0] = sys.executable  # whatever a kernelspec of that name elsewhere may point to
+    manager.notebook_start()
+    with _deadline(client, seconds) as expired:
+        try:
+            client.execute()
+        except (DeadKernelError, CellControlSignal, RuntimeError) as error:
+            cell = _last_started(node)
+            if expired.is_set():
+                return "E-KERNEL", f"cell {cell}: the notebook took longer than {seconds:g} seconds and was ended"
+            return "E-KERNEL", f"cell {cell}: the kernel died ({str(error).splitlines()[0]})"
+    return None
+
+
+@contextmanager
+def _deadline(client: Any, seconds: float) -> Iterator[threading.Event]:
+    """Ends the kernel, and what it started, when the time is up: nbclient limits single cells only."""
+    expired = threading.Event()
+
+    def end() -> None:
+        expired.set()
+        provisioner = getattr(client.km, "provisioner", None)
+        pid = getattr(provisioner, "pid", None)
+        if pid and hasattr(os, "killpg"):
+            os.killpg(os.getpgid(pid), signal.SIGKILL)
+        elif pid:
+            os.kill(pid, signal.SIGTERM)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield expired
+    finally:
+        timer.cancel()
+
+
+def _code_cells(node: Any) -> list[Any]:
+    return [cell for cell in node["cells"] if cell["cell_type"] == "code" and "".join(cell["source"]).strip()]
+
+
+def _last_started(node: Any) -> int:
+    return sum(1 for cell in _code_cells(node) if cell.get("execution_count") or cell.get("outputs")) or 1
+
+
+def _unfinished(node: Any) -> tuple[str, str] | None:
+    """Which cell failed or never ran? Asked of the cells themselves."""
+    for number, cell in enumerate(_code_cells(node), start=1):
+        for output in cell.get("outputs", []):
+            if output["output_type"] == "error":
+                last = (str(output.get("evalue", "")).strip().splitlines() or [""])[0]
+                return "E-NOTEBOOK", f"cell {number}: {output['ename']}: {last}"
+        if cell.get("execution_count") is None:
+            return "E-NOTEBOOK", f"cell {number} did not run"
+    return None
+
+
+def _as_text(node: Any) -> str:
+    from papermill.iorw import nbformat
+
+    return str(nbformat.writes(node))
+
+
+def _read(notebook: Path) -> Any:
+    import json
+
+    try:
+        return json.loads(notebook.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise AlignError(Problem("E-OPEN", "this is no notebook that can be read", where=str(notebook))) from error
+
+
+def _parameter(statement: ast.stmt, line: str) -> Parameter | None:
+    if not (isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name) and statement.value):
+        return None
+    kind = ast.unparse(statement.annotation)
+    try:
+        default = ast.literal_eval(statement.value)
+    except ValueError:
+        return None
+    if kind not in _TYPES or type(default) is not _TYPES[kind] or "#" not in line:
+        return None
+    return Parameter(statement.target.id, kind, default, line.rsplit("#", 1)[1].strip())

@@ -1,0 +1,132 @@
+"""A notebook that did not run whole gives no result, and says where it stopped."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from alignlib.errors import AlignError
+from alignlib.result import Result
+from alignlib.runs.notebook import check_parameters, parameters_of, run_notebook
+
+RESULT = (
+    "from alignlib.result import Result\n"
+    "result = Result(diagnostic='audit', question='q', headline=name, summary='s', basis=[str(day)])\nresult"
+)
+PARAMETERS = 'name: str = "nobody"  # whose\nday: int = 1  # which day'
+
+
+def notebook(folder: Path, *cells: str, parameters: str = PARAMETERS) -> Path:
+    tagged = nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]})
+    node = nbformat.v4.new_notebook(cells=[tagged, *(nbformat.v4.new_code_cell(cell) for cell in cells)])
+    path = folder / "book.ipynb"
+    nbformat.write(node, path)
+    return path
+
+
+def run(folder: Path, *cells: str, seconds: float = 120, **given: Any) -> Result:
+    return run_notebook(notebook(folder, *cells), folder / "out" / "book.ipynb", given, folder, seconds)
+
+
+def failure(folder: Path, *cells: str, seconds: float = 120) -> str:
+    with pytest.raises(AlignError) as caught:
+        run(folder, *cells, seconds=seconds)
+    assert not (folder / "out" / "book.ipynb").exists()
+    assert (folder / "out" / "book.failed.ipynb").exists()
+    return str(caught.value)
+
+
+def test_a_whole_run_gives_the_result_of_its_last_cell(tmp_path: Path) -> None:
+    nasty = 'quote " and \\ and \u2028 and {braces} and 日本'
+    result = run(tmp_path, RESULT, name=nasty, day=7)
+    assert (result.headline, result.basis) == (nasty, ["7"])
+    assert (tmp_path / "out" / "book.ipynb").exists() and not (tmp_path / "out" / "book.failed.ipynb").exists()
+
+
+def test_the_kernel_is_this_interpreter_in_the_given_folder(tmp_path: Path) -> None:
+    import sys
+
+    result = run(tmp_path, "import os, sys\nname = sys.executable + '|' + os.getcwd()", RESULT)
+    assert result.headline == f"{sys.executable}|{tmp_path}"
+
+
+def test_a_failing_cell_is_named_with_its_last_line(tmp_path: Path) -> None:
+    text = failure(tmp_path, "x = 1", "raise ValueError('no such segment')", RESULT)
+    assert "book.ipynb" in text and "cell 3" in text and "ValueError: no such segment" in text and "E-NOTEBOOK" in text
+
+
+def test_a_dead_kernel_is_no_success(tmp_path: Path) -> None:
+    assert "E-KERNEL" in failure(tmp_path, "import os\nos._exit(0)", RESULT)
+
+
+def test_leaving_with_exit_0_in_the_middle_is_no_success(tmp_path: Path) -> None:
+    assert "cell 2" in failure(tmp_path, "import sys\nsys.exit(0)", RESULT)
+
+
+def test_the_time_limit_counts_all_cells_together_and_ends_what_they_started(tmp_path: Path) -> None:
+    child = "import subprocess, pathlib\nchild = subprocess.Popen(['sleep', '600'])\n"
+    child += "pathlib.Path('child.txt').write_text(str(child.pid))"
+    text = failure(tmp_path, child, *["import time\ntime.sleep(4)"] * 10, RESULT, seconds=8)
+    assert "E-KERNEL" in text and "took longer than 8 seconds" in text
+    pid = int((tmp_path / "child.txt").read_text())
+    state = Path(f"/proc/{pid}/stat")
+    assert not state.exists() or state.read_text().split()[2] == "Z"
+
+
+def test_a_notebook_whose_last_cell_is_no_result_gives_none(tmp_path: Path) -> None:
+    assert "E-RESULT" in failure(tmp_path, "1 + 1")
+
+
+def test_an_earlier_good_notebook_survives_a_failing_run(tmp_path: Path) -> None:
+    run(tmp_path, RESULT)
+    good = (tmp_path / "out" / "book.ipynb").read_bytes()
+    with pytest.raises(AlignError):
+        run(tmp_path, "1 / 0", RESULT)
+    assert (tmp_path / "out" / "book.ipynb").read_bytes() == good
+
+
+@pytest.mark.parametrize(
+    ("given", "what"),
+    [
+        ({"nam": "x"}, "not a parameter"),
+        ({"x=1\nimport os\ny": "1"}, "not a parameter"),
+        ({"name": 3}, "must be str, not int"),
+        ({"day": "3"}, "must be int, not str"),
+        ({"day": True}, "must be int, not bool"),
+        ({"name": None}, "must be str, not NoneType"),
+        ({"name": Path("x")}, "must be str, not"),
+    ],
+)
+def test_undeclared_names_and_wrong_types_are_refused_before_a_kernel_starts(
+    tmp_path: Path, given: dict[str, Any], what: str
+) -> None:
+    with pytest.raises(AlignError, match="E-PARAM") as caught:
+        run(tmp_path, RESULT, **{k: v for k, v in given.items()})
+    assert what in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_secrets_are_refused_as_parameters(tmp_path: Path) -> None:
+    path = notebook(tmp_path, RESULT, parameters='db_password: str = ""  # of the store')
+    with pytest.raises(AlignError, match="looks like a secret"):
+        check_parameters(path, {"db_password": "x"})
+
+
+def test_parameters_are_listed_with_type_default_and_meaning(tmp_path: Path) -> None:
+    found = parameters_of(notebook(tmp_path, RESULT))
+    assert [(p.name, p.type, p.default, p.meaning) for p in found] == [
+        ("name", "str", "nobody", "whose"),
+        ("day", "int", 1, "which day"),
+    ]
+    with pytest.raises(AlignError, match="E-PARAM"):
+        parameters_of(notebook(tmp_path, parameters="day = 1  # untyped"))
+
+
+def test_a_failing_run_leaves_its_notebook_readable_by_the_owner_alone(tmp_path: Path) -> None:
+    failure(tmp_path, "1 / 0", RESULT)
+    path = tmp_path / "out" / "book.failed.ipynb"
+    assert json.loads(path.read_text())["cells"]
+    assert os.name == "nt" or path.stat().st_mode & 0o077 == 0

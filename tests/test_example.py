@@ -1,0 +1,123 @@
+"""The sample companies through everything, as the demo does it: what was planted is found, and nothing else."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from alignlib.diagnostics import content, funnel, survey
+from alignlib.engagement import read_engagement
+from alignlib.errors import AlignError
+from alignlib.intake.snapshot import open_run, prepare
+from alignlib.pipeline import run_audit
+from alignlib.result import Finding, read_record
+from alignlib.samples import TRUTH_FILE, write_sample
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample company, audited once for all tests here."""
+    out = tmp_path_factory.mktemp("demo") / "with a space"
+    said: list[tuple[str, int, int]] = []
+    run_audit(write_sample(out / "engagement"), out, lambda *step: said.append(step))
+    assert [number for _, number, _ in said] == [1, 2, 3, 4, 5, 6] and {of for *_, of in said} == {6}
+    return out
+
+
+def results(demo: Path) -> dict[str, Any]:
+    return dict(json.loads((demo / "results.json").read_text(encoding="utf-8")))
+
+
+def found(planted: bool, folder: Path) -> tuple[dict[str, Finding], dict[str, Any]]:
+    engagement = write_sample(folder / "engagement", planted=planted)
+    prepare(engagement, folder / "run")
+    settings, tables = open_run(folder / "run")
+    made = [module.diagnose(tables, settings) for module in (survey, content, funnel)]
+    truth = json.loads((engagement / TRUTH_FILE).read_text(encoding="utf-8"))["findings"]
+    return {finding.key: finding for result in made for finding in result.findings}, truth
+
+
+@pytest.mark.parametrize("planted", [True, False])
+def test_each_planted_truth_is_found_on_its_side_of_the_limit(planted: bool, tmp_path: Path) -> None:
+    findings, truth = found(planted, tmp_path)
+    sides = {"beyond": {"act", "watch"}, "within": {"good", "unclear"}, "any": {"act", "watch", "good", "unclear"}}
+    assert len(truth) >= 15 and set(truth) <= set(findings)
+    wrong = {key: findings[key].level for key, told in truth.items() if findings[key].level not in sides[told["expect"]]}
+    assert wrong == {}
+    for key in ("funnel.first_touch", "funnel.leaked", "content.unused", "content.empty_pipeline", "content.focus"):
+        assert findings[key].measure.value == pytest.approx(truth[key]["value"], abs=1e-4), key
+
+
+def test_the_null_company_raises_nothing_to_act_on(tmp_path: Path) -> None:
+    findings, _ = found(False, tmp_path)
+    assert [key for key, finding in findings.items() if finding.level == "act"] == []
+
+
+def test_the_demo_writes_report_results_and_notebooks(demo: Path) -> None:
+    assert {path.name for path in (demo / "notebooks").iterdir()} == {
+        "survey.ipynb", "content.ipynb", "funnel.ipynb", "audit.ipynb"
+    }  # fmt: skip
+    done = json.loads((demo / "private" / "done.json").read_text())
+    assert set(done["files"]) >= {"results.json", "report.html", "notebooks/funnel.ipynb"}
+    assert not list(demo.rglob(".tmp-*"))
+
+
+def test_results_follow_the_schema_in_the_repository(demo: Path, root: Path) -> None:
+    schema = json.loads((root / "templates" / "results.schema.json").read_text(encoding="utf-8"))
+    jsonschema.validate(results(demo), schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(results(demo) | {"client": None}, schema)
+
+
+def test_every_file_balances_and_names_no_folder(demo: Path) -> None:
+    counts = [count for r in results(demo)["results"].values() for count in r["row_counts"]]
+    assert len(counts) >= 8 and sum(count["rejected"] for count in counts) >= 3
+    assert all(count["read"] == count["used"] + count["rejected"] + count["excluded"] for count in counts)
+    assert all("/" not in count["file"] and "\\" not in count["file"] for count in counts)
+
+
+def test_each_finding_to_act_on_has_a_play_and_a_rule(demo: Path) -> None:
+    findings = results(demo)["results"]["audit"]["findings"]
+    levels = [finding["level"] for finding in findings]
+    assert levels == sorted(levels, key=["act", "watch", "good", "unclear"].index)
+    assert levels.count("act") >= 5
+    assert all(f["play"] and f["rule"] and f["limit"] is not None for f in findings if f["level"] == "act")
+    keys = [finding["key"] for finding in findings]
+    assert len(keys) == len(set(keys))
+
+
+def test_the_report_holds_no_script_path_or_parameter(demo: Path) -> None:
+    page = (demo / "report.html").read_text(encoding="utf-8")
+    assert "Content-Security-Policy" in page and "default-src 'none'" in page
+    assert not re.search(r"<script|javascript:|\son\w+=|https?://(?!www\.w3\.org)|run_dir|settings_sha256", page)
+    assert str(demo.parent) not in page and len(page.encode()) < 3_000_000
+    for finding in results(demo)["results"]["audit"]["findings"][:5]:
+        assert finding["title"].split(" ")[0] in page
+
+
+def test_private_things_stay_with_their_owner(demo: Path) -> None:
+    assert (demo / "private").stat().st_mode & 0o077 == 0
+    shared = (demo / "report.html").read_text(encoding="utf-8") + (demo / "results.json").read_text(encoding="utf-8")
+    leads = (demo / "engagement" / "data" / "leads.csv").read_text(encoding="utf-8-sig")
+    ids = set(re.findall(r"L-\d{5,}", leads))
+    assert len(ids) > 1000 and not any(lead in shared for lead in list(ids)[:300])
+    assert "Seller " not in shared
+    log = json.loads((demo / "private" / "release_log.json").read_text())
+    assert log and all(entry["n"] >= 5 for entry in log)
+
+
+def test_the_same_inputs_give_the_same_results(demo: Path, tmp_path: Path) -> None:
+    run_audit(demo / "engagement", tmp_path, lambda *_: None)
+    assert (tmp_path / "results.json").read_bytes() == (demo / "results.json").read_bytes()
+    assert (tmp_path / "report.html").read_bytes() == (demo / "report.html").read_bytes()
+    record = read_record(tmp_path / "results.json")
+    assert record.settings_sha256 == read_engagement(demo / "engagement").sha256()
+
+
+def test_a_notebook_that_takes_too_long_gives_no_report(demo: Path, tmp_path: Path) -> None:
+    with pytest.raises(AlignError, match=r"survey\.ipynb.*took longer than"):
+        run_audit(demo / "engagement", tmp_path, lambda *_: None, seconds=0.2)
+    assert not (tmp_path / "report.html").exists() and not (tmp_path / "results.json").exists()
