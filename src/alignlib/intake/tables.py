@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from alignlib.result import RowCount, Source
@@ -213,14 +212,19 @@ class Tables:
         return [note for name in names for note in self.notes.get(name, [])]
 
 
-def write_report(folder: Path, tables: Tables) -> str:
-    """How do row counts, sources and notes travel beside the tables of a run?"""
-    return json.dumps(
-        {
-            "row_counts": [count.model_dump() for count in tables.row_counts],
-            "sources": [source.model_dump() for source in tables.sources],
-            "notes": tables.notes,
-            "day_only": sorted(tables.day_only),
-        },
-        ensure_ascii=False, indent=1,
-    )  # fmt: skip
+def write_report(
+    row_counts: list[RowCount],
+    sources: list[Source],
+    notes: dict[str, list[str]],
+    day_only: frozenset[str],
+    fingerprints: dict[str, str],
+) -> str:
+    """How do row counts, sources, notes and the fingerprints of the tables travel beside the tables of a run?"""
+    report = {
+        "row_counts": [count.model_dump() for count in row_counts],
+        "sources": [source.model_dump() for source in sources],
+        "notes": notes,
+        "day_only": sorted(day_only),
+        "fingerprints": fingerprints,
+    }
+    return json.dumps(report, ensure_ascii=False, indent=1)

@@ -1,0 +1,175 @@
+"""Read = used + rejected + excluded: by hand, each reason once."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alignlib.engagement import Input, parse_settings
+from alignlib.intake.mappings import map_input
+from alignlib.intake.read import Raw
+from alignlib.intake.rows import join_parts, type_columns
+
+HEAD = "id,created,source\n"
+Make = Callable[..., Any]
+
+
+def column(tables: Any, table: str, name: str) -> list[Any]:
+    return [row[0] for row in tables.connection.execute(f'select "{name}" from "{table}" order by record').fetchall()]
+
+
+@pytest.mark.parametrize("footer", ["Total,,2", ",,Total", "Grand total:,,", "Summe,,"])
+def test_B14_a_total_is_no_lead(leads: Make, footer: str) -> None:
+    tables = leads(HEAD + f"1,2024-01-01,a\n2,2024-01-02,b\n{footer}\n").open()
+    assert column(tables, "leads", "lead_id") == ["1", "2"]
+    assert tables.row_counts[0].reasons == {"E-TOTAL": 1}
+
+
+def test_a_source_that_is_called_total_is_no_total(leads: Make) -> None:
+    assert column(leads(HEAD + "1,2024-01-01,Total\n").open(), "leads", "source") == ["Total"]
+
+
+def test_a_row_without_its_id_or_date_is_rejected(leads: Make) -> None:
+    tables = leads(HEAD + "1,2024-01-01,a\n,2024-01-02,b\n3,,c\n").open()
+    assert tables.row_counts[0].reasons == {"E-VALUE": 2}
+
+
+def test_B31_the_same_row_twice_counts_once(leads: Make) -> None:
+    count = leads(HEAD + "1,2024-01-01,a\n1,2024-01-01,a\n2,2024-01-02,b\n").open().row_counts[0]
+    assert (count.read, count.used, count.reasons) == (3, 2, {"identical duplicate": 1})
+
+
+def test_B31_the_same_row_in_two_files_counts_once(engage: Make) -> None:
+    one = "  - {{file: {}, table: leads, columns: {{lead_id: id, created_at: created}}}}\n"
+    files = {"a.csv": "id,created\n1,2024-01-01\n", "b.csv": "id,created\n1,2024-01-01\n2,2024-01-02\n"}
+    tables = engage(files, one.format("a.csv") + one.format("b.csv")).open()
+    assert [count.used for count in tables.row_counts] == [1, 1]
+    assert tables.query("select lead_id, file from leads order by 1").values.tolist() == [
+        ["1", "a.csv"],
+        ["2", "b.csv"],
+    ]
+
+
+def test_B32_one_id_on_rows_that_differ_is_refused(leads: Make) -> None:
+    message = leads(HEAD + "1,2024-01-01,a\n1,2024-01-01,b\n").message()
+    assert "1 row repeated a key with different values, the first lead_id '1'" in message
+    assert "E-DUPID" in message
+
+
+def test_B39_B60_dates_after_the_as_of_date_are_rejected_and_expiry_dates_are_not(engage: Make) -> None:
+    inputs = "  - {file: a.csv, table: assets, columns: {asset_id: id, created_on: made, expires_on: ends}}\n"
+    text = "id,made,ends\n1,2025-01-31,2030-12-31\n2,2025-02-01,\n"
+    tables = engage({"a.csv": text}, inputs).open()
+    assert column(tables, "assets", "asset_id") == ["1"]
+    assert tables.row_counts[0].reasons == {"E-FUTURE": 1}
+
+
+def test_B60_a_day_is_compared_with_the_as_of_day_in_every_zone(leads: Make) -> None:
+    body = "1,2024-12-31,a\n2,2025-02-01,b\n"
+    for zone in ("America/New_York", "Asia/Tokyo"):
+        assert leads(HEAD + body, zone=zone).open().row_counts[0].reasons == {"E-FUTURE": 1}
+
+
+def test_an_open_opportunitys_planned_close_is_not_a_close(engage: Make) -> None:
+    inputs = "  - {file: d.csv, table: opportunities, columns: {opportunity_id: id, outcome: s, closed_at: c}}\n"
+    tables = engage({"d.csv": "id,s,c\n1,open,2025-06-30\n2,won,2025-06-30\n3,won,2024-06-30\n"}, inputs).open()
+    closed = tables.query("select opportunity_id, closed_at::date::text as c from opportunities order by 1")
+    assert closed.astype(object).where(closed.notna(), None).values.tolist() == [["1", None], ["3", "2024-06-30"]]
+    assert "1 open opportunity carried a planned close date; it is not used." in tables.notes_on("opportunities")
+
+
+@pytest.mark.parametrize("parent", ["leads", "assets"])
+def test_B62_rows_that_name_an_unknown_id_are_rejected_and_noted(engage: Make, parent: str) -> None:
+    if parent == "leads":
+        inputs = """
+  - {file: p.csv, table: leads, columns: {lead_id: id, created_at: at}}
+  - {file: c.csv, table: sales_touches, columns: {lead_id: id, touched_at: at}}
+"""
+    else:
+        inputs = """
+  - {file: p.csv, table: assets, columns: {asset_id: id, created_on: at}}
+  - {file: c.csv, table: asset_usage, columns: {asset_id: id, used_at: at}}
+"""
+    child = "id,at\n1,2024-01-02 10:00\n2,2024-01-02 11:00\n9,2024-01-03 12:00\n"
+    tables = engage({"p.csv": "id,at\n1,2024-01-01\n2,2024-01-01\n", "c.csv": child}, inputs).open()
+    (count,) = (count for count in tables.row_counts if count.file == "c.csv")
+    assert (count.used, count.reasons) == (2, {"E-ORPHAN": 1})
+
+
+def test_B62_mostly_unknown_ids_are_refused(engage: Make) -> None:
+    inputs = """
+  - {file: p.csv, table: leads, columns: {lead_id: id, created_at: at}}
+  - {file: c.csv, table: sales_touches, columns: {lead_id: id, touched_at: at}}
+"""
+    files = {"p.csv": "id,at\n1,2024-01-01\n", "c.csv": "id,at\n7,2024-01-02\n8,2024-01-02\n1,2024-01-02\n"}
+    assert engage(files, inputs).codes() == ["E-ORPHAN"]
+
+
+def test_B61_leads_without_events_stay_and_leads_outside_the_period_go_with_their_events(engage: Make) -> None:
+    inputs = """
+  - {file: p.csv, table: leads, columns: {lead_id: id, created_at: at}}
+  - {file: c.csv, table: sales_touches, columns: {lead_id: id, touched_at: at}}
+"""
+    files = {
+        "p.csv": "id,at\n1,2023-12-31\n2,2024-01-01\n3,2024-12-31\n4,2025-01-01\n",
+        "c.csv": "id,at\n1,2024-01-02\n2,2024-01-03\n",
+    }
+    tables = engage(files, inputs, zone="America/New_York").open()
+    assert column(tables, "leads", "lead_id") == ["2", "3"]
+    assert [count.reasons for count in tables.row_counts] == [
+        {"created outside the period": 2},
+        {"its lead was created outside the period": 1},
+    ]
+
+
+def test_times_of_the_last_day_of_the_period_belong_to_it_in_the_clients_zone(leads: Make) -> None:
+    body = "1,2024-01-01 00:30,a\n2,2024-12-31 23:30,b\n3,2025-01-01 00:10,c\n"
+    tables = leads(HEAD + body, zone="Europe/Berlin").open()
+    assert column(tables, "leads", "lead_id") == ["1", "2"]
+    assert str(column(tables, "leads", "created_at")[0]) == "2023-12-31 23:30:00"
+
+
+def test_a_day_among_times_belongs_to_the_period_by_its_calendar_day(leads: Make) -> None:
+    body = "1,2024-01-01,a\n2,2024-01-01 10:00,b\n3,2023-12-31,c\n4,2024-12-31,d\n"
+    assert column(leads(HEAD + body, zone="America/New_York").open(), "leads", "lead_id") == ["1", "2", "4"]
+
+
+def test_labels_are_split_once_each_and_unknown_ones_are_taken_out_alone(engage: Make) -> None:
+    inputs = """
+  - file: a.csv
+    table: assets
+    columns: {asset_id: id, conversations: c, topics: t, is_customisable: f, cost: cost}
+    separators: {conversations: ";", topics: "|"}
+    values: {conversations: {First: C1}}
+"""
+    text = 'id,c,t,f,cost\n1,First; C2;C1,a|b|a,Yes,"1.234,50"\n2,C9;C3,,no,"10,5"\n3,,c,maybe,\n'
+    tables = engage({"a.csv": text}, inputs).open()
+    rows = tables.connection.execute("select conversations, topics, is_customisable, cost from assets order by record")
+    assert rows.fetchall() == [(["C1", "C2"], ["a", "b"], True, 123_450), (["C3"], None, False, 1_050)]
+    assert tables.row_counts[0].reasons == {"E-VALUE": 1}
+    assert "1 row of a.csv, column t repeated a label; each label counts once." in tables.notes_on("assets")
+
+
+SETTINGS = parse_settings("""
+version: 1
+client: Any
+period: {start: 2024-01-01, end: 2024-12-31}
+as_of: 2024-12-31
+currency: EUR
+timezone: UTC
+""")
+CELLS = st.sampled_from(["", "a", "b", "1", "Total", "2024-02-30", "2024-03-01", "2023-03-01", "2030-01-01", " x "])
+
+
+@given(st.lists(st.tuples(CELLS, CELLS, CELLS), max_size=12))
+def test_whatever_the_rows_hold_every_record_has_one_fate(rows: list[tuple[str, str, str]]) -> None:
+    dated = [[a, b if b[:1] in ("", "2") else "2024-05-05", c] for a, b, c in rows]
+    raw = Raw("l.csv", [["id", "at", "s"]], dated, list(range(1, len(rows) + 1)), len(rows), "")
+    entry = Input(file="l.csv", table="leads", columns={"lead_id": "id", "created_at": "at", "source": "s"})
+    part, _ = map_input(raw, entry, SETTINGS, [])
+    if not type_columns(part, SETTINGS):
+        join_parts([part], SETTINGS)
+        assert part.count().read == len(rows)
+        assert part.count().used == len(part.data)
