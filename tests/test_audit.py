@@ -9,7 +9,8 @@ from alignlib.engagement import Settings, parse_settings
 from alignlib.result import Finding, Level, Measure, NotJudged, Result
 
 SETTINGS: Settings = parse_settings(
-    "{version: 1, client: X, period: {start: 2025-01-01, end: 2025-12-31}, as_of: 2025-12-31, currency: EUR, timezone: UTC}"
+    "{version: 1, client: X, period: {start: 2025-01-01, end: 2025-12-31}, as_of: 2025-12-31, "
+    "currency: EUR, timezone: UTC}"
 )
 
 
@@ -40,7 +41,7 @@ def test_findings_are_ranked_by_level_then_evidence_then_distance() -> None:
     [
         ([("act", "handoff"), ("good", "shared_goal")], "see the same goal; the handover is what fails"),
         ([("act", "handoff"), ("unclear", "shared_goal")], "The handover is what fails"),
-        ([("watch", "content")], "Nothing calls for action"),
+        ([("watch", "content"), ("good", "focus")], "funnel.f0 is watch"),
         ([("good", "content")], "as agreed"),
         ([("unclear", "content")], "cannot judge"),
         ([], "cannot judge"),
@@ -54,8 +55,9 @@ def test_the_summary_counts_every_finding_once_and_says_what_is_open() -> None:
     findings = ranked([finding("funnel.a", "act"), finding("funnel.b", "good"), finding("funnel.c", "unclear")])
     gap = NotJudged(what="w", why="y", settle="s", theme="credit")
     text = summary(findings, [gap])
-    assert "Of 3 findings, one calls for action, one is as agreed and one stays unclear." in text
-    assert "funnel.a is act." in text and 'not "no problem"' in text
+    assert "One finding calls for action, one is as agreed and one stays unclear." in text
+    assert "One question could not be judged" in text
+    assert "funnel.a is act." in text and "not “no problem”" in text
 
 
 def test_a_theme_without_any_finding_is_not_judged_and_never_good() -> None:
@@ -70,7 +72,15 @@ def test_a_theme_without_any_finding_is_not_judged_and_never_good() -> None:
 def test_the_scorecard_shows_parts_and_no_total() -> None:
     findings = [finding("funnel.a", "act"), finding("funnel.b", "good"), finding("content.c", "watch", "content")]
     card = scorecard(findings, [])
-    assert {column.name for column in card.columns} == {"label", "act", "watch", "good", "unclear", "not_judged", "parts"}
+    assert {column.name for column in card.columns} == {
+        "label",
+        "act",
+        "watch",
+        "good",
+        "unclear",
+        "not_judged",
+        "parts",
+    }
     assert sum(row["act"] + row["watch"] + row["good"] + row["unclear"] for row in card.rows) == len(findings)
 
 

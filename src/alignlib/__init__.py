@@ -27,7 +27,9 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"alignlib has no {name!r}; it has {', '.join(sorted(_PUBLIC))}")
     module, _, attribute = _PUBLIC[name].partition(":")
     found = import_module(module)
-    return getattr(found, attribute) if attribute else found
+    # kept under its name: else the import of the module alignlib.show would hide the function show from its second use
+    globals()[name] = getattr(found, attribute) if attribute else found
+    return globals()[name]
 
 
 def __dir__() -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from alignlib.engagement import Settings
 from alignlib.result import Exhibit, Finding, Level, NotJudged, Result, Row, columns
-from alignlib.words import count, listed, spelled
+from alignlib.words import count_spelled, listed, spelled
 
 QUESTION = "What should the two teams do first?"
 LEVELS: tuple[Level, ...] = ("act", "watch", "good", "unclear")
@@ -67,8 +67,9 @@ def headline(findings: list[Finding]) -> str:
         same = any(f.theme == "shared_goal" and f.level == "good" for f in findings)
         fails = _FAILS[theme]
         return f"The two teams see the same goal; {fails}" if same and theme != "shared_goal" else _capital(fails)
-    if any(finding.level == "watch" for finding in findings):
-        return "Nothing calls for action; some things are worth watching"
+    watched = [finding for finding in findings if finding.level == "watch"]
+    if watched:
+        return watched[0].title
     if any(finding.level == "good" for finding in findings):
         return "What could be judged is as agreed"
     return "The data at hand cannot judge the alignment of the two teams"
@@ -76,14 +77,30 @@ def headline(findings: list[Finding]) -> str:
 
 def summary(findings: list[Finding], gaps: list[NotJudged]) -> str:
     """What do the findings say together, in a few sentences?"""
-    tally = Counter(finding.level for finding in findings)
-    said = [f"{finding.title}." for finding in _leading(findings)]
+    said = [f"{finding.title}." for finding in _leading(findings) or findings[:1]]
     agree = [f for f in findings if f.key.startswith("survey.gap.") and f.level == "good"]
-    if agree:
-        said.append(f"{agree[0].title}.")
-    counts = [f"{spelled(tally[level])} {_COUNTED[level][tally[level] > 1]}" for level in LEVELS if tally[level]]
-    open_questions = f' {_capital(spelled(len(gaps)))} could not be judged, which is not "no problem".' if gaps else ""
-    return " ".join([*said, f"Of {count(len(findings), 'finding')}, {listed(counts)}." + open_questions])
+    said += [f"{finding.title}." for finding in agree[:1]]
+    if findings:
+        said.append(f"{tally(findings)}.")
+    if gaps:
+        said.append(f"{_capital(count_spelled(len(gaps), 'question'))} could not be judged, which is not “no problem”.")
+    return " ".join(said)
+
+
+def tally(findings: list[Finding]) -> str:
+    """How many findings stand at each level?
+
+    >>> tally([])
+    'No findings'
+    """
+    counted = Counter(finding.level for finding in findings)
+    parts = [(counted[level], _COUNTED[level][counted[level] > 1]) for level in LEVELS if counted[level]]
+    if not parts:
+        return "No findings"
+    first, *rest = parts
+    return listed(
+        [_capital(f"{count_spelled(first[0], 'finding')} {first[1]}"), *(f"{spelled(n)} {w}" for n, w in rest)]
+    )
 
 
 def not_judged(results: Mapping[str, Result], findings: list[Finding]) -> list[NotJudged]:

@@ -38,5 +38,5 @@ def finding(
     return Finding(
         key=key, theme=theme, title=titles[variant], measure=measure, level=level, play=play, limit=limit,
         detail=f"{figure}; {counted}. {agreed(limit, direction, unit)}", rule=rule, direction=direction,
-        settle="" if level != "unclear" else f"an agreed limit: {threshold}" if limit is None else settle,
+        settle="" if level != "unclear" else f"an agreed limit for: {meaning}" if limit is None else settle,
     )  # fmt: skip

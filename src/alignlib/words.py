@@ -1,5 +1,6 @@
 """How numbers are said in sentences: one place, so that every format prints the same string."""
 
+import re
 from datetime import date
 from math import isfinite
 
@@ -7,6 +8,7 @@ NBSP = "\u00a0"
 MINUS = "\u2212"
 TEAM_NAMES = {"sales": "Sales", "marketing": "Marketing"}
 _SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£", "BRL": "R$", "JPY": "¥"}
+_CONTROL = re.compile("[^\\t\\n\\r -~\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # what XML cannot hold
 _SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
@@ -110,6 +112,15 @@ def spelled(n: int) -> str:
     return _SMALL[n] if 0 <= n < len(_SMALL) else number(n)
 
 
+def count_spelled(n: int, one: str) -> str:
+    """How is a number of things written in a sentence, small numbers in words?
+
+    >>> count_spelled(1, "finding"), count_spelled(14, "question")
+    ('one finding', '14 questions')
+    """
+    return f"{spelled(n)} {one}{'' if n == 1 else 's'}"
+
+
 def day(when: date) -> str:
     """How is a date written?
 
@@ -153,3 +164,12 @@ def figure(amount: float | None, unit: str, currency: str = "") -> str:
         return share(amount, 1 if 0 < abs(amount) < 0.0095 else 0)
     digits = {"points": 1, "delta": 2}.get(unit, 0 if float(amount).is_integer() or abs(amount) >= 10 else 1)
     return number(amount, digits)
+
+
+def legible(text: str) -> str:
+    """How is a text from outside written so that every format can hold it? Control characters become a visible mark.
+
+    >>> legible("a\\x00b\\x1b[31m")
+    'a\ufffdb\ufffd[31m'
+    """
+    return _CONTROL.sub("\ufffd", text)

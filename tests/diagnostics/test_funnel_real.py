@@ -98,7 +98,7 @@ def test_maven_by_region_product_and_quarter(diagnosed: Callable[[str], Result])
     expected = {
         "Region: Central": (1629, 2604), "Region: East": (1171, 1858), "Region: West": (1438, 2249),
         "Product: GTK 500": (15, 25), "Product: GTXPro": (729, 1147), "Product: MG Special": (793, 1223),
-        "Closed in: Q1 2017": (531, 647), "Closed in: Q4 2017": (1196, 1985),
+        "Closed in Q1 2017": (531, 647), "Closed in Q4 2017": (1196, 1985),
     }  # fmt: skip
     assert {label: (rates[label]["k"], rates[label]["n"]) for label in expected} == expected
 

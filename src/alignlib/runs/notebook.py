@@ -121,7 +121,7 @@ def _execute(node: Any, cwd: Path, seconds: float) -> tuple[str, str] | None:
 
     manager = NotebookExecutionManager(node, output_path=None, log_output=False, progress_bar=False)
     client = PapermillNotebookClient(manager, kernel_name=KERNEL, resources={"metadata": {"path": str(cwd)}},
-                                     timeout=None, startup_timeout=120, log_output=False)  # fmt: skip
+                                     timeout=None, startup_timeout=120, extra_arguments=["--log-level=ERROR"])  # fmt: skip
     client.create_kernel_manager()
     client.km.kernel_spec.argv[0] = sys.executable  # whatever a kernelspec of that name elsewhere may point to
     manager.notebook_start()

@@ -15,6 +15,7 @@ from alignlib.stats import incidence, newcombe, wilson
 from alignlib.words import count, day, interval, listed, number, of, value
 
 MONTHLY_FROM = 100  # fewer leads a month than this: cohorts are quarters
+_NAMELESS = {"", "(blank)", "unknown", "other", "none"}
 SURELY_SOME = 6.9  # expected wins so many that none at all has a chance below one in a thousand (Poisson)
 _RATE_COLUMNS = columns(
     value=("Share", "share"), low=("from", "share"), high=("to", "share"), k=("Won", "count"), n=("Leads", "count"),
@@ -91,7 +92,7 @@ def exhibit(found: Cohorts) -> Exhibit:
     left_out = [str(row["label"]) for row in rows if str(row["note"]).startswith("not comparable")]
     since = f" Wins are recorded since {day(found.since)}." if found.since is not None else ""
     return Exhibit(
-        key="funnel.cohorts", shape="intervals", rows=rows, play="P3", source="stage_events",
+        key="funnel.cohorts", shape="intervals", rows=rows, play="P3", source="Stage history of leads",
         title=_change(found)[0], columns=[*columns(label=("Handed over in", "text")), *_RATE_COLUMNS],
         lead=f"Share won within {count(found.horizon, 'day')} of the handover, so that old and young cohorts compare."
         + since,
@@ -144,7 +145,8 @@ def by_source(one: Step, sources: pd.Series, start: pd.Series, settings: Setting
     table = frame.groupby("label")["won"].agg(["sum", "count"]).sort_values("count", ascending=False)
     rows = [_rate_row("All leads", int(won.sum()), len(won))]
     rows += [_rate_row(str(label), int(row["sum"]), int(row["count"])) for label, row in table.iterrows()]
-    large = sorted((r for r in rows[1:] if r["n"] >= 100), key=lambda r: r["value"])
+    named = [row for row in rows[1:] if row["n"] >= MONTHLY_FROM and row["label"].lower() not in _NAMELESS]
+    large = sorted(named, key=lambda row: row["value"])
     title = f"{number(int(won.sum()))} of {number(len(won))} leads were won so far: {value(won.mean(), 'share')}"
     if len(large) > 1 and large[0]["high"] < large[-1]["low"]:
         title = (
@@ -152,7 +154,7 @@ def by_source(one: Step, sources: pd.Series, start: pd.Series, settings: Setting
             f"{value(large[-1]['value'], 'share')} of {large[-1]['label']}"
         )
     return Exhibit(
-        key="funnel.by_source", shape="intervals", rows=rows, title=title, play="P3", source="stage_events, leads",
+        key="funnel.by_source", shape="intervals", rows=rows, title=title, play="P3", source="Stage history of leads",
         lead=f"Won by {day(settings.as_of)}, as a share of all leads handed over.",
         columns=[*columns(label=("Source", "text")), *_RATE_COLUMNS],
         read="Each line is a source: the tick its share won so far, the bar its 95 % interval (Wilson).",

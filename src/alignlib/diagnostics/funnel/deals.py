@@ -1,5 +1,7 @@
 """How many opportunities are won, what are they worth and how long do they take, open ones counted?"""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -16,14 +18,14 @@ _SQL = """
 select outcome, opened_at, closed_at, amount, owner_id as owner, region, product, segment,
   date_diff('day', opened_at, closed_at) as days from opportunities order by opportunity_id, file, record
 """
-_CUTS = (("region", "Region"), ("product", "Product"), ("quarter", "Closed in"))
+_CUTS = (("region", "Region:"), ("product", "Product:"), ("quarter", "Closed in"))
 
 
 def read_deals(tables: Tables) -> pd.DataFrame:
     """What is each opportunity: how does it stand, since when, for how much, and who holds it?"""
     deals = tables.query(_SQL)
     closed = pd.to_datetime(deals["closed_at"])
-    deals["quarter"] = closed.dt.to_period("Q").map(lambda q: f"Q{q.quarter} {q.year}", na_action="ignore")
+    deals["quarter"] = closed.dt.to_period("Q")
     return deals
 
 
@@ -57,9 +59,9 @@ def win_rates(deals: pd.DataFrame) -> Exhibit:
                      "high": at.high, "note": f"clustered by {count(len(owners), 'owner')}"})  # fmt: skip
     for column, name in _CUTS:
         groups = won.groupby(closed[column])
-        rows += [_row(f"{name}: {label}", group) for label, group in groups] if groups.ngroups > 1 else []
+        rows += [_row(f"{name} {_quarter(label)}", group) for label, group in groups] if groups.ngroups > 1 else []
     return Exhibit(
-        key="funnel.win_rate", shape="intervals", rows=rows, play="P12", source="opportunities",
+        key="funnel.win_rate", shape="intervals", rows=rows, play="P12", source="Opportunities",
         title=f"{of(int(won.sum()), len(won))} closed opportunities were won: {value(won.mean(), 'share')}",
         columns=columns(
             label=("Opportunities", "text"), value=("Won", "share"), low=("from", "share"), high=("to", "share"),
@@ -98,7 +100,7 @@ def summary(deals: pd.DataFrame, settings: Settings) -> Exhibit:
     })  # fmt: skip
     typical = rows[0]["median_days"]
     return Exhibit(
-        key="funnel.deals", shape="table", rows=rows, source="opportunities", play="P12",
+        key="funnel.deals", shape="table", rows=rows, source="Opportunities", play="P12",
         title=f"{number(rows[0]['n'])} opportunities won for "
         f"{value(rows[0]['amount'], 'money', settings.currency)}"
         + (f", half of them within {value(typical, 'days')}" if typical is not None else ""),
@@ -120,6 +122,10 @@ def durations(deals: pd.DataFrame, settings: Settings) -> tuple[np.ndarray, np.n
     ended = deals["outcome"].map({"open": 0, "won": 1, "lost": 2}).to_numpy(int)
     known = np.isfinite(days) & (days >= 0)
     return days[known], ended[known], int((~known).sum())
+
+
+def _quarter(label: Any) -> str:
+    return f"Q{label.quarter} {label.year}" if isinstance(label, pd.Period) else str(label)
 
 
 def _row(label: str, won: pd.Series) -> Row:

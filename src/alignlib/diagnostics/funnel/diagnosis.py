@@ -76,8 +76,9 @@ def _leads(
                        "and left out of rates within a number of days (left truncation).")  # fmt: skip
     findings += passing.findings(kept, settings)
     if len(stages_in(spells)) > 1:
-        exhibits += [passing.waterfall(spells, kept, settings, leaked), handoff.leaks(bucket, judged)]
-        exhibits.append(passing.time_in_stage(kept, settings))
+        exhibits += [passing.waterfall(spells, kept, settings, leaked), passing.time_in_stage(kept, settings)]
+    if judged or set(bucket) - {"won", "open"}:
+        exhibits.append(handoff.leaks(bucket, judged))
     if whole:
         _cohorts(whole, spells, start, settings, findings, exhibits)
 

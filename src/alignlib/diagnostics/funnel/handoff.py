@@ -104,7 +104,7 @@ def touch_curve(handed: pd.DataFrame, settings: Settings) -> Exhibit:
         ],
         read="The line climbs as leads get their first call or e-mail after the handover; where it flattens, the rest "
         "are left. The band is the 95 % interval. Leads that leave the funnel untouched never count as touched.",
-        says_not="Whether a touch reached anybody.", source="stage_events, sales_touches",
+        says_not="Whether a touch reached anybody.", source="Stage history of leads, sales activities",
         alt="Curve of the share of leads touched, by days after handover.",
     )  # fmt: skip
 
@@ -158,7 +158,7 @@ def leaks(bucket: pd.Series, judged: bool) -> Exhibit:
     ]
     lost = int(bucket.isin(LEAKS).sum())
     return Exhibit(
-        key="funnel.leaks", shape="stack", play="P9", rows=rows, source="stage_events, sales_touches, leads",
+        key="funnel.leaks", shape="stack", play="P9", rows=rows, source="Stage history of leads, sales activities",
         title=f"Every lead ends in exactly one place, {share(lost / len(bucket))} of them in none that anyone chose"
         if judged
         else f"{of(int(counts.get('won', 0)), len(bucket))} leads are won; whether open ones leaked is not recorded",

@@ -10,10 +10,12 @@ from alignlib.result import Exhibit, Finding, Measure, Row, columns
 from alignlib.stats import incidence, kaplan_meier
 from alignlib.words import count, day, number, of, share, value
 
-NAMES = {"inquiry": "Inquiry", "mql": "Handed over (MQL)", "sal": "Accepted (SAL)", "sql": "Qualified (SQL)",
+NAMES = {"inquiry": "Inquiry", "mql": "Handed over", "sal": "Accepted", "sql": "Qualified",
          "opportunity": "Opportunity", "won": "Won"}  # fmt: skip
 _WHO = {"mql": "leads handed over", "sal": "accepted leads", "sql": "qualified leads", "opportunity": "opportunities"}
 _DOES = {"sal": "are accepted", "sql": "qualify", "opportunity": "become opportunities", "won": "are won"}
+_NEVER = {"sal": "were never accepted", "sql": "were accepted and never qualified",
+          "opportunity": "qualified and never became an opportunity", "won": "stopped before the end"}  # fmt: skip
 _PLAYS = {"sal": "P4", "sql": "P3", "opportunity": "P3", "won": "P12"}
 _RULES = {
     "any": "a stage counts when it is recorded, and any later stage counts as going on",
@@ -81,18 +83,18 @@ def waterfall(spells: pd.DataFrame, kept: pd.DataFrame, settings: Settings, leak
     last = taken[-1].next
     final = reached(spells, stages_in(spells), settings.funnel.path)[last].notna().sum()
     rows.append({**dict.fromkeys(rows[0]), "label": NAMES[last], "stage": last, "n": int(final), "note": ""})
-    worst = max(rows[:-1], key=lambda row: row["leaked"] or 0)
-    lost = sum(row["leaked"] or 0 for row in rows[:-1])
+    worst, after = max(zip(rows[:-1], (one.next for one in taken), strict=True), key=lambda pair: pair[0]["leaked"])
+    lost = sum(row["leaked"] for row in rows[:-1])
     title = (
-        f"{number(worst['leaked'])} of the {number(lost)} leaked leads stopped at: {worst['label']}"
+        f"{number(worst['leaked'])} of the {number(lost)} leaked leads {_NEVER[after]}"
         if lost
-        else f"{number(int(final))} of {number(rows[0]['n'])} leads handed over have reached: {NAMES[last]}"
+        else f"{number(int(final))} of {number(rows[0]['n'])} leads handed over are {NAMES[last].lower()} so far"
     )
     horizon = count(settings.funnel.horizon_days, "day")
     return Exhibit(
         key="funnel.waterfall", title=title, shape="waterfall", rows=rows, play="P4",
         lead=f"{count(rows[0]['n'], 'lead')} handed over from {day(settings.period.start)} "
-        f"to {day(settings.period.end)}; {number(int(final))} reached the last stage so far.",
+        f"to {day(settings.period.end)}; {number(int(final))} {NAMES[last].lower()} so far.",
         columns=columns(
             label=("Stage", "text"), stage=("Code", "text"), n=("Leads", "count"), go_on=("Go on", "share"),
             go_on_low=("from", "share"), go_on_high=("to", "share"), median_days=("Median days", "days"),
@@ -104,7 +106,7 @@ def waterfall(spells: pd.DataFrame, kept: pd.DataFrame, settings: Settings, leak
         f"{_RULES[settings.funnel.path]}. " + sensitivity(spells, settings),
         says_not="Why a lead did not go on. A lead that is recycled and qualifies again counts as two spells.",
         alt=f"Waterfall from {rows[0]['label']} to {rows[-1]['label']}, with what left between.",
-        source="stage_events",
+        source="Stage history of leads",
     )  # fmt: skip
 
 
@@ -162,5 +164,5 @@ def time_in_stage(spells: pd.DataFrame, settings: Settings) -> Exhibit:
         read="Days until a lead leaves the stage, by going on or by an exit. Leads still there count for as long as "
         "they were seen (Kaplan-Meier). The last column looks only at those that went on, as most reports do.",
         says_not="Whether time was spent working or waiting.", alt="Table of days in each stage.",
-        source="stage_events",
+        source="Stage history of leads",
     )  # fmt: skip
