@@ -1,6 +1,7 @@
 """What an audit says: measures, findings, exhibits and the result that carries them, in and out of JSON."""
 
 import json
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -91,6 +92,17 @@ class NotJudged(_Record):
     why: str
     settle: str
     theme: str
+
+
+@dataclass
+class Part:
+    """What does one part of a diagnostic add to its result?"""
+
+    findings: list[Finding] = field(default_factory=list)
+    exhibits: list[Exhibit] = field(default_factory=list)
+    caveats: list[str] = field(default_factory=list)
+    not_judged: list[NotJudged] = field(default_factory=list)
+    basis: list[str] = field(default_factory=list)
 
 
 class Source(_Record):

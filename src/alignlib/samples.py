@@ -3,49 +3,35 @@
 import csv
 import io
 import json
-from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from statistics import fmean
 from typing import Any
+from zoneinfo import ZoneInfo
+
+import pyarrow
+import yaml
+from pyarrow import parquet
 
 from alignlib.engagement import SETTINGS_FILE, THRESHOLDS, Input, Settings, parse_settings
 from alignlib.files import write_file
+from alignlib.instrument import read_instrument
 from alignlib.resources import read_resource
-from alignlib.sample_rows import END, PLANNED, SEGMENTS, START, Company, Row, World, make_rows
+from alignlib.sample_rows import END, Row, World, in_period, make_rows
 
 TRUTH_FILE = "truth.json"
+Spell = tuple[str, dict[str, datetime], list[datetime]]  # who holds the lead, when it entered each stage, the touches
+Counted = tuple[str, float, float]  # what a truth is: its threshold, and how many of how many
+_SAID: dict[str, Any] = yaml.safe_load(read_resource("templates", "sample", "companies.yml"))
 # block: (items, Sales' mean, Marketing's mean) where the gaps are planted; the null company has both at Sales' mean.
 BLOCKS: dict[str, tuple[tuple[str, ...], float, float]] = {
-    "shared_goal": (("goal_1", "goal_2"), 3.6, 3.7),
-    "time_and_metrics": (("metrics_1",), 3.0, 2.6),
-    "common_language": (("language_1", "language_2"), 2.6, 3.4),
-    "handoff": (("handoff_1", "handoff_2"), 3.0, 2.5),
-    "follow_up": (("follow_1", "follow_2"), 3.9, 2.1),
-    "lead_quality": (("quality_1", "quality_2"), 2.2, 3.7),
-    "credit": (("credit_1",), 3.1, 2.7),
-    "focus": (("focus_1",), 2.7, 3.4),
-    "content_relevance": (("content_1", "content_2"), 2.2, 3.8),
-    "content_know_how": (("know_1", "know_2"), 2.7, 3.1),
-    "roles": (("roles_1", "roles_2"), 2.8, 2.5),
-    "regard": (("regard_1",), 3.6, 3.5),
+    block.block: (tuple(item.item for item in block.items), *_SAID["survey"][block.block])
+    for block in read_instrument().blocks
 }
-REVERSED = frozenset({"handoff_2", "roles_2"})
-WORDS = ("Disagree", "Rather disagree", "Neither", "Rather agree", "Agree")
-
-PLANTED = Company(
-    "Northwind Sample Co.", True, (0.28, 0.24, 0.12, 0.10, 0.18, 0.08),
-    in_time=0.46, untouched=0.16, no_owner=0.045, stalled=0.115, accepted=0.68, qualified=0.46, opened=0.78, won=0.36,
-    never_used=0.50, late_used=0.08, untagged=0.13, stale=0.36, empty_pipeline=0.50,
-    empty=frozenset({(s, "C4") for s in SEGMENTS if s != "Manufacturing"}
-                    | {(s, "C5") for s in ("Logistics", "Public sector", "Energy")} | {("Energy", "C3")}),
-)  # fmt: skip
-NULL = Company(
-    "Evenkeel Sample Co.", False, (0.20, 0.16, 0.17, 0.22, 0.09, 0.16),
-    in_time=0.85, untouched=0.015, no_owner=0.01, stalled=0.015, accepted=0.80, qualified=0.52, opened=0.80, won=0.46,
-    never_used=0.17, late_used=0.05, untagged=0.06, stale=0.20, empty_pipeline=0.05,
-    empty=frozenset({("Energy", "C4"), ("Logistics", "C4")}),
-)  # fmt: skip
+REVERSED = frozenset(code for code, item in read_instrument().items.items() if item.reverse)
 FIXED = ("scorecards", "facts")  # written out, not drawn: templates/sample/planted and templates/sample/null
 
 
@@ -55,14 +41,18 @@ def write_sample(folder: Path, planted: bool = True, seed: int = 7) -> Path:
     ``planted``: gaps that an audit must find; otherwise every truth lies inside its threshold by a margin.
     The same seed writes the same bytes. Raises AlignError (E-WRITE) when the folder cannot be written.
     """
-    company = PLANTED if planted else NULL
-    text = read_resource("templates", "sample", "engagement.yml").replace("$client", company.name)
+    kind = "planted" if planted else "null"
+    world = make_rows(planted, seed, words=_SAID["words"], plan=_SAID["plan"], **_SAID[kind])
+    text = read_resource("templates", "sample", "engagement.yml").replace("$client", world.client)
     settings = parse_settings(text)
-    world = make_rows(company, seed)
-    _plan_and_facts(world)
-    _survey(world)
-    truth = _truth(world, settings)
-    truth["rows"] = _dirty(world)
+    for segment, share in world.plan.items():
+        effort = round(1_600_000 * world.effort[segment])
+        world.add("plan", segment=segment, planned_revenue=round(12_000_000 * share), effort=effort)
+    for table in FIXED:
+        rows = read_resource("templates", "sample", kind, f"{table}.csv").splitlines()
+        world.tables[table] = list(csv.DictReader(rows))
+    truth = _truth(world, settings, _survey(world))
+    truth["rows"] = _dirty(world.tables)
     for item in settings.inputs:
         write_file(folder / "data" / item.file, _file(item, world.tables[item.table], settings))
     write_file(folder / SETTINGS_FILE, text)
@@ -70,102 +60,83 @@ def write_sample(folder: Path, planted: bool = True, seed: int = 7) -> Path:
     return folder
 
 
-def _plan_and_facts(world: World) -> None:
-    company = world.company
-    for segment, planned, effort in zip(SEGMENTS, PLANNED, company.effort, strict=True):
-        world.add(
-            "plan", segment=segment, planned_revenue=round(12_000_000 * planned), effort=round(1_600_000 * effort)
-        )
-    for table in FIXED:
-        text = read_resource("templates", "sample", "planted" if company.planted else "null", f"{table}.csv")
-        world.tables[table] = list(csv.DictReader(text.splitlines()))
+def _survey(world: World) -> dict[tuple[str, str], float]:
+    """Twelve of fourteen sellers and eight of nine marketers answer; returns each team's mean in each block.
 
-
-def _survey(world: World) -> None:
-    """Twelve of fourteen sellers and eight of nine marketers answer; labels come in uneven capitals, as forms do."""
-    answers: list[Row] = []
+    Labels come in uneven capitals, as forms do. A person's mean is that of the block's answered items.
+    """
+    rng, scale, answers, means = world.rng, read_instrument().scale, list[Row](), dict[tuple[str, str], float]()
     for team, n in (("sales", 12), ("marketing", 8)):
         rows: list[Row] = [{"team": team, "role": "leader" if person < 2 else "staff"} for person in range(n)]
-        for items, sales, marketing in BLOCKS.values():
-            mean = marketing if team == "marketing" and world.company.planted else sales
-            people = _centred(world, n, 0.28)
+        for block, (items, sales, marketing) in BLOCKS.items():
+            mean = marketing if team == "marketing" and world.planted else sales
+            people, said = world.centred(n, 0.28), defaultdict[int, list[int]](list)
             for item in items:
-                for row, person, noise in zip(rows, people, _centred(world, n, 0.42), strict=True):
-                    row[item] = _answer(world, min(max(round(mean + person + noise), 1), 5), item in REVERSED)
+                for person, noise in enumerate(world.centred(n, 0.42)):
+                    score = min(max(round(mean + people[person] + noise), 1), 5)
+                    word = "Cannot say"
+                    if rng.random() >= 0.03:
+                        word = scale[5 - score if item in REVERSED else score - 1]
+                        word = world.pick({word: 88, word.upper(): 3, word.lower(): 5, word + " ": 4})
+                        said[person].append(score)
+                    rows[person][item] = word
+            means[team, block] = fmean(fmean(scores) for scores in said.values())
         answers += rows
-    for i, at in enumerate(world.rng.permutation(len(answers)), 1):
+    for i, at in enumerate(rng.permutation(len(answers)), 1):
         stamp = datetime(2026, 4, 13) + timedelta(days=i // 3, hours=9 + i % 7, minutes=7 * i % 60)
         world.add("responses", **{"+Timestamp": stamp, "respondent_id": f"R{i:02d}", **answers[int(at)]})
+    return means
 
 
-def _centred(world: World, n: int, spread: float) -> list[float]:
-    """People differ, but on average a team says what is said to be true of it: the planted gap is in the file."""
-    draws = world.rng.normal(0, spread, n)
-    return [float(draw) for draw in draws - draws.mean()]
-
-
-def _answer(world: World, score: int, reverse: bool) -> str:
-    if world.rng.random() < 0.03:
-        return "Cannot say"
-    word = WORDS[5 - score if reverse else score - 1]
-    return world.pick((word, word.upper(), word.lower(), word + " "), (88, 3, 5, 4))
-
-
-def _dirty(world: World) -> dict[str, dict[str, int]]:
+def _dirty(t: dict[str, list[Row]]) -> dict[str, dict[str, int]]:
     """Adds the faulty and the foreign rows every export has; returns how each file must balance."""
-    t = world.tables
-    used = {table: len(rows) for table, rows in t.items()}
-    days = range(1, 10)
-    blank = dict.fromkeys(t["leads"][0], "")
-    early = [{**blank, "lead_id": f"L-9000{i:02d}", "created_at": START - timedelta(days=i, hours=-9),
-              "source": "Referral", "segment": "Retail", "grade": "C"} for i in reversed(days)]  # fmt: skip
-    tests = [{**blank, "lead_id": f"L-9500{i:02d}", "created_at": START + timedelta(days=i, hours=10),
-              "source": "Internal test"} for i in days[:6]]  # fmt: skip
+    # leads from before the period and tests of the system, written out under the client's own headers
+    foreign = list(csv.DictReader(read_resource("templates", "sample", "foreign_leads.csv").splitlines()))
+    early = [lead for lead in foreign if lead["Original Source"] == "Referral"]
     impossible = {**t["leads"][0], "lead_id": "L-960001", "created_at": "2025-02-30 10:15"}
-    entered = [{**t["stage_events"][0], "lead_id": lead["lead_id"], "entered_at": lead["created_at"]} for lead in early]
+    entered = [
+        {**t["stage_events"][0], "lead_id": lead["Record ID"], "entered_at": lead["Create Date"]} for lead in early
+    ]
     stranger = {"lead_id": "L-999999"}
     total = sum(deal["amount"] for deal in t["opportunities"])
     footer = {**dict.fromkeys(t["opportunities"][0], ""), "opportunity_id": "Total", "amount": total}
-    t["leads"] = [*early, *tests, *t["leads"], impossible]
+    t["leads"] = [*foreign, *t["leads"], impossible]
     t["stage_events"] = [*entered, *t["stage_events"], {**t["stage_events"][0], **stranger}]
     t["sales_touches"].append({**t["sales_touches"][0], **stranger})
     t["campaign_touches"].append({**t["campaign_touches"][-1], "touched_at": END + timedelta(days=365)})
     t["opportunities"] += [t["opportunities"][40], footer]
-    rejected = dict.fromkeys(("leads", "stage_events", "sales_touches", "campaign_touches", "opportunities"), 1)
-    excluded = {"leads": len(early) + len(tests), "stage_events": len(early), "opportunities": 1}
-    return {
-        table: {"read": len(rows), "used": used[table], "rejected": rejected.get(table, 0),
-                "excluded": excluded.get(table, 0)}
-        for table, rows in sorted(t.items())
-    }  # fmt: skip
+    odd = {"leads": (1, len(foreign)), "stage_events": (1, len(early)), "sales_touches": (1, 0),
+           "campaign_touches": (1, 0), "opportunities": (1, 1)}  # rejected, excluded  # fmt: skip
+    balance = {}
+    for table, rows in sorted(t.items()):
+        rejected, excluded = odd.get(table, (0, 0))
+        used = len(rows) - rejected - excluded
+        balance[table] = {"read": len(rows), "used": used, "rejected": rejected, "excluded": excluded}
+    return balance
 
 
 def _file(item: Input, rows: list[Row], settings: Settings) -> bytes:
     """How does the client's system write this table: in its own headers, labels, dates and decimals?"""
     headers = {**{key: key[1:] for key in rows[0] if key.startswith("+")}, **item.columns, **item.items}
+    if item.file.endswith(".parquet"):
+        return _parquet(headers, rows, settings)
     said = {column: {ours: theirs for theirs, ours in names.items()} for column, names in item.values.items()}
     said["stage"] = {ours: theirs for theirs, ours in settings.stages.items()}
     said["team"] = {team: part.labels[0] for team, part in settings.teams.items()}
-    if item.file.endswith(".parquet"):
-        return _parquet(headers, rows, settings)
-    lines = [
-        [_cell(row[ours if ours in row else theirs], item, said.get(ours, {})) for ours, theirs in headers.items()]
-        for row in rows
-    ]
     out = io.StringIO()
-    writer = csv.writer(
-        out, delimiter=item.delimiter or ("\t" if item.file.endswith(".tsv") else ","), lineterminator="\r\n"
-    )
-    writer.writerows([list(headers.values()), *lines])
+    separator = item.delimiter or ("\t" if item.file.endswith(".tsv") else ",")
+    writer = csv.writer(out, delimiter=separator, lineterminator="\r\n")
+    writer.writerow(headers.values())
+    for row in rows:  # the fixed tables carry the client's headers already
+        values = {ours: row.get(ours, row.get(theirs, "")) for ours, theirs in headers.items()}
+        writer.writerow(_cell(value, item, said.get(ours, {})) for ours, value in values.items())
     return out.getvalue().encode("utf-8-sig" if item.table == "leads" else "utf-8")
 
 
 def _cell(value: Any, item: Input, said: dict[str, str]) -> str:
-    day = "%d.%m.%Y" if item.date_order == "dmy" else "%Y-%m-%d"
-    if isinstance(value, datetime):
-        return value.strftime(f"{day} %H:%M")
     if isinstance(value, date):
-        return value.strftime(day)
+        day = value.strftime("%d.%m.%Y" if item.date_order == "dmy" else "%Y-%m-%d")
+        return f"{day} {value:%H:%M}" if isinstance(value, datetime) else day
     if isinstance(value, float):
         return f"{value:.2f}".replace(".", item.decimal or ".")
     return ";".join(value) if isinstance(value, list) else said.get(str(value), str(value))
@@ -173,52 +144,33 @@ def _cell(value: Any, item: Input, said: dict[str, str]) -> str:
 
 def _parquet(headers: dict[str, str], rows: list[Row], settings: Settings) -> bytes:
     """A Parquet file as a content system writes it: times in UTC, text as text, empty as null."""
-    from zoneinfo import ZoneInfo
-
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    zone, utc = ZoneInfo(settings.timezone), ZoneInfo("UTC")
-    columns: dict[str, Any] = {}
+    zone, columns = ZoneInfo(settings.timezone), dict[str, list[Any]]()
     for ours, theirs in headers.items():
-        values = [row[ours] for row in rows]
+        values: list[Any] = [row[ours] or None for row in rows]
         if isinstance(values[0], datetime):
-            naive = [value.replace(tzinfo=zone).astimezone(utc).replace(tzinfo=None) for value in values]
-            columns[theirs] = pa.array(naive, pa.timestamp("us"))
-        else:
-            columns[theirs] = pa.array([value or None for value in values], pa.string())
+            values = [at.replace(tzinfo=zone).astimezone(UTC).replace(tzinfo=None) for at in values]
+        columns[theirs] = values
     sink = io.BytesIO()
-    pq.write_table(pa.table(columns), sink)
+    parquet.write_table(pyarrow.table(columns), sink)
     return sink.getvalue()
 
 
-def _truth(world: World, settings: Settings) -> dict[str, Any]:
+def _truth(world: World, settings: Settings, means: dict[tuple[str, str], float]) -> dict[str, Any]:
     """What is true of these rows, by the agreed definitions, and what must an audit find?
 
     ``expect``: ``beyond`` (a finding to act on or to watch), ``within`` (none), ``any`` (too near the limit to say).
     """
-    t, limits = world.tables, settings.thresholds
-    counted: dict[str, tuple[float, float]] = {**_funnel_truth(t), **_content_truth(t)}
-    counted["content.focus"] = (sum(abs(p - e) for p, e in zip(PLANNED, world.company.effort, strict=True)) / 2, 1)
-    found: dict[str, Row] = {}
-    for key, (k, n) in counted.items():
-        name = _THRESHOLD_OF.get(key, key.split(".")[1])
+    limits, found, spells = settings.thresholds, dict[str, Row](), list(_spells(world.tables))
+    ends = [_end(*spell) for spell in spells]
+    for key, (name, k, n) in {**_funnel_truth(world, spells, ends), **_content_truth(world)}.items():
         expect = _expect(k / n, limits[name], THRESHOLDS[name][0], 0.07)
         found[key] = {"value": k / n, "k": k, "n": n, "limit": limits[name], "expect": expect}
-    for block, (items, sales, marketing) in BLOCKS.items():
-        means = {team: _block_mean(t["responses"], items, team) for team in settings.teams}
-        planted = marketing - sales if world.company.planted else 0.0
-        found[f"survey.gap.{block}"] = {
-            "value": means["marketing"] - means["sales"], "planted": round(planted, 2), "limit": limits["survey_gap"],
-            "expect": _expect(abs(planted), limits["survey_gap"], "at_most", 0.75),
-        }  # fmt: skip
-    return {"client": settings.client, "as_of": settings.as_of.isoformat(), "findings": found, "leaks": _buckets(t)}
-
-
-_THRESHOLD_OF = {
-    "funnel.first_touch": "first_touch_in_time", "funnel.leaked": "leaked_leads", "content.unused": "unused_content",
-    "content.stale": "stale_content", "content.untagged": "untagged_content", "content.focus": "focus_mismatch",
-}  # fmt: skip
+    for block, (_, sales, marketing) in BLOCKS.items():
+        planted, limit = round(marketing - sales, 2) if world.planted else 0.0, limits["survey_gap"]
+        gap, expect = means["marketing", block] - means["sales", block], _expect(abs(planted), limit, "at_most", 0.75)
+        found[f"survey.gap.{block}"] = {"value": gap, "planted": planted, "limit": limit, "expect": expect}
+    leaks = {end: ends.count(end) for end in ("decided", "open", "untouched", "no_owner", "no_next_step")}
+    return {"client": settings.client, "as_of": settings.as_of.isoformat(), "findings": found, "leaks": leaks}
 
 
 def _expect(value: float, limit: float, direction: str, margin: float) -> str:
@@ -227,87 +179,58 @@ def _expect(value: float, limit: float, direction: str, margin: float) -> str:
     return "beyond" if beyond >= margin else "within" if beyond <= 0 else "any"
 
 
-def _spells(t: dict[str, list[Row]]) -> Iterable[tuple[Row, dict[str, datetime], list[datetime]]]:
-    """Each MQL spell: its entry, the later stages within it with their times, and the sales touches within it."""
-    owners = {lead["lead_id"]: lead["owner_id"] for lead in t["leads"]}
-    events: dict[str, list[Row]] = {}
-    touches: dict[str, list[datetime]] = {}
+def _spells(t: dict[str, list[Row]]) -> Iterator[Spell]:
+    """Each MQL spell of each lead, from its entry to the next one of the same lead or to the export."""
+    events, touches = defaultdict[str, list[Row]](list), defaultdict[str, list[datetime]](list)
     for event in t["stage_events"]:
-        events.setdefault(event["lead_id"], []).append(event)
+        events[event["lead_id"]].append(event)
     for touch in t["sales_touches"]:
-        touches.setdefault(touch["lead_id"], []).append(touch["touched_at"])
-    for lead, rows in events.items():
-        entries = [row["entered_at"] for row in rows if row["stage"] == "mql"]
-        for start, stop in pairwise([*entries, END]):
-            stages = {row["stage"]: row["entered_at"] for row in rows if start < row["entered_at"] < stop}
-            reached = [at for at in touches.get(lead, []) if start <= at < stop]
-            yield {"owner_id": owners[lead], "entered_at": start}, stages, reached
+        touches[touch["lead_id"]].append(touch["touched_at"])
+    for lead in t["leads"]:
+        rows = events[lead["lead_id"]]
+        for start, stop in pairwise([*(row["entered_at"] for row in rows if row["stage"] == "mql"), END]):
+            stages = {row["stage"]: row["entered_at"] for row in rows if start <= row["entered_at"] < stop}
+            yield lead["owner_id"], stages, [at for at in touches[lead["lead_id"]] if start <= at < stop]
 
 
-def _buckets(t: dict[str, list[Row]]) -> dict[str, int]:
-    """How many MQL spells end decided, in work, or in each kind of leak?"""
-    out = dict.fromkeys(("decided", "open", "untouched", "no_owner", "no_next_step"), 0)
-    for spell, stages, touches in _spells(t):
-        last = max([*stages.values(), *touches, spell["entered_at"]])
-        if stages.keys() & {"won", "lost", "recycled", "disqualified"}:
-            out["decided"] += 1
-        elif not touches:
-            out["untouched"] += 1
-        elif not spell["owner_id"]:
-            out["no_owner"] += 1
-        else:
-            out["no_next_step" if (END - last).days >= 30 else "open"] += 1
-    return out
+def _end(owner: str, stages: dict[str, datetime], touches: list[datetime]) -> str:
+    """Has a spell been decided, is it in work, or in which kind of leak is it?"""
+    if stages.keys() & {"won", "lost", "recycled", "disqualified"}:
+        return "decided"
+    if not touches or not owner:
+        return "no_owner" if touches else "untouched"
+    return "no_next_step" if (END - max(*stages.values(), *touches)).days >= 30 else "open"
 
 
-def _funnel_truth(t: dict[str, list[Row]]) -> dict[str, tuple[float, float]]:
-    spells = list(_spells(t))
-    buckets = _buckets(t)
-    in_time = [
-        bool(touches) and min(touches) - spell["entered_at"] <= timedelta(hours=24) for spell, _, touches in spells
-    ]
-    leaked = sum(buckets[name] for name in ("untouched", "no_owner", "no_next_step"))
-    out: dict[str, tuple[float, float]] = {
-        "funnel.first_touch": (sum(in_time), len(spells)),
-        "funnel.leaked": (leaked, len(spells)),
-    }
+def _funnel_truth(world: World, spells: list[Spell], ends: list[str]) -> dict[str, Counted]:
+    in_time = [bool(touches) and min(touches) - s["mql"] <= timedelta(hours=24) for _, s, touches in spells]
+    out: dict[str, Counted] = {"funnel.first_touch": ("first_touch_in_time", sum(in_time), len(spells))}
+    out["funnel.leaked"] = ("leaked_leads", sum(end not in ("decided", "open") for end in ends), len(ends))
     order = ("mql", "sal", "sql", "opportunity", "won")
     for one, two in [*pairwise(order), ("mql", "won")]:
-        beyond = order[order.index(two) :]
-        starts = [(stages | {"mql": spell["entered_at"]}, stages) for spell, stages, _ in spells]
-        mature = [s for s, _ in starts if one in s and (END - s[one]).days >= 90]
-        passed = [s for s in mature if any(b in s and (s[b] - s[one]).days < 90 for b in beyond)]
-        out[f"funnel.{one}_to_{two}"] = (len(passed), len(mature))
-    outcomes = [deal["outcome"] for deal in t["opportunities"]]
-    out["funnel.win_rate"] = (outcomes.count("won"), len(outcomes) - outcomes.count("open"))
+        mature = [stages for _, stages, _ in spells if one in stages and (END - stages[one]).days >= 90]
+        passed = [s for s in mature if any(b in s and (s[b] - s[one]).days < 90 for b in order[order.index(two) :])]
+        out[f"funnel.{one}_to_{two}"] = (f"{one}_to_{two}", len(passed), len(mature))
+    outcomes = [deal["outcome"] for deal in world.tables["opportunities"]]
+    out["funnel.win_rate"] = ("win_rate", outcomes.count("won"), len(outcomes) - outcomes.count("open"))
     return out
 
 
-def _content_truth(t: dict[str, list[Row]]) -> dict[str, tuple[float, float]]:
-    assets = t["assets"]
-    begin = {a["asset_id"]: max(datetime.combine(a["created_on"], START.time()), START) for a in assets}
-    used = {row["asset_id"] for row in t["asset_usage"]
+def _content_truth(world: World) -> dict[str, Counted]:
+    assets, plan, effort = world.tables["assets"], world.plan, world.effort
+    begin = in_period(assets)
+    used = {row["asset_id"] for row in world.tables["asset_usage"]
             if row["event"] != "edit" and (row["used_at"] - begin[row["asset_id"]]).days < 90}  # fmt: skip
-    old = [a for a, at in begin.items() if (END - at).days >= 90]
+    old = {asset for asset, at in begin.items() if (END - at).days >= 90}
     fresh = [a for a in assets if (END.date() - (a["reviewed_on"] or a["created_on"])).days < 365]
-    served = {(segment, c) for a in fresh for c in a["conversations"] for segment in a["segments"] or SEGMENTS}
-    pipeline = [deal for deal in t["opportunities"] if deal["outcome"] == "open"]
+    served = {(segment, c) for a in fresh for c in a["conversations"] for segment in a["segments"] or plan}
+    pipeline = [deal for deal in world.tables["opportunities"] if deal["outcome"] == "open"]
     empty = [deal["amount"] for deal in pipeline if (deal["segment"], deal["conversation"]) not in served]
+    untagged = sum(not asset["conversations"] for asset in assets)
     return {
-        "content.unused": (len([a for a in old if a not in used]), len(old)),
-        "content.stale": (len(assets) - len(fresh), len(assets)),
-        "content.untagged": (len([a for a in assets if not a["conversations"]]), len(assets)),
-        "content.empty_pipeline": (sum(empty), sum(deal["amount"] for deal in pipeline)),
+        "content.unused": ("unused_content", len(old - used), len(old)),
+        "content.stale": ("stale_content", len(assets) - len(fresh), len(assets)),
+        "content.untagged": ("untagged_content", untagged, len(assets)),
+        "content.empty_pipeline": ("empty_pipeline", sum(empty), sum(deal["amount"] for deal in pipeline)),
+        "content.focus": ("focus_mismatch", sum(abs(plan[s] - effort[s]) for s in plan) / 2, 1),
     }
-
-
-def _block_mean(responses: list[Row], items: tuple[str, ...], team: str) -> float:
-    """The mean over a team's people of each one's mean over the block's answered items."""
-    scores = {word.lower(): i for i, word in enumerate(WORDS, 1)}
-    people = []
-    for row in responses:
-        said = {item: scores.get(row[item].strip().lower()) for item in items}
-        own = [6 - s if item in REVERSED else s for item, s in said.items() if s]
-        if row["team"] == team and own:
-            people.append(sum(own) / len(own))
-    return sum(people) / len(people)

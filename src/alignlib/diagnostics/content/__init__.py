@@ -6,7 +6,7 @@ from alignlib.diagnostics.content.library import inventory
 from alignlib.diagnostics.content.parts import missing
 from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
-from alignlib.result import Finding, NotJudged, Result, Scalar
+from alignlib.result import Finding, NotJudged, Result
 
 __all__ = ["diagnose", "inventory"]
 
@@ -34,19 +34,16 @@ def diagnose(tables: Tables, settings: Settings) -> Result:
     not_judged = [left for part in parts for left in part.not_judged]
     sources, row_counts = tables.records_of(*_TABLES)
     return Result(
-        diagnostic="content",
-        question=QUESTION,
-        headline=_headline(findings),
-        summary=_summary(findings, not_judged),
-        basis=_basis(tables, settings),
-        findings=findings,
-        exhibits=[exhibit for part in parts for exhibit in part.exhibits],
+        diagnostic="content", question=QUESTION, headline=_headline(findings), summary=_summary(findings, not_judged),
+        basis=_basis(tables, settings), findings=findings, not_judged=not_judged,
+        exhibits=[exhibit for part in parts for exhibit in part.exhibits], sources=sources, row_counts=row_counts,
         caveats=[*tables.notes_on(*_TABLES), *(caveat for part in parts for caveat in part.caveats)],
-        not_judged=not_judged,
-        settings=_settings(settings),
-        sources=sources,
-        row_counts=row_counts,
-    )
+        settings={
+            "period_start": settings.period.start.isoformat(), "as_of": settings.as_of.isoformat(),
+            "unused_days": settings.content.unused_days, "stale_days": settings.content.stale_days,
+            "thresholds": {key: settings.thresholds.get(key) for key in _THRESHOLDS},
+        },
+    )  # fmt: skip
 
 
 def _headline(findings: list[Finding]) -> str:
@@ -73,12 +70,10 @@ def _points(n: int) -> str:
 def _basis(tables: Tables, settings: Settings) -> list[str]:
     lines = []
     if tables.has("assets"):
-        uses = (
-            f", {words.count(_rows(tables, 'asset_usage'), 'use')}" if tables.has("asset_usage") else ", no log of uses"
-        )
-        lines.append(f"{words.count(inventory(tables, settings.as_of)['assets'], 'asset')}{uses}")
+        uses = words.count(_rows(tables, "asset_usage"), "use") if tables.has("asset_usage") else "no log of uses"
+        lines.append(f"{words.count(inventory(tables, settings.as_of)['assets'], 'asset')}, {uses}")
     if tables.has("opportunities"):
-        n = int(tables.query("select count(*) as n from opportunities where outcome = 'open'")["n"][0])
+        n = _rows(tables, "opportunities where outcome = 'open'")
         lines.append(words.count(n, "open opportunity", "open opportunities"))
     if tables.has("plan"):
         lines.append(f"{words.count(_rows(tables, 'plan'), 'segment')} in the plan")
@@ -87,14 +82,3 @@ def _basis(tables: Tables, settings: Settings) -> list[str]:
 
 def _rows(tables: Tables, table: str) -> int:
     return int(tables.query(f"select count(*) as n from {table}")["n"][0])
-
-
-def _settings(settings: Settings) -> dict[str, Scalar | list[Scalar] | dict[str, Scalar]]:
-    agreed: dict[str, Scalar] = {key: settings.thresholds.get(key) for key in _THRESHOLDS}
-    return {
-        "period_start": settings.period.start.isoformat(),
-        "as_of": settings.as_of.isoformat(),
-        "unused_days": settings.content.unused_days,
-        "stale_days": settings.content.stale_days,
-        "thresholds": agreed,
-    }

@@ -3,33 +3,26 @@
 from dataclasses import replace
 from datetime import date
 from itertools import pairwise
-from typing import Any
 
 from alignlib import words
-from alignlib.diagnostics.content.parts import (
-    ASSETS,
-    TAG_WANTED,
-    Part,
-    missing,
-    portion,
-    records,
-    share_finding,
-)
+from alignlib.diagnostics.content.parts import TAG_WANTED, estimated, missing, portion, records
 from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
-from alignlib.result import Exhibit, Scalar, columns
+from alignlib.result import Exhibit, Part, Row, columns
 from alignlib.stats import wilson
 
 WINDOWS = (30, 90, 180)
 AGE_BANDS = (90, 180, 365, 730)
 TOPICS_SHOWN = 12
 LOG_GAP_DAYS = 7  # a log may miss a week at either end before a reader must know
+_USE_LOG = "the library's log of uses: asset, a code for the person, what they did and when"
+_BAR_COLUMNS = columns(label=("Assets", "text"), value=("Count", "count"), n=("Of", "count"), note=("Note", "text"))
 
 _USES = """, uses as (
   select asset_id, timezone($zone, timezone('UTC', used_at))::date as used_on
   from asset_usage where event is null or event in ('view', 'download', 'share')
 )"""
-_UNUSED = f"""{ASSETS}{_USES}, starts as (
+_UNUSED = f"""{_USES}, starts as (
   select asset_id, greatest(coalesce(created_on, $start), $start) as starts_on from assets_now
 ), first_use as (
   select asset_id, min(used_on - starts_on) as after_days
@@ -40,7 +33,7 @@ select days, count(asset_id)::integer as n,
 from (select unnest($windows::integer[]) as days)
 left join (from starts left join first_use using (asset_id)) on $as_of - starts_on >= days
 group by days order by days"""
-_LOG = f"""{ASSETS}{_USES}
+_LOG = f"""{_USES}
 select min(used_on)::varchar as first, max(used_on)::varchar as last, count(*)::integer as uses,
   (count(*) filter (asset_id not in (select asset_id from assets_now)))::integer as unknown
 from uses where used_on <= $as_of"""
@@ -52,13 +45,13 @@ def inventory(tables: Tables, as_of: date = date.max) -> dict[str, int]:
     Counts assets created up to ``as_of`` or without a creation date. A topic repeated on one asset counts once.
     ``untagged`` lack a topic, ``no_conversation`` lack a conversation, ``undated`` lack creation and review date.
     """
-    sql = f"""{ASSETS} select count(*)::integer as assets,
+    sql = """select count(*)::integer as assets,
       (select count(distinct topic)::integer from (select unnest(topics) as topic from assets_now)) as topics,
       (count(*) filter (len(topics) = 0))::integer as untagged,
       (count(*) filter (len(conversations) = 0))::integer as no_conversation,
       (count(*) filter (dated_on is null))::integer as undated
       from assets_now"""
-    return {name: int(value) for name, value in records(tables, sql, {"as_of": as_of})[0].items()}
+    return {name: int(value) for name, value in records(tables, sql, as_of=as_of)[0].items()}
 
 
 def unused(tables: Tables, settings: Settings) -> Part:
@@ -73,23 +66,19 @@ def unused(tables: Tables, settings: Settings) -> Part:
     days = settings.content.unused_days
     # times recorded as days only are days already: no zone may move them
     zone = "UTC" if "asset_usage.used_at" in tables.day_only else settings.timezone
-    common = {"as_of": settings.as_of, "zone": zone}
-    windows = {"start": settings.period.start, "windows": sorted({*WINDOWS, days})}
-    counts = records(tables, _UNUSED, common | windows)
+    windows = sorted({*WINDOWS, days})
+    counts = records(tables, _UNUSED, as_of=settings.as_of, zone=zone, start=settings.period.start, windows=windows)
     judged = next(row for row in counts if row["days"] == days)
     k, n = judged["k"], judged["n"]
     if not n:
         why = f"no asset is {words.value(days, 'days')} old within the period"
         return missing("How much content goes unused", why, "a longer period, or a shorter window")
-    log, stock = records(tables, _LOG, common)[0], inventory(tables, settings.as_of)
-    says = f"{portion(k, n, 'assets')} went unused for {words.value(days, 'days')}"
-    young = stock["assets"] - n
-    finding = share_finding(
-        "content.unused", "unused_content", settings, says, k=k, n=n, interval=wilson(k, n), play="P13",
-        verb=f"went unused for {words.value(days, 'days')}", of_what="assets",
-        settle=f"the same count once the {words.count(young, 'asset')} now too young can be judged, or a longer period",
-    )  # fmt: skip
-    return Part([finding], [_unused_exhibit(counts, settings, says, young, log)], _log_caveats(log, settings))
+    log, verb = records(tables, _LOG, as_of=settings.as_of, zone=zone), f"went unused for {words.value(days, 'days')}"
+    young = inventory(tables, settings.as_of)["assets"] - n
+    settle = f"the same count once the {words.count(young, 'asset')} now too young can be judged, or a longer period"
+    finding = estimated("content.unused", "unused_content", settings, k, n, "assets", verb, play="P13", settle=settle)
+    says = f"{portion(k, n, 'assets')} {verb}"
+    return Part([finding], [_unused_exhibit(counts, settings, says, young, log[0])], _log_caveats(log[0], settings))
 
 
 def age(tables: Tables, settings: Settings) -> Part:
@@ -100,34 +89,27 @@ def age(tables: Tables, settings: Settings) -> Part:
     days, stock = settings.content.stale_days, inventory(tables, settings.as_of)
     dated = stock["assets"] - stock["undated"]
     if not dated:
-        return missing("How much content is out of date", "no asset carries a date", _DATES)
-    sql = f"""{ASSETS} select $as_of - dated_on as days from assets_now where dated_on is not null"""
-    ages = [int(row["days"]) for row in records(tables, sql, {"as_of": settings.as_of})]
-    k = sum(1 for old in ages if old > days)
-    says = f"{portion(k, dated, 'dated assets')} were neither made nor reviewed within {words.value(days, 'days')}"
-    finding = share_finding(
-        "content.stale", "stale_content", settings, says, k=k, n=dated, interval=wilson(k, dated), play="P13",
-        verb=f"were neither made nor reviewed within {words.value(days, 'days')}", of_what="dated assets",
-        settle="the day of the last review for every asset",
-    )  # fmt: skip
+        settle = "the day each asset was made and last reviewed"
+        return missing("How much content is out of date", "no asset carries a date", settle)
+    sql = "select $as_of - dated_on as days from assets_now where dated_on is not null"
+    ages = [int(row["days"]) for row in records(tables, sql, as_of=settings.as_of)]
+    k, verb = sum(old > days for old in ages), f"were neither made nor reviewed within {words.value(days, 'days')}"
+    says = f"{portion(k, dated, 'dated assets')} {verb}"
+    finding = estimated("content.stale", "stale_content", settings, k, dated, "dated assets", verb, play="P13",
+                        settle="the day of the last review for every asset")  # fmt: skip
     rows = [
         _bar(_band(low, high), sum(low < old <= high for old in ages), stock, "stale" if low >= days else "")
         for low, high in pairwise([-1, *sorted({*AGE_BANDS, days}), 10**9])
     ]
     rows.append(_bar("no date", stock["undated"], stock, "neither fresh nor stale"))
     exhibit = Exhibit(
-        key="content.age",
+        key="content.age", shape="bars", columns=_BAR_COLUMNS, rows=rows, source="Content library", play="P13",
         title=f"{says}; {words.number(stock['undated'])} carry no date" if stock["undated"] else says,
-        shape="bars",
-        columns=_BAR_COLUMNS,
-        rows=rows,
         read=f"Assets by days since the later of creation and last review, at {words.day(settings.as_of)}. "
         f"Stale means more than {words.value(days, 'days')}. Counted.",
         says_not="An old asset may still be right, and a young one wrong.",
         alt=f"Bars of assets by age: {_spoken(rows)}.",
-        source="Content library",
-        play="P13",
-    )
+    )  # fmt: skip
     return Part([finding], [exhibit])
 
 
@@ -140,50 +122,41 @@ def tags(tables: Tables, settings: Settings) -> Part:
     assets, k = stock["assets"], stock["no_conversation"]
     if k == assets:
         part = missing("Which conversation each asset serves", "no asset names a conversation", TAG_WANTED)
-        return replace(part, exhibits=[_inventory_exhibit(tables, settings, stock)])
-    finding = share_finding(
-        "content.untagged", "untagged_content", settings, f"{portion(k, assets, 'assets')} name no conversation",
-        k=k, n=assets, interval=wilson(k, assets), verb="name no conversation", of_what="assets", play="P12",
-        settle="the conversation of each asset that names none",
-    )  # fmt: skip
-    return Part([finding], [_inventory_exhibit(tables, settings, stock)])
+    else:
+        settle = "the conversation of each asset that names none"
+        part = Part([estimated("content.untagged", "untagged_content", settings, k, assets, "assets",
+                               "name no conversation", play="P12", settle=settle)])  # fmt: skip
+    return replace(part, exhibits=[_inventory_exhibit(tables, settings, stock)])
 
 
-def _unused_exhibit(
-    counts: list[dict[str, Any]], settings: Settings, says: str, young: int, log: dict[str, Any]
-) -> Exhibit:
-    judged, rows = settings.content.unused_days, []
+def _unused_exhibit(counts: list[Row], settings: Settings, says: str, young: int, log: Row) -> Exhibit:
+    judged, rows = settings.content.unused_days, list[Row]()
     for row in counts:
-        label, n = words.value(row["days"], "days"), row["n"]
-        found = wilson(row["k"], n) if n else None
-        note = "agreed window" if row["days"] == judged else "" if n else "no asset was old enough"
-        low, high = (found.low, found.high) if found else (None, None)
-        rows.append({"label": label, "value": found.value if found else None, "low": low, "high": high, "k": row["k"],
-                     "n": n, "note": note})  # fmt: skip
+        found = wilson(row["k"], row["n"]) if row["n"] else None
+        value, low, high = (found.value, found.low, found.high) if found else (None, None, None)
+        note = "agreed window" if row["days"] == judged else "" if found else "no asset was old enough"
+        rows.append({"label": words.value(row["days"], "days"), "value": value, "low": low, "high": high, "k": row["k"],
+                     "n": row["n"], "note": note})  # fmt: skip
     others = [f"{words.value(r['value'], 'share')} at {r['label']}" for r in rows if r["note"] == "" and r["n"]]
     window = words.value(judged, "days")
+    spoken = (f"{r['label']} {words.value(r['value'], 'share')}" for r in rows)
     return Exhibit(
-        key="content.unused",
+        key="content.unused", shape="intervals", rows=rows, play="P13", limit=settings.thresholds.get("unused_content"),
         title=f"{says}; {words.listed(others)}" if others else says,
-        shape="intervals",
         columns=columns(label=("Window", "text"), value=("Unused", "share"), low=("Low", "share"),
                         high=("High", "share"), k=("Unused assets", "count"), n=("Assets judged", "count"),
                         note=("Note", "text")),
-        rows=rows,
         read=f"Unused: nobody viewed, downloaded or shared the asset within {window} of its creation, or of "
         f"{words.day(settings.period.start)} if it is older or carries no creation date. "
         f"{words.count(young, 'asset')} younger than {window} at {words.day(settings.as_of)} "
         f"{'is' if young == 1 else 'are'} left out. Each window judges the assets old enough for it. Bars: 95 %.",
         says_not="Why an asset went unused; uses the library cannot see.",
-        alt="Unused share by window: "
-        + "; ".join(f"{r['label']} {words.value(r['value'], 'share')}" for r in rows) + ".",
+        alt=f"Unused share by window: {'; '.join(spoken)}.",
         source=f"Content library and its log of uses, {words.count(log['uses'], 'use')}",
-        play="P13",
-        limit=settings.thresholds.get("unused_content"),
     )  # fmt: skip
 
 
-def _log_caveats(log: dict[str, Any], settings: Settings) -> list[str]:
+def _log_caveats(log: Row, settings: Settings) -> list[str]:
     """What must a reader know of the log? One that starts late or stops early makes assets look unused."""
     said = [
         "Unused does not prove irrelevant: an asset may be hard to find, never shown to anybody, "
@@ -205,35 +178,25 @@ def _log_caveats(log: dict[str, Any], settings: Settings) -> list[str]:
 def _inventory_exhibit(tables: Tables, settings: Settings, stock: dict[str, int]) -> Exhibit:
     kind, lacking = ("topics", "untagged") if stock["topics"] else ("conversations", "no_conversation")
     one = kind.removesuffix("s")
-    sql = f"""{ASSETS} select label, count(*)::integer as n
+    sql = f"""select label, count(*)::integer as n
       from (select unnest({kind}) as label from assets_now) group by label order by n desc, label"""
-    found = records(tables, sql, {"as_of": settings.as_of})
+    found = records(tables, sql, as_of=settings.as_of)
     total, shown = stock["assets"], found[:TOPICS_SHOWN]
-    rows = [_bar(row["label"], row["n"], stock) for row in shown]
-    rows.append(_bar(f"no {one}", stock[lacking], stock, "not tagged"))
-    rows.append(_bar("no date", stock["undated"], stock, "no day of making or review"))
+    rows = [*(_bar(row["label"], row["n"], stock) for row in shown),
+            _bar(f"no {one}", stock[lacking], stock, "not tagged"),
+            _bar("no date", stock["undated"], stock, "no day of making or review")]  # fmt: skip
     often = f"; the most frequent, {found[0]['label']}, is on {words.number(found[0]['n'])}" if found else ""
     says = f"{words.number(stock[lacking])} of {words.count(total, 'asset')} carry no {one}"
     return Exhibit(
-        key="content.inventory",
+        key="content.inventory", shape="bars", columns=_BAR_COLUMNS, rows=rows, source="Content library", play="P12",
         title=(says if stock[lacking] else f"All {words.count(total, 'asset')} carry a {one}") + often,
-        shape="bars",
-        columns=_BAR_COLUMNS,
-        rows=rows,
         read=f"Assets by {one}, {len(shown)} of {len(found)} {kind} shown; an asset with several counts in each, "
         "one repeated on an asset counts once. Counted.",
         alt=f"Bars of assets by {one}: {_spoken(rows)}.",
-        source="Content library",
-        play="P12",
-    )
+    )  # fmt: skip
 
 
-_DATES = "the day each asset was made and last reviewed"
-_USE_LOG = "the library's log of uses: asset, a code for the person, what they did and when"
-_BAR_COLUMNS = columns(label=("Assets", "text"), value=("Count", "count"), n=("Of", "count"), note=("Note", "text"))
-
-
-def _bar(label: str, value: int, stock: dict[str, int], note: str = "") -> dict[str, Scalar]:
+def _bar(label: str, value: int, stock: dict[str, int], note: str = "") -> Row:
     return {"label": label, "value": value, "n": stock["assets"], "note": note}
 
 
@@ -243,5 +206,5 @@ def _band(low: int, high: int) -> str:
     return f"over {low} days" if high >= 10**9 else f"{low + 1} to {high} days"
 
 
-def _spoken(rows: list[dict[str, Scalar]]) -> str:
-    return ", ".join(f"{row['label']} {words.number(float(row['value'] or 0))}" for row in rows)
+def _spoken(rows: list[Row]) -> str:
+    return ", ".join(f"{row['label']} {words.number(row['value'])}" for row in rows)

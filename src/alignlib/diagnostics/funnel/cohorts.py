@@ -6,21 +6,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from alignlib.diagnostics.funnel.passing import NAMES
+from alignlib.diagnostics.funnel.rates import rate_columns, rate_row
 from alignlib.diagnostics.funnel.spells import Step, end_of
 from alignlib.engagement import Settings
 from alignlib.judging import measured
-from alignlib.result import Exhibit, Finding, Row, columns
-from alignlib.stats import incidence, newcombe, wilson
+from alignlib.result import Exhibit, Finding, Level, Row
+from alignlib.stats import incidence, newcombe
 from alignlib.words import count, day, interval, listed, number, of, value
 
 MONTHLY_FROM = 100  # fewer leads a month than this: cohorts are quarters
 _NAMELESS = {"", "(blank)", "unknown", "other", "none"}
 SURELY_SOME = 6.9  # expected wins so many that none at all has a chance below one in a thousand (Poisson)
-_RATE_COLUMNS = columns(
-    value=("Share", "share"), low=("from", "share"), high=("to", "share"), k=("Won", "count"), n=("Leads", "count"),
-    note=("Note", "text"),
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -30,7 +26,14 @@ class Cohorts:
     table: pd.DataFrame
     since: pd.Timestamp | None
     horizon: int
-    label: str
+
+    @property
+    def within(self) -> str:
+        return f"within {count(self.horizon, 'day')}"
+
+    @property
+    def usable(self) -> pd.DataFrame:
+        return self.table[self.table["recorded"] & self.table["seen"]]
 
 
 def tracked_since(one: Step, start: pd.Series, settings: Settings) -> pd.Timestamp | None:
@@ -69,68 +72,66 @@ def cohorts(one: Step, start: pd.Series, settings: Settings) -> Cohorts:
     horizon, since = settings.funnel.horizon_days, tracked_since(one, start, settings)
     unit = "M" if start.dt.to_period("M").value_counts().median() >= MONTHLY_FROM else "Q"
     hit = (one.outcome == 1) & ~(one.days > horizon)
-    frame = pd.DataFrame({"period": start.dt.to_period(unit), "hit": hit, "ever": one.outcome == 1, "start": start})
-    table = frame.groupby("period").agg(
-        n=("hit", "size"), k=("hit", "sum"), ever=("ever", "sum"), last=("start", "max")
-    )
+    frame = pd.DataFrame({"period": start.dt.to_period(unit), "hit": hit, "start": start})
+    table = frame.groupby("period").agg(n=("hit", "size"), k=("hit", "sum"), last=("start", "max"))
     table["seen"] = table["last"] + pd.Timedelta(days=horizon) <= end_of(settings)
     table["recorded"] = since is None or table.index >= since.to_period(unit)
-    return Cohorts(table, since, horizon, NAMES[one.next].lower())
+    return Cohorts(table, since, horizon)
 
 
 def exhibit(found: Cohorts) -> Exhibit:
     """How is each cohort shown, the ones that cannot be compared included?"""
     rows: list[Row] = []
     for period, row in found.table.iterrows():
-        at = wilson(int(row["k"]), int(row["n"]))
         note = "" if row["recorded"] else "not comparable: wins were not yet recorded"
         note = note or ("" if row["seen"] else f"too young: seen for less than {count(found.horizon, 'day')}")
-        rows.append({
-            "label": _name(period), "value": None if note else at.value, "low": None if note else at.low,
-            "high": None if note else at.high, "k": int(row["k"]), "n": int(row["n"]), "note": note,
-        })  # fmt: skip
+        rows.append(rate_row(_name(period), int(row["k"]), int(row["n"]), note, hidden=bool(note)))
     left_out = [str(row["label"]) for row in rows if str(row["note"]).startswith("not comparable")]
     since = f" Wins are recorded since {day(found.since)}." if found.since is not None else ""
     return Exhibit(
         key="funnel.cohorts", shape="intervals", rows=rows, play="P3", source="Stage history of leads",
-        title=_change(found)[0], columns=[*columns(label=("Handed over in", "text")), *_RATE_COLUMNS],
-        lead=f"Share won within {count(found.horizon, 'day')} of the handover, so that old and young cohorts compare."
+        title=_change(found)[0], columns=rate_columns("Handed over in", "Leads"),
+        lead=f"Share won {found.within} of the handover, so that old and young cohorts compare."
         + since,
         read="Each line is a cohort: the tick its share, the bar its 95 % interval (Wilson). All leads of a "
         f"cohort have been seen for the whole {count(found.horizon, 'day')}.",
         says_not=f"Why a share moved. Nothing about {listed(left_out)}." if left_out else "Why a share moved.",
-        alt=f"Intervals of the share won within {found.horizon} days, by cohort.",
+        alt=f"Intervals of the share won {found.within}, by cohort.",
     )  # fmt: skip
 
 
 def finding(found: Cohorts) -> Finding | None:
     """Did the latest cohort do better or worse than those before it, at equal age? None with fewer than two cohorts."""
-    usable = found.table[found.table["recorded"] & found.table["seen"]]
-    if len(usable) < 2:
+    if len(found.usable) < 2:
         return None
     title, level = _change(found)
-    now, before = usable.iloc[-1], usable.iloc[:-1].sum(numeric_only=True)
-    gap = newcombe(int(now["k"]), int(now["n"]), int(before["k"]), int(before["n"]))
-    measure = measured(gap, "share", "difference of shares, Newcombe 95 %", None, int(now["n"]))
+    k, n, k_before, n_before = _last_and_before(found)
+    gap = newcombe(k, n, k_before, n_before)
+    measure = measured(gap, "share", "difference of shares, Newcombe 95 %", None, n)
     return Finding(
         key="funnel.cohorts", theme="handoff", title=title, measure=measure, play="P3", limit=0.0,
-        direction="at_least", level=level,  # type: ignore[arg-type]
-        detail=f"{of(int(now['k']), int(now['n']))} against {of(int(before['k']), int(before['n']))} in "
-        f"{count(len(usable) - 1, 'cohort')} before; change {interval(measure.low, measure.high, 'share')} points.",
+        direction="at_least", level=level,
+        detail=f"{of(k, n)} against {of(k_before, n_before)} in {count(len(found.usable) - 1, 'cohort')} before; "
+        f"change {interval(measure.low, measure.high, 'share')} points.",
         rule="95 % interval of the change at equal age, against no change",
         settle="" if level != "unclear" else f"further cohorts, each seen for {count(found.horizon, 'day')}",
     )  # fmt: skip
 
 
-def _change(found: Cohorts) -> tuple[str, str]:
-    usable = found.table[found.table["recorded"] & found.table["seen"]]
-    within = f"within {count(found.horizon, 'day')}"
-    if len(usable) < 2:
+def _last_and_before(found: Cohorts) -> tuple[int, int, int, int]:
+    """How many of how many in the latest usable cohort, and in all those before it?"""
+    counts = found.usable[["k", "n"]]
+    now, before = counts.iloc[-1], counts.iloc[:-1].sum()
+    return int(now["k"]), int(now["n"]), int(before["k"]), int(before["n"])
+
+
+def _change(found: Cohorts) -> tuple[str, Level]:
+    if len(found.usable) < 2:
         return f"Too few cohorts have been seen for {count(found.horizon, 'day')} to compare", "unclear"
-    now, before = usable.iloc[-1], usable.iloc[:-1].sum(numeric_only=True)
-    gap = newcombe(int(now["k"]), int(now["n"]), int(before["k"]), int(before["n"]))
-    said = f"{value(now['k'] / now['n'], 'share')} {within}, against {value(before['k'] / before['n'], 'share')} before"
-    name = _name(usable.index[-1])
+    k, n, k_before, n_before = _last_and_before(found)
+    gap = newcombe(k, n, k_before, n_before)
+    said = f"{value(k / n, 'share')} {found.within}, against {value(k_before / n_before, 'share')} before"
+    name = _name(found.usable.index[-1])
     if gap.high is not None and gap.high < 0:
         return f"Leads of {name} were won less often: {said}", "watch"
     if gap.low is not None and gap.low > 0:
@@ -138,13 +139,13 @@ def _change(found: Cohorts) -> tuple[str, str]:
     return f"No change can be told for leads of {name}: {said}", "unclear"
 
 
-def by_source(one: Step, sources: pd.Series, start: pd.Series, settings: Settings) -> Exhibit:
+def by_source(one: Step, sources: pd.Series, settings: Settings) -> Exhibit:
     """Which share of each source's leads has been won so far?"""
     won = one.outcome == 1
     frame = pd.DataFrame({"label": sources.fillna("(blank)").to_numpy(), "won": won})
     table = frame.groupby("label")["won"].agg(["sum", "count"]).sort_values("count", ascending=False)
-    rows = [_rate_row("All leads", int(won.sum()), len(won))]
-    rows += [_rate_row(str(label), int(row["sum"]), int(row["count"])) for label, row in table.iterrows()]
+    rows = [rate_row("All leads", int(won.sum()), len(won))]
+    rows += [rate_row(str(label), int(row["sum"]), int(row["count"])) for label, row in table.iterrows()]
     named = [row for row in rows[1:] if row["n"] >= MONTHLY_FROM and row["label"].lower() not in _NAMELESS]
     large = sorted(named, key=lambda row: row["value"])
     title = f"{number(int(won.sum()))} of {number(len(won))} leads were won so far: {value(won.mean(), 'share')}"
@@ -156,17 +157,12 @@ def by_source(one: Step, sources: pd.Series, start: pd.Series, settings: Setting
     return Exhibit(
         key="funnel.by_source", shape="intervals", rows=rows, title=title, play="P3", source="Stage history of leads",
         lead=f"Won by {day(settings.as_of)}, as a share of all leads handed over.",
-        columns=[*columns(label=("Source", "text")), *_RATE_COLUMNS],
+        columns=rate_columns("Source", "Leads"),
         read="Each line is a source: the tick its share won so far, the bar its 95 % interval (Wilson).",
         says_not="Young leads count as not won yet, so these shares can only rise. Sources differ in what they bring, "
         "not only in how good it is.",
         alt=f"Intervals of the share won, by {len(rows) - 1} sources.",
     )  # fmt: skip
-
-
-def _rate_row(label: str, k: int, n: int) -> Row:
-    at = wilson(k, n)
-    return {"label": label, "value": at.value, "low": at.low, "high": at.high, "k": k, "n": n, "note": ""}
 
 
 def _name(period: Any) -> str:

@@ -5,13 +5,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from alignlib.diagnostics.funnel.rates import FEWEST_OWNERS, rate
+from alignlib.diagnostics.funnel.rates import FEWEST_OWNERS, rate, rate_columns, rate_row
 from alignlib.diagnostics.funnel.spells import days_between
 from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
 from alignlib.judging import finding
 from alignlib.result import Exhibit, Finding, Row, columns
-from alignlib.stats import clustered_share, incidence, kaplan_meier, wilson
+from alignlib.stats import clustered_share, incidence, kaplan_meier
 from alignlib.words import count, interval, number, of, value
 
 _SQL = """
@@ -51,7 +51,7 @@ def win_rates(deals: pd.DataFrame) -> Exhibit:
     """How does the win rate differ by region, product and quarter?"""
     closed = deals[deals["outcome"] != "open"]
     won = closed["outcome"] == "won"
-    rows = [_row("All closed", won)]
+    rows = [rate_row("All closed", int(won.sum()), len(won))]
     owners = closed.groupby("owner")["outcome"].agg(won=lambda o: (o == "won").sum(), n="size")
     if len(owners) >= FEWEST_OWNERS:
         at = clustered_share(owners["won"], owners["n"])
@@ -59,14 +59,12 @@ def win_rates(deals: pd.DataFrame) -> Exhibit:
                      "high": at.high, "note": f"clustered by {count(len(owners), 'owner')}"})  # fmt: skip
     for column, name in _CUTS:
         groups = won.groupby(closed[column])
-        rows += [_row(f"{name} {_quarter(label)}", group) for label, group in groups] if groups.ngroups > 1 else []
+        if groups.ngroups > 1:
+            rows += [rate_row(f"{name} {_quarter(key)}", int(g.sum()), len(g)) for key, g in groups]
     return Exhibit(
         key="funnel.win_rate", shape="intervals", rows=rows, play="P12", source="Opportunities",
         title=f"{of(int(won.sum()), len(won))} closed opportunities were won: {value(won.mean(), 'share')}",
-        columns=columns(
-            label=("Opportunities", "text"), value=("Won", "share"), low=("from", "share"), high=("to", "share"),
-            k=("Won", "count"), n=("Closed", "count"), note=("Note", "text"),
-        ),
+        columns=rate_columns("Opportunities", "Closed"),
         read="Each line is a group: the tick its win rate, the bar its 95 % interval (Wilson). The second line allows "
         "for sellers who differ from one another.",
         says_not="Many groups are looked at here: the widest difference among them is not proof of one.",
@@ -126,9 +124,3 @@ def durations(deals: pd.DataFrame, settings: Settings) -> tuple[np.ndarray, np.n
 
 def _quarter(label: Any) -> str:
     return f"Q{label.quarter} {label.year}" if isinstance(label, pd.Period) else str(label)
-
-
-def _row(label: str, won: pd.Series) -> Row:
-    at = wilson(int(won.sum()), len(won))
-    return {"label": label, "value": at.value, "low": at.low, "high": at.high, "k": int(won.sum()), "n": len(won),
-            "note": ""}  # fmt: skip

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 
 from alignlib.diagnostics.funnel import cohorts, deals, handoff, passing
-from alignlib.diagnostics.funnel.spells import START, Step, read_spells, stages_in
+from alignlib.diagnostics.funnel.spells import START, read_spells, stages_in
 from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
-from alignlib.result import Exhibit, Finding, NotJudged, Result
+from alignlib.result import Finding, NotJudged, Part, Result
 from alignlib.words import count, day, of
 
 INPUTS = ("stage_events", "leads", "sales_touches", "opportunities")
@@ -21,79 +21,79 @@ def diagnose(tables: Tables, settings: Settings) -> Result:
     may be absent, and what then cannot be judged is listed. Counts spells, not persons. Says nothing of named sellers.
     Raises nothing for odd data: what durations leave out is counted in the caveats.
     """
-    findings: list[Finding] = []
-    exhibits: list[Exhibit] = []
-    caveats: list[str] = tables.notes_on(*INPUTS)
-    basis: list[str] = []
+    parts = []
     if tables.has("stage_events"):
         spells = read_spells(tables)
-        caveats += _caveats(spells)
+        parts.append(Part(caveats=_caveats(spells)))
         if spells["mql_at"].notna().any():
-            _leads(tables, settings, spells, findings, exhibits, basis, caveats)
+            parts += [_handoff(tables, settings, spells), _stages(tables, settings, spells)]
     if tables.has("opportunities"):
-        found = deals.read_deals(tables)
-        basis.append(_basis(found))
-        if (found["outcome"] != "open").any():
-            findings.append(deals.win_rate(found, settings))
-            exhibits += [deals.win_rates(found), deals.summary(found, settings)]
+        parts.append(_deals(tables, settings))
+    findings = [finding for part in parts for finding in part.findings]
     sources, row_counts = tables.records_of(*INPUTS)
     headline, summary = _said(findings)
     return Result(
-        diagnostic="funnel", question=QUESTION, headline=headline, summary=summary, basis=basis, findings=findings,
-        exhibits=exhibits, caveats=caveats, not_judged=_not_judged(tables, settings), sources=sources,
-        row_counts=row_counts,
+        diagnostic="funnel", question=QUESTION, headline=headline, summary=summary, findings=findings,
+        basis=[line for part in parts for line in part.basis],
+        exhibits=[exhibit for part in parts for exhibit in part.exhibits],
+        caveats=tables.notes_on(*INPUTS) + [caveat for part in parts for caveat in part.caveats],
+        not_judged=_not_judged(tables, settings), sources=sources, row_counts=row_counts,
         settings={"path": settings.funnel.path, "horizon_days": settings.funnel.horizon_days,
                   "first_touch_hours": settings.promises.first_touch_hours,
                   "stalled_days": settings.promises.stalled_days},
     )  # fmt: skip
 
 
-def _leads(
-    tables: Tables, settings: Settings, spells: pd.DataFrame,
-    findings: list[Finding], exhibits: list[Exhibit], basis: list[str], caveats: list[str],
-) -> None:  # fmt: skip
+def _handoff(tables: Tables, settings: Settings, spells: pd.DataFrame) -> Part:
+    """Is the promise kept, and where does each lead end?"""
     handed = handoff.handed_over(tables, spells)
     bucket = handoff.buckets(handed, tables, settings)
-    flags = spells[["lead_id", "spell"]].merge(
-        handed.assign(leaked=bucket.isin(handoff.LEAKS))[["lead_id", "spell", "leaked"]], how="left"
+    part = Part(
+        basis=[f"{count(len(handed), 'lead')} handed over, {count(int((bucket == 'won').sum()), 'win')} so far"]
     )
-    leaked = flags["leaked"].fillna(False).astype(bool)
-    won = int((bucket == "won").sum())
-    basis.append(f"{count(len(handed), 'lead')} handed over, {count(won, 'win')} so far")
     if tables.has("sales_touches") and settings.promises.first_touch_hours:
         if not handoff.clock_is_too_coarse(tables, settings):
-            findings.append(handoff.first_touch(handed, settings))
-        exhibits.append(handoff.touch_curve(handed, settings))
+            part.findings.append(handoff.first_touch(handed, settings))
+        part.exhibits.append(handoff.touch_curve(handed, settings))
     judged = tables.has("sales_touches") and handoff.owners_known(tables, handed)
     if judged:
-        findings.append(handoff.leaked(handed, bucket, settings))
+        part.findings.append(handoff.leaked(handed, bucket, settings))
+    if judged or set(bucket) - {"won", "open"}:
+        part.exhibits.append(handoff.leaks(bucket, judged))
+    return part
+
+
+def _stages(tables: Tables, settings: Settings, spells: pd.DataFrame) -> Part:
+    """How do leads pass from stage to stage, from which sources, and does that change?"""
+    part, start = Part(), spells[f"{START}_at"]
     whole = passing.whole_way(spells, settings)
-    start = spells[f"{START}_at"]
     since = cohorts.tracked_since(whole, start[whole.members], settings) if whole else None
     kept = spells[start.isna() | cohorts.comparable(start, since)] if whole else spells
     if since is not None:
-        caveats.append(f"Wins are recorded only since {day(since)}: leads handed over before are kept in counts "
-                       "and left out of rates within a number of days (left truncation).")  # fmt: skip
-    findings += passing.findings(kept, settings)
+        part.caveats.append(f"Wins are recorded only since {day(since)}: leads handed over before are kept in counts "
+                            "and left out of rates within a number of days (left truncation).")  # fmt: skip
+    part.findings += passing.findings(kept, settings)
     if len(stages_in(spells)) > 1:
-        exhibits += [passing.waterfall(spells, kept, settings, leaked), passing.time_in_stage(kept, settings)]
-    if judged or set(bucket) - {"won", "open"}:
-        exhibits.append(handoff.leaks(bucket, judged))
+        leaked = handoff.leaked_spells(tables, settings, spells)
+        part.exhibits += [passing.waterfall(spells, kept, settings, leaked), passing.time_in_stage(kept, settings)]
     if whole:
-        _cohorts(whole, spells, start, settings, findings, exhibits)
+        sources = spells.loc[whole.members, "source"]
+        part.exhibits += [cohorts.by_source(whole, sources, settings)] if sources.notna().any() else []
+        found = cohorts.cohorts(whole, start[whole.members].reset_index(drop=True), settings)
+        part.exhibits.append(cohorts.exhibit(found))
+        part.findings += [change] if (change := cohorts.finding(found)) else []
+    return part
 
 
-def _cohorts(
-    whole: Step, spells: pd.DataFrame, start: pd.Series, settings: Settings,
-    findings: list[Finding], exhibits: list[Exhibit],
-) -> None:  # fmt: skip
-    began = start[whole.members].reset_index(drop=True)
-    sources = spells.loc[whole.members, "source"]
-    if sources.notna().any():
-        exhibits.append(cohorts.by_source(whole, sources, began, settings))
-    found = cohorts.cohorts(whole, began, settings)
-    exhibits.append(cohorts.exhibit(found))
-    findings += [change] if (change := cohorts.finding(found)) else []
+def _deals(tables: Tables, settings: Settings) -> Part:
+    """What became of opportunities?"""
+    found = deals.read_deals(tables)
+    closed = int((found["outcome"] != "open").sum())
+    basis = f"{count(len(found), 'opportunity', 'opportunities')}, {of(closed, len(found))} closed"
+    if not closed:
+        return Part(basis=[basis])
+    return Part([deals.win_rate(found, settings)], [deals.win_rates(found), deals.summary(found, settings)],
+                basis=[basis])  # fmt: skip
 
 
 def _caveats(spells: pd.DataFrame) -> list[str]:
@@ -109,11 +109,6 @@ def _caveats(spells: pd.DataFrame) -> list[str]:
     if loops:
         caveats.append(f"{count(loops, 'lead')} came back after an exit and count again as a spell of their own.")
     return caveats
-
-
-def _basis(found: pd.DataFrame) -> str:
-    closed = found["outcome"] != "open"
-    return f"{count(len(found), 'opportunity', 'opportunities')}, {of(int(closed.sum()), len(found))} closed"
 
 
 def _said(findings: list[Finding]) -> tuple[str, str]:

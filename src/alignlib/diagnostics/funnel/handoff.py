@@ -131,6 +131,13 @@ def buckets(handed: pd.DataFrame, tables: Tables, settings: Settings) -> pd.Seri
     return bucket.mask(handed["won_at"].notna(), "won")
 
 
+def leaked_spells(tables: Tables, settings: Settings, spells: pd.DataFrame) -> pd.Series:
+    """Which of all spells leaked, as one flag a spell?"""
+    handed = handed_over(tables, spells)
+    leaks = handed.assign(leaked=buckets(handed, tables, settings).isin(LEAKS))[["lead_id", "spell", "leaked"]]
+    return spells[["lead_id", "spell"]].merge(leaks, how="left")["leaked"].fillna(False).astype(bool)
+
+
 def leaked(handed: pd.DataFrame, bucket: pd.Series, settings: Settings) -> Finding:
     """Which share of handed-over leads ends where nobody chose: untouched, without owner or without next step?"""
     measure = rate(bucket.isin(LEAKS).to_numpy(), handed["owner"])

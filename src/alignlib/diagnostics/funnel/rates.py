@@ -1,10 +1,10 @@
-"""How sure is a rate when sellers differ?"""
+"""How sure is a rate when sellers differ, and how is it a row of an exhibit?"""
 
 import numpy as np
 import pandas as pd
 
 from alignlib.judging import measured
-from alignlib.result import Measure
+from alignlib.result import Column, Measure, Row, columns
 from alignlib.stats import clustered_share, wilson
 
 FEWEST_OWNERS = 8  # below this the clustered variance itself is too unsure (few degrees of freedom)
@@ -22,3 +22,18 @@ def rate(hits: np.ndarray, owners: pd.Series) -> Measure:
     if groups.ngroups < FEWEST_OWNERS:
         return measured(wilson(k, n), "share", "Wilson 95 %", k, n)
     return measured(clustered_share(groups.sum(), groups.size()), "share", "clustered by owner, 95 %", k, n)
+
+
+def rate_row(label: str, k: int, n: int, note: str = "", hidden: bool = False) -> Row:
+    """Which row of an interval chart says that ``k`` of ``n`` are hits (Wilson)? ``hidden`` keeps the share back."""
+    at = wilson(k, n)
+    shown = {} if hidden else {"value": at.value, "low": at.low, "high": at.high}
+    return {"label": label, "value": None, "low": None, "high": None, **shown, "k": k, "n": n, "note": note}
+
+
+def rate_columns(label: str, n: str) -> list[Column]:
+    """Which columns do such rows have? ``n`` names what the share is of."""
+    return columns(
+        label=(label, "text"), value=("Share won", "share"), low=("from", "share"), high=("to", "share"),
+        k=("Won", "count"), n=(n, "count"), note=("Note", "text"),
+    )  # fmt: skip
