@@ -1,0 +1,111 @@
+"""How does a result look in a notebook? Text and tables through an escaping template, charts as pictures."""
+
+from base64 import b64encode
+from dataclasses import dataclass
+from typing import Any
+
+from alignlib import charts, words
+from alignlib.charts.tables import Table, table
+from alignlib.result import Exhibit, Finding, Result
+
+_MOST_ROWS = 12
+_STYLE = "font-family:Inter,'Noto Sans',Arial,sans-serif;max-width:860px;color:#1B1F24"
+_PAGE = """
+{%- macro data(t, most) -%}
+<table><thead><tr>{% for name in t.head %}<th style="text-align:left">{{ name }}</th>{% endfor %}</tr></thead><tbody>
+{% for row in t.rows[:most] %}<tr>{% for cell in row %}<td style="text-align:{{ 'right' if loop.index0 in t.figures
+else 'left' }}">{{ cell }}</td>{% endfor %}</tr>{% endfor %}</tbody></table>
+{% if t.rows | length > most %}<p>The first {{ most }} of {{ t.rows | length }} rows.</p>{% endif %}
+{%- endmacro -%}
+<div style="{{ style }}">
+{% if title %}<h3 style="margin:0 0 8px">{{ title }}</h3>{% endif %}
+{% if lead %}<p>{{ lead }}</p>{% endif %}
+{% if picture %}<img alt="{{ alt }}" width="{{ width }}" src="data:image/svg+xml;base64,{{ picture }}">{% endif %}
+{% if table %}{{ data(table, most) }}{% endif %}
+{% for name, text in notes if text %}<p style="margin:4px 0"><b>{{ name }}:</b> {{ text }}</p>{% endfor %}
+</div>
+"""
+
+
+@dataclass(frozen=True)
+class View:
+    """Something a notebook shows: HTML for people, one line of text where there is no browser."""
+
+    html: str
+    text: str
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def show(what: Result | Exhibit | list[Finding], key: str = "", currency: str = "") -> View:
+    """How does this look: an exhibit, a result's exhibit by its ``key``, a list of findings, or a whole result?
+
+    ``currency`` is the code that amounts are written with. An exhibit that this result could not make is named as
+    such, with what would settle it: a missing file is no error here.
+    """
+    register()
+    if isinstance(what, Exhibit):
+        return _exhibit(what, currency)
+    if isinstance(what, Result) and key:
+        found = next((exhibit for exhibit in what.exhibits if exhibit.key == key), None)
+        return _exhibit(found, currency) if found else _missing(what, key)
+    if isinstance(what, Result):
+        return View(result_html(what), what.headline)
+    return View(_page(table=_findings(what), most=len(what)), words.count(len(what), "finding"))
+
+
+def result_html(result: Result) -> str:
+    """Which HTML stands for a whole result: headline, summary, findings, what was not judged?"""
+    gaps = "; ".join(f"{gap.what} ({gap.why})" for gap in result.not_judged)
+    notes = [("Not judged", gaps), ("Bear in mind", " ".join(result.caveats)), ("Based on", "; ".join(result.basis))]
+    found = result.findings
+    return _page(title=result.headline, lead=result.summary, table=_findings(found), most=len(found), notes=notes)
+
+
+def register() -> None:
+    """Is a result shown as HTML when a cell ends in it? From now on, where IPython runs; its record stays beside it."""
+    try:
+        from IPython.core.getipython import get_ipython
+    except ImportError:
+        return
+    shell: Any = get_ipython()
+    if shell is not None:
+        shell.display_formatter.formatters["text/html"].for_type(Result, result_html)
+
+
+def _exhibit(exhibit: Exhibit, currency: str) -> View:
+    notes = [("How to read", exhibit.read), ("What it does not say", exhibit.says_not), ("Source", exhibit.source)]
+    said: dict[str, Any] = {"title": exhibit.title, "lead": exhibit.lead, "alt": exhibit.alt, "notes": notes}
+    if charts.drawable(exhibit):
+        picture = charts.svg([charts.chart(exhibit, currency=currency)], [exhibit.alt])[0]
+        encoded = b64encode(charts.standalone(picture).encode()).decode()
+        return View(_page(**said, picture=encoded, width=charts.WIDE), exhibit.title)
+    return View(_page(**said, table=table(exhibit, currency)), exhibit.title)
+
+
+def _missing(result: Result, key: str) -> View:
+    notes = [("Not judged", f"{gap.what}: {gap.why}. Would settle it: {gap.settle}.") for gap in result.not_judged]
+    title = f"{key} could not be made from these data"
+    return View(_page(title=title, notes=notes), title)
+
+
+def _findings(findings: list[Finding]) -> Table:
+    rows = tuple((f.level, f.title, f.detail, f.play or "") for f in findings)
+    return Table("Findings", ("Level", "Finding", "On what", "Play"), rows, frozenset())
+
+
+def _page(**said: Any) -> str:
+    from jinja2 import Environment, StrictUndefined
+
+    blank = {"title": "", "lead": "", "picture": "", "alt": "", "width": 0, "table": None, "notes": []}
+    environment = Environment(autoescape=True, undefined=StrictUndefined, finalize=_written)
+    template = environment.from_string(_PAGE)
+    return template.render(**(blank | {"style": _STYLE, "most": _MOST_ROWS} | said)).strip()
+
+
+def _written(value: Any) -> Any:
+    return words.legible(value) if type(value) is str else value

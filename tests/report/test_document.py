@@ -1,0 +1,132 @@
+"""Does the document say what the record says, in order, and never more?"""
+
+import pytest
+from sample_record import FINDINGS, NOT_JUDGED, sample_record
+
+from alignlib.charts.tables import table
+from alignlib.report.document import OPEN, TOP, build
+from alignlib.result import Finding, Result
+
+
+def with_result(name: str, **changes: object) -> object:
+    record = sample_record()
+    return build(
+        record.model_copy(update={"results": record.results | {name: record.results[name].model_copy(update=changes)}})
+    )
+
+
+def test_the_first_page_holds_the_five_findings_that_the_audit_ranked_first() -> None:
+    document = build(sample_record())
+    assert [item.finding.key for item in document.top] == [finding.key for finding in FINDINGS[:TOP]]
+    assert [item.finding.key for item in document.others] == [finding.key for finding in FINDINGS[TOP:]]
+    assert document.top[0].play is not None and document.top[0].play.title == "Handoff pact"
+    assert document.top_title == (
+        "Of 8 findings, three call for action, two are to watch, one is as agreed and two stay unclear"
+    )
+
+
+def test_a_finding_points_to_the_exhibit_that_proves_it() -> None:
+    found = {item.finding.key: item.section for item in (*build(sample_record()).top, *build(sample_record()).others)}
+    assert found["funnel.first_touch"] == "funnel-touch" and found["funnel.leaked"] == "funnel-leaks"
+    assert found["content.unused"] == "content-unused" and found["survey.gap.credit"] == "survey-blocks"
+    assert found["funnel.sal_to_sql"] == "funnel-waterfall" and found["funnel.cohorts"] == ""
+
+
+def test_strands_count_people_and_rows_and_a_missing_one_is_called_not_judged() -> None:
+    said, supplied, happened = build(sample_record()).strands
+    assert [(team.team, team.text) for team in said.answered] == [("sales", "12 of 14"), ("marketing", "8 of 9")]
+    assert "589 rows read: 564 used, 10 rejected, 15 excluded" in happened.lines and supplied.is_judged
+    record = sample_record()
+    empty = Result(diagnostic="content", question="q", headline="h", summary="s")
+    document = build(record.model_copy(update={"results": record.results | {"content": empty}}))
+    assert not document.strands[1].is_judged and document.strands[1].lines == ("Not judged: nothing was supplied",)
+    assert not [figure for figure in document.figures if figure.exhibit.key.startswith("content")]
+
+
+def test_a_withheld_count_of_people_is_said_in_words_and_never_drawn() -> None:
+    record = sample_record()
+    survey = record.results["survey"]
+    response = survey.exhibits[0].model_copy(
+        update={"rows": [{"label": "Sales", "invited": 6, "answered": None, "note": "fewer than five"}]}
+    )
+    changed = survey.model_copy(update={"exhibits": [response]})
+    document = build(record.model_copy(update={"results": record.results | {"survey": changed}}))
+    assert [(team.answered, team.text) for team in document.strands[0].answered] == [(None, "fewer than five")]
+
+
+def test_what_could_not_be_judged_is_all_there_with_what_would_settle_it() -> None:
+    many = [gap.model_copy(update={"what": f"Question {i}"}) for i, gap in enumerate(NOT_JUDGED * 3)]
+    document = with_result("audit", not_judged=many)
+    assert len(document.limits) == OPEN + 1 and document.limits[-1].what == "What caused any of it"  # type: ignore[attr-defined]
+    shown = [limit.what for limit in (*document.limits[:-1], *document.more_limits)]  # type: ignore[attr-defined]
+    assert shown == [gap.what for gap in many]
+    assert document.limits[0].settle.startswith("Would settle it: the score at handover")  # type: ignore[attr-defined]
+    assert ("open", "7 Not judged") in document.contents  # type: ignore[attr-defined]
+
+
+def test_a_record_without_an_audit_or_without_anything_still_makes_a_document() -> None:
+    record = sample_record()
+    without = {name: result for name, result in record.results.items() if name != "audit"}
+    assert [i.finding.key for i in build(record.model_copy(update={"results": without})).top]
+    bare = build(record.model_copy(update={"results": {}}))
+    assert bare.top == () and bare.top_title == "Nothing could be judged"
+    assert all(not strand.is_judged for strand in bare.strands)
+
+
+def test_a_play_that_the_kit_does_not_hold_is_left_out() -> None:
+    unknown = FINDINGS[0].model_copy(update={"play": "P99"})
+    assert with_result("audit", findings=[unknown]).top[0].play is None  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("levels", "title"),
+    [
+        (["act"], "The one finding calls for action"),
+        (["watch", "good"], "Of 2 findings, one is to watch and one is as agreed"),
+        (["unclear", "unclear"], "All 2 findings stay unclear"),
+        ([], "Nothing could be judged"),
+    ],
+)
+def test_the_tally_reads_as_a_sentence_and_unclear_is_never_counted_as_good(levels: list[str], title: str) -> None:
+    findings: list[Finding] = [FINDINGS[0].model_copy(update={"level": level}) for level in levels]
+    assert with_result("audit", findings=findings).top_title == title  # type: ignore[attr-defined]
+
+
+def test_an_estimate_and_its_interval_share_a_cell() -> None:
+    exhibits = {figure.exhibit.key: figure.table for figure in build(sample_record()).figures}
+    blocks, unused, coverage = exhibits["survey.blocks"], exhibits["content.unused"], exhibits["content.coverage"]
+    assert blocks.head == (
+        "Block",
+        "Sales",
+        "Sales, answers",
+        "Marketing",
+        "Marketing, answers",
+        "Gap in points",
+        "Note",
+    )
+    assert blocks.rows[0][:4] == ("Follow-up", "4.0 (3.6 to 4.4)", "12", "2.2 (1.7 to 2.7)")
+    assert blocks.rows[-2][3:] == ("–", "–", "–", "Marketing withheld: fewer than five answers")
+    assert unused.rows[1][1] == "58\u00a0% (48 to 68)" and unused.rows[2][1] == "42\u00a0%"
+    assert coverage.head == ("Segment", "C1", "C2", "C3", "C4", "C5")
+    assert coverage.rows[1] == ("Health care", "0 (€40k)", "4", "3", "0 (€160k)", "0 (€110k)")
+    assert coverage.rows[4][5] == "not recorded"
+
+
+def test_codes_for_machines_are_not_in_the_tables_of_a_report() -> None:
+    waterfall = sample_record().results["funnel"].exhibit("funnel.waterfall")
+    assert "Stage" not in table(waterfall).head and table(waterfall).rows[0][0] == "Handed over"
+
+
+def test_the_method_says_what_was_agreed_and_why_rows_were_left_out() -> None:
+    record = sample_record()
+    limits = {"limits": {"survey_gap": 0.8, "first_touch_in_time": 0.7}}
+    audit = record.results["audit"].model_copy(update={"settings": limits})
+    counts = [record.results["funnel"].row_counts[0].model_copy(update={"reasons": {"E-DATE": 2, "test leads": 15}})]
+    funnel = record.results["funnel"].model_copy(update={"row_counts": counts})
+    changed = record.model_copy(update={"results": record.results | {"audit": audit, "funnel": funnel}})
+    method = build(changed).method
+    notes = dict(method.notes)
+    assert notes["Agreed limits"] == ("survey gap: 0.8 points", "first touch in time: 70\u00a0%")
+    assert notes["Settings of funnel"] == ("path: any", "horizon days: 90")
+    assert any("a value is no date, or an impossible one: 2; test leads: 15" in row for row in method.counts.rows)
+    assert "SHA-256 4f1c09ae4f1c…" in notes["Inputs"][0] and method.lock.startswith("Thresholds locked")

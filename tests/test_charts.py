@@ -1,0 +1,275 @@
+"""Are charts drawn as the grammar says, legible at both widths, and can no label break out of them?"""
+
+import json
+import multiprocessing
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from alignlib import charts, drawing
+from alignlib.canvas import ACT, MARKETING, SALES, ZONE, axis, fitted, span
+from alignlib.charts.tables import table
+from alignlib.result import Column, Exhibit, Finding, Measure
+
+sys.path.insert(0, str(Path(__file__).parent / "report"))
+from sample_record import (
+    COVERAGE,
+    DUMBBELL,
+    FINDINGS,
+    ITEMS,
+    LEAKS,
+    UNUSED,
+    WATERFALL,
+    every_exhibit,
+    sample_record,
+)
+
+DRAWN = {exhibit.key: exhibit for exhibit in every_exhibit(sample_record()) if charts.drawable(exhibit)}
+HOSTILE = [
+    "</script><script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "</text></svg><svg onload=alert(1)>",
+    "datum.x + signal('a')",
+    '{"expr": "1 + 1"}',
+    "url(javascript:alert(1))",
+    "]]><![CDATA[",
+    "&lt;b&gt; &amp; \"'",
+]
+
+
+@pytest.fixture(scope="module")
+def pictures() -> dict[tuple[str, int], ElementTree.Element]:
+    """Every exhibit of the sample record at both widths, drawn once."""
+    asked = [(exhibit, width) for exhibit in DRAWN.values() for width in (charts.WIDE, charts.NARROW)]
+    made = charts.svg([charts.chart(e, w, "EUR") for e, w in asked], [e.alt for e, _ in asked])
+    return {(e.key, w): ElementTree.fromstring(text) for (e, w), text in zip(asked, made, strict=True)}
+
+
+def one(exhibit: Exhibit, width: int = charts.WIDE) -> ElementTree.Element:
+    return ElementTree.fromstring(charts.svg([charts.chart(exhibit, width, "EUR")], [exhibit.alt])[0])
+
+
+def words_in(svg: ElementTree.Element) -> list[str]:
+    return [text.text or "" for text in svg.iter("text")]
+
+
+def place(node: ElementTree.Element) -> tuple[float, float]:
+    found = re.findall(r"translate\(([-\d.]+),([-\d.]+)\)", node.get("transform", ""))
+    return (float(found[0][0]), float(found[0][1])) if found else (0.0, 0.0)
+
+
+def marks_of(svg: ElementTree.Element, color: str) -> Iterator[ElementTree.Element]:
+    return (node for node in svg.iter() if color in (node.get("fill"), node.get("stroke")))
+
+
+def test_every_shape_but_a_table_can_be_drawn() -> None:
+    shapes = {exhibit.shape for exhibit in DRAWN.values()}
+    assert shapes == {"dumbbell", "grid", "waterfall", "stack", "intervals", "paired", "curve", "bars"}
+    with pytest.raises(ValueError, match=r"survey\.items is a table"):
+        charts.chart(ITEMS)
+    with pytest.raises(ValueError, match="cannot be drawn"):
+        charts.chart(UNUSED.model_copy(update={"rows": []}))
+
+
+@pytest.mark.parametrize("width", [charts.WIDE, charts.NARROW])
+@pytest.mark.parametrize("key", DRAWN)
+def test_a_chart_is_legible_and_keeps_within_its_frame(key: str, width: int, pictures: Any) -> None:
+    svg = pictures[key, width]
+    left, top, right, bottom = map(float, svg.get("viewBox").split())
+    assert (left, top, right) == (0, 0, width)
+    for text in svg.iter("text"):
+        size, (x, y) = float(text.get("font-size").removesuffix("px")), place(text)
+        assert size >= 12, text.text
+        # narrower than the estimate that charts are laid out with, so that the estimate's own reserve is not a fault
+        reach = span(text.text or "", int(size)) * 0.9
+        start = {"start": x, "middle": x - reach / 2, "end": x - reach}[text.get("text-anchor")]
+        assert start >= -2 and start + reach <= right + 2, f"{text.text!r} leaves the chart sideways"
+        assert 0 <= y <= bottom, f"{text.text!r} leaves the chart"
+
+
+@pytest.mark.parametrize("key", DRAWN)
+def test_a_chart_says_in_words_what_it_shows_and_holds_shapes_alone(key: str, pictures: Any) -> None:
+    for width in (charts.WIDE, charts.NARROW):
+        svg = pictures[key, width]
+        assert svg.get("role") == "img" and svg.get("aria-label") == DRAWN[key].alt
+        assert {node.tag for node in svg.iter()} <= {"svg", "g", "path", "line", "rect", "circle", "text", "tspan"}
+        names = {name for node in svg.iter() for name in node.attrib}
+        assert not names & {"id", "class", "style", "href", "onload"} and not any(n.startswith("on") for n in names)
+
+
+def test_means_stand_where_their_values_say_sales_above_marketing() -> None:
+    svg = one(DUMBBELL.model_copy(update={"rows": DUMBBELL.rows[:1]}))
+    sales = next(place(n) for n in marks_of(svg, SALES) if n.tag == "path")
+    marketing = next(place(n) for n in marks_of(svg, MARKETING) if n.tag == "path")
+    # axis 1 to 5 from pixel 196 to 608: 103 pixels a point; means 4.0 and 2.2
+    assert sales[0] == pytest.approx(196 + 3.0 * 103) and marketing[0] == pytest.approx(196 + 1.2 * 103)
+    assert marketing[1] - sales[1] == 16
+    assert {"Sales", "Marketing", "1.8"} <= set(words_in(svg))
+
+
+def test_a_withheld_team_is_hatched_and_named_never_drawn_as_a_value() -> None:
+    rows = [row for row in DUMBBELL.rows if row["label"] == "Credit"]
+    svg = one(DUMBBELL.model_copy(update={"rows": rows}))
+    assert "Marketing withheld: fewer than five answers" in words_in(svg) and "withheld" in words_in(svg)
+    assert not [n for n in marks_of(svg, MARKETING) if n.tag in ("path", "line")]
+
+
+def test_a_counted_value_is_called_counted_and_a_missing_one_says_why() -> None:
+    said = words_in(one(UNUSED))
+    assert "counted" in said and "not recorded: usage is kept for 200 days" in said
+    assert "agreed 40\u00a0%" in said and "62 of 84" in said
+
+
+def test_what_leaked_is_in_the_accent_and_counted_by_hand() -> None:
+    said = words_in(one(LEAKS))
+    assert "Leaked: 139 of 480, 29\u00a0%" in said and "All 480" in said
+    assert {"Leaked: 114", "Leaked: 25"} <= set(words_in(one(WATERFALL)))
+    assert list(marks_of(one(WATERFALL), ACT))
+
+
+def test_the_accent_marks_empty_cells_only_beyond_what_was_agreed() -> None:
+    assert not list(marks_of(one(COVERAGE), ACT))  # nothing agreed: nothing to act on
+    assert list(marks_of(one(COVERAGE.model_copy(update={"limit": 0.2})), ACT))
+    assert not list(marks_of(one(COVERAGE.model_copy(update={"limit": 0.99})), ACT))
+
+
+def test_an_empty_cell_shows_the_money_and_a_row_its_sum() -> None:
+    said = words_in(one(COVERAGE))
+    assert {"€160k", "€1.2m", "€310k"} <= set(said)  # Health care: 40 + 160 + 110
+    assert "€10k" not in said  # money where there is an asset is not counted as standing in an empty cell
+
+
+@pytest.mark.parametrize(("direction", "from_", "to"), [("at_least", 3, 147.2), ("at_most", 147.2, 209)])
+def test_the_tint_of_a_strip_lies_on_the_bad_side(direction: str, from_: float, to: float) -> None:
+    finding = FINDINGS[0].model_copy(update={"direction": direction})
+    strip = charts.interval_strip(finding)
+    svg = ElementTree.fromstring(charts.svg([strip], ["strip"])[0])
+    tint = next(marks_of(svg, ZONE))
+    x = place(tint)[0]
+    ends = sorted([x, x + float(tint.get("x2", 0))])
+    assert ends == pytest.approx([from_, to], abs=0.2)
+    assert "agreed 70\u00a0%" in words_in(svg)
+
+
+def test_a_finding_without_a_figure_has_no_strip() -> None:
+    withheld = Finding(
+        key="survey.gap.credit", theme="credit", title="t", detail="d", level="unclear", rule="r",
+        measure=Measure(value=None, unit="points"),
+    )  # fmt: skip
+    assert charts.interval_strip(withheld) is None
+
+
+def test_a_long_label_is_cut_visibly_and_the_table_has_all_of_it() -> None:
+    long = "Public sector, regional and municipal administrations"
+    said = words_in(one(COVERAGE, charts.NARROW))
+    assert not any(long in text for text in said)
+    assert any(text.startswith("Public sector") and text.endswith("…") for text in said)
+    assert long in [row[0] for row in table(COVERAGE, "EUR").rows]
+    assert fitted("W" * 500, 100).endswith("…") and span(fitted("W" * 500, 100)) <= 100
+
+
+def test_a_long_list_shows_its_first_rows_and_says_how_many_are_left_out() -> None:
+    rows = [{"label": f"Topic {i}", "value": i, "n": 60, "note": ""} for i in range(60)]
+    long = Exhibit(
+        key="content.inventory", title="t", shape="bars", rows=rows, read="r", alt="a", source="s",
+        columns=[Column(name="label", label="Topic"), Column(name="value", label="Assets", unit="count")],
+    )  # fmt: skip
+    said = words_in(one(long))
+    assert charts.left_out(long) == 36 and "Topic 23" in said and "Topic 24" not in said
+    assert len(table(long).rows) == 60
+
+
+@pytest.mark.parametrize(
+    "key", ["survey.blocks", "content.coverage", "funnel.waterfall", "funnel.leaks", "funnel.touch"]
+)
+def test_a_hostile_label_stays_a_label(key: str) -> None:
+    exhibit = DRAWN[key]
+    rows = [{**row, "label": HOSTILE[i % len(HOSTILE)], "note": HOSTILE[0]} for i, row in enumerate(exhibit.rows)]
+    chart = charts.chart(exhibit.model_copy(update={"rows": rows, "alt": HOSTILE[1]}), 720, "EUR")
+    spec = chart.to_dict()
+    data = json.dumps(spec.pop("datasets", {}))
+    for layer in spec["layer"]:
+        data += json.dumps(layer.pop("data", {}))
+    left = json.dumps(spec)
+    assert not any(word in left for word in ("alert", "script", "expr", "signal"))
+    assert "script" in data  # the label is there, as a value
+    text = charts.svg([chart], [HOSTILE[1]])[0]
+    svg = ElementTree.fromstring(text)
+    assert not {node.tag for node in svg.iter()} & {"script", "img", "foreignObject"}
+    assert "<script" not in text and "<img" not in text and any("script" in said for said in words_in(svg))
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "<script>alert(1)</script>",
+        '<rect onload="alert(1)" width="1"/>',
+        '<a href="javascript:alert(1)"><text>x</text></a>',
+        '<image href="https://example.org/x.png"/>',
+        "<style>* { background: url(https://example.org) }</style>",
+        '<rect fill="url(https://example.org/#a)" width="1"/>',
+        '<rect style="background:url(x)" width="1"/>',
+        "<foreignObject><p>hello</p></foreignObject>",
+        '<use href="#a"/><g id="a"><text>x</text></g>',
+        '<animate attributeName="href" to="javascript:alert(1)"/>',
+    ],
+)
+def test_cleaning_leaves_shapes_and_words_alone(attack: str) -> None:
+    cleaned = drawing.clean_svg(f'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)">{attack}</svg>', "label")
+    for word in ("script", "onload", "href", "url(", "style", "foreign", "id=", "animate", "http", "image"):
+        assert word not in cleaned, word
+
+
+def test_the_drawing_engine_speaks_the_version_that_altair_writes() -> None:
+    import altair
+    import vl_convert
+
+    assert altair.SCHEMA_VERSION.startswith(f"v{drawing.VEGA_LITE}.")
+    assert drawing.VEGA_LITE in vl_convert.get_vegalite_versions()
+
+
+def test_a_drawing_process_that_died_is_started_again() -> None:
+    charts.svg([charts.chart(LEAKS)], ["a"])
+    assert drawing._worker is not None
+    drawing._worker.process.kill()
+    drawing._worker.process.wait(timeout=10)
+    assert "All 480" in charts.svg([charts.chart(LEAKS)], ["a"])[0]
+
+
+def test_a_wrong_specification_is_refused_and_the_next_chart_still_drawn() -> None:
+    with pytest.raises(drawing.DrawingFailed):
+        drawing.draw([{"mark": {"type": "no such mark"}}])
+    assert "All 480" in charts.svg([charts.chart(LEAKS)], ["a"])[0]
+
+
+def test_a_forked_process_draws_with_a_worker_of_its_own() -> None:
+    if "fork" not in multiprocessing.get_all_start_methods():
+        pytest.skip("this system cannot fork")
+    charts.svg([charts.chart(LEAKS)], ["a"])
+    queue = multiprocessing.get_context("fork").SimpleQueue()
+
+    def child() -> None:
+        queue.put(len(charts.svg([charts.chart(LEAKS)], ["a"])[0]))
+
+    process = multiprocessing.get_context("fork").Process(target=child)
+    process.start()
+    process.join(timeout=120)
+    assert process.exitcode == 0 and queue.get() > 500
+
+
+def test_an_axis_starts_at_zero_and_covers_every_value() -> None:
+    for low, high, unit in [
+        (0, 0.93, "share"),
+        (0.2, 0.4, "share"),
+        (0, 7, "count"),
+        (-0.3, 2.2, "points"),
+        (0, 0, "count"),
+    ]:
+        marks = axis(low, high, unit)
+        assert marks[0] <= min(low, 0) and marks[-1] >= high and 0 in marks and len(marks) <= 7
+        assert unit != "share" or marks[-1] <= 1
