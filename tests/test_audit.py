@@ -61,11 +61,12 @@ def test_the_summary_counts_every_finding_once_and_says_what_is_open() -> None:
 
 
 def test_a_theme_without_any_finding_is_not_judged_and_never_good() -> None:
-    gaps = not_judged(result(finding("funnel.a", "good")), [finding("funnel.a", "good")])
-    assert {"structure", "credit", "regard"} <= {gap.theme for gap in gaps}
-    assert all(gap.settle and gap.why for gap in gaps)
+    gap = NotJudged(what="w", why="no file", settle="the file", theme="focus")
+    gaps = not_judged(result(finding("funnel.a", "good"), gaps=(gap,)), [finding("funnel.a", "good")])
+    assert [g.theme for g in gaps] == ["focus", "structure"] and all(g.settle and g.why for g in gaps)
     rows = {row["label"]: row for row in scorecard([finding("funnel.a", "good")], gaps).rows}
-    assert rows["Structure"]["good"] == 0 and rows["Structure"]["not_judged"] == 1
+    assert rows["Focus"]["good"] == 0 and rows["Focus"]["parts"] == "not judged: no file"
+    assert rows["Regard"]["good"] == 0 and rows["Regard"]["parts"].startswith("not judged: nothing was delivered")
     assert rows["Handoff"]["good"] == 1
 
 

@@ -39,7 +39,9 @@ def test_wrong_settings_end_with_2_and_every_line_named(tmp_path: Path) -> None:
     (tmp_path / "engagement.yml").write_text("version: 1\nclient: X\ncurency: EUR\n")
     ended = alignlib("audit", ".", "--out", "out", cwd=tmp_path)
     assert ended.returncode == 2
-    assert "line 3" in ended.stderr and "did you mean 'currency'" in ended.stderr and "period is missing" in ended.stderr
+    assert (
+        "line 3" in ended.stderr and "did you mean 'currency'" in ended.stderr and "period is missing" in ended.stderr
+    )
     assert not (tmp_path / "out" / "report.html").exists()
 
 

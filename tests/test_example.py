@@ -45,7 +45,9 @@ def test_each_planted_truth_is_found_on_its_side_of_the_limit(planted: bool, tmp
     findings, truth = found(planted, tmp_path)
     sides = {"beyond": {"act", "watch"}, "within": {"good", "unclear"}, "any": {"act", "watch", "good", "unclear"}}
     assert len(truth) >= 15 and set(truth) <= set(findings)
-    wrong = {key: findings[key].level for key, told in truth.items() if findings[key].level not in sides[told["expect"]]}
+    wrong = {
+        key: findings[key].level for key, told in truth.items() if findings[key].level not in sides[told["expect"]]
+    }
     assert wrong == {}
     for key in ("funnel.first_touch", "funnel.leaked", "content.unused", "content.empty_pipeline", "content.focus"):
         assert findings[key].measure.value == pytest.approx(truth[key]["value"], abs=1e-4), key

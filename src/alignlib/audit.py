@@ -21,12 +21,6 @@ _FAILS = {
     "roles": "each misreads the other's job", "regard": "regard is missing", "credit": "credit divides them",
     "structure": "the structure divides them",
 }  # fmt: skip
-_NO_TEST = {
-    "structure": ("How the teams are led, paid and ruled", "no diagnostic of this version reads the facts checklist",
-                  "the checklist in facts, and a version of the kit that judges it"),
-    "credit": ("Who earns the credit for won deals", "no survey answers on credit were delivered",
-               "the survey's credit item, answered by both teams"),
-}  # fmt: skip
 _COUNTED: dict[str, tuple[str, str]] = {
     "act": ("calls for action", "call for action"), "watch": ("is to watch", "are to watch"),
     "good": ("is as agreed", "are as agreed"), "unclear": ("stays unclear", "stay unclear"),
@@ -104,15 +98,14 @@ def tally(findings: list[Finding]) -> str:
 
 
 def not_judged(results: Mapping[str, Result], findings: list[Finding]) -> list[NotJudged]:
-    """What could not be judged, a theme without any finding included?"""
+    """What could not be judged, the structure included as long as no diagnostic looks at it?"""
     gaps = [gap for result in results.values() for gap in result.not_judged]
-    seen = {finding.theme for finding in findings} | {gap.theme for gap in gaps}
-    for theme in THEMES:
-        if theme not in seen:
-            what, why, settle = _NO_TEST.get(theme, (f"{THEMES[theme]}: what both teams think of it",
-                                                     "the survey holds no answers on it",
-                                                     "the survey, answered by both teams"))  # fmt: skip
-            gaps.append(NotJudged(what=what, why=why, settle=settle, theme=theme))
+    if not any(f.theme == "structure" for f in findings):
+        gaps.append(NotJudged(
+            what="How the teams are led, paid and ruled", theme="structure",
+            why="this version of the kit reads the facts checklist and does not judge it yet",
+            settle="a talk with the sponsor along the checklist",
+        ))  # fmt: skip
     return gaps
 
 
@@ -140,6 +133,7 @@ def _theme_row(theme: str, label: str, findings: list[Finding], gaps: list[NotJu
     tally = Counter(finding.level for finding in parts)
     missing = [gap for gap in gaps if gap.theme == theme]
     shown = [finding.title for finding in parts[:3]] or [f"not judged: {gap.why}" for gap in missing[:1]]
+    shown = shown or ["not judged: nothing was delivered that speaks of it"]
     return {"label": label, **{level: tally[level] for level in LEVELS}, "not_judged": len(missing),
             "parts": "; ".join(shown)}  # fmt: skip
 

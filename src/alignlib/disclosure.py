@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
+from itertools import permutations
 from math import ceil, floor
 from typing import Literal
 
@@ -32,6 +33,15 @@ def releasable(sales: int, marketing: int, unassigned: int, k: int) -> frozenset
     return shown | {"total"}
 
 
+def tells_all(mean: float, n: int) -> bool:
+    """Would this mean (1-5) of ``n`` people tell what each of them answered? At an end of the scale all are alike.
+
+    >>> tells_all(5.0, 9), tells_all(5.0, 10), tells_all(4.0, 9)
+    (True, False, False)
+    """
+    return n < SPREAD_FROM and mean in (1.0, 5.0)
+
+
 def count_text(n: int, k: int) -> str:
     """How is a number of people written, so that a small one is not given away?
 
@@ -47,22 +57,20 @@ def published_mean(value: float, n: int) -> float:
     >>> published_mean(3.8571, 7), published_mean(4.671990, 814)
     (3.9, 4.672)
     """
-    return round(value, _digits(n)) + 0.0
+    return round(value, 1 if n < EXACT_FROM else 4) + 0.0
 
 
-def published_limits(
-    low: float | None, high: float | None, n: int, digits: int = 1
-) -> tuple[float | None, float | None]:
+def published_limits(low: float | None, high: float | None, n: int, few: int = 1) -> tuple[float | None, float | None]:
     """With which limits is an interval published? Rounded outwards, so that it never claims more than was found.
 
-    ``digits`` counts below a hundred people; from there on limits have four decimals.
+    ``few`` counts the decimals below a hundred people; from there on limits have four.
 
     >>> published_limits(0.8571, 1.9432, 20), published_limits(0.8571, 1.9432, 20, 2), published_limits(None, None, 20)
     ((0.8, 2.0), (0.85, 1.95), (None, None))
     """
     if low is None or high is None:
         return None, None
-    scale = 10 ** max(digits, _digits(n))
+    scale = 10 ** (few if n < EXACT_FROM else 4)
     return floor(round(low * scale, 6)) / scale + 0.0, ceil(round(high * scale, 6)) / scale + 0.0
 
 
@@ -74,10 +82,6 @@ class Release:
     group: str
     members: frozenset[str]
 
-    @property
-    def n(self) -> int:
-        return len(self.members)
-
 
 @dataclass
 class ReleaseLog:
@@ -86,12 +90,11 @@ class ReleaseLog:
     releases: list[Release] = field(default_factory=list)
 
     def add(self, key: str, group: str, members: frozenset[str]) -> None:
-        """Enters one published figure."""
         self.releases.append(Release(key, group, members))
 
     def to_json(self) -> str:
         """How is the log written for the engagement's private folder: key, group and n of each figure, no people?"""
-        rows = [{"key": release.key, "group": release.group, "n": release.n} for release in self.releases]
+        rows = [{"key": release.key, "group": release.group, "n": len(release.members)} for release in self.releases]
         return json.dumps(rows, ensure_ascii=False, indent=1) + "\n"
 
 
@@ -103,19 +106,8 @@ def audit_release(log: ReleaseLog, k: int) -> list[str]:
     figures that answer nearly the same question, and what a reader knows from elsewhere.
     """
     small = f"fewer than {spelled(k)} people"
-    problems = [f"{r.key}: {r.group} is {small}" for r in log.releases if 0 < r.n < k]
-    by_key: dict[str, list[Release]] = {}
-    for release in log.releases:
-        by_key.setdefault(release.key, []).append(release)
-    problems += [
-        f"{key}: {outer.group} less {inner.group} leaves {small}"
-        for key, releases in by_key.items()
-        for outer in releases
-        for inner in releases
-        if inner.members < outer.members and outer.n - inner.n < k
+    return [f"{r.key}: {r.group} is {small}" for r in log.releases if 0 < len(r.members) < k] + [
+        f"{outer.key}: {outer.group} less {inner.group} leaves {small}"
+        for outer, inner in permutations(log.releases, 2)
+        if outer.key == inner.key and inner.members < outer.members and len(outer.members - inner.members) < k
     ]
-    return problems
-
-
-def _digits(n: int) -> int:
-    return 1 if n < EXACT_FROM else 4

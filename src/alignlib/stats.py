@@ -11,6 +11,7 @@ from scipy.special import ndtri, stdtrit
 Floats = NDArray[np.float64]
 Level = Literal["act", "watch", "good", "unclear"]
 _EPS = 1e-12
+_Z = float(ndtri(0.975))  # every interval of this module is a two-sided one at 95 %
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Interval:
 NOTHING = Interval(None, None, None)
 
 
-def wilson(k: int, n: int, level: float = 0.95) -> Interval:
+def wilson(k: int, n: int) -> Interval:
     """Which share of ``n`` is ``k``, and how sure is that? Source: Wilson 1927 (score limits, no correction).
 
     >>> round(wilson(0, 10).high, 4)
@@ -39,32 +40,29 @@ def wilson(k: int, n: int, level: float = 0.95) -> Interval:
         raise ValueError(f"{k} of {n} is no share")
     if n == 0:
         return NOTHING
-    z = float(ndtri((1 + level) / 2))
-    p, spread = k / n, z * sqrt(k / n * (1 - k / n) / n + z * z / (4 * n * n))
-    centre, scale = p + z * z / (2 * n), 1 + z * z / n
+    p, spread = k / n, _Z * sqrt(k / n * (1 - k / n) / n + _Z * _Z / (4 * n * n))
+    centre, scale = p + _Z * _Z / (2 * n), 1 + _Z * _Z / n
     low, high = (centre - spread) / scale, (centre + spread) / scale
     return Interval(p, 0.0 if k == 0 else low, 1.0 if k == n else high)
 
 
-def newcombe(k1: int, n1: int, k2: int, n2: int, level: float = 0.95) -> Interval:
+def newcombe(k1: int, n1: int, k2: int, n2: int) -> Interval:
     """How much larger is the first share than the second? Source: Newcombe 1998, method 10 (Wilson limits squared).
 
     >>> gap = newcombe(56, 70, 48, 80)
     >>> round(gap.low, 4), round(gap.high, 4)
     (0.0524, 0.3339)
     """
-    a, b = wilson(k1, n1, level), wilson(k2, n2, level)
+    a, b = wilson(k1, n1), wilson(k2, n2)
     if a.value is None or a.low is None or a.high is None or b.value is None or b.low is None or b.high is None:
         return NOTHING
     gap = a.value - b.value
-    return Interval(
-        gap,
-        gap - sqrt((a.value - a.low) ** 2 + (b.high - b.value) ** 2),
-        gap + sqrt((a.high - a.value) ** 2 + (b.value - b.low) ** 2),
-    )
+    below = sqrt((a.value - a.low) ** 2 + (b.high - b.value) ** 2)
+    above = sqrt((a.high - a.value) ** 2 + (b.value - b.low) ** 2)
+    return Interval(gap, gap - below, gap + above)
 
 
-def clustered_share(k: ArrayLike, n: ArrayLike, level: float = 0.95) -> Interval:
+def clustered_share(k: ArrayLike, n: ArrayLike) -> Interval:
     """Which share do clusters (sellers, say) reach together, when cases of one cluster resemble one another?
 
     ``k`` and ``n``: one entry a cluster; clusters without cases do not count. Ratio of sums, linearised variance
@@ -81,15 +79,15 @@ def clustered_share(k: ArrayLike, n: ArrayLike, level: float = 0.95) -> Interval
     if clusters == 1:
         return Interval(share, None, None)
     if share in (0.0, 1.0):
-        return wilson(round(hits.sum()), round(total), level)
+        return wilson(round(hits.sum()), round(total))
     residuals = hits - share * cases
     se = sqrt(clusters / (clusters - 1) * float(residuals @ residuals)) / total
-    reach = _t(clusters - 1, level) * se / (share * (1 - share))
+    reach = _t(clusters - 1) * se / (share * (1 - share))
     odds = log(share / (1 - share))
     return Interval(share, 1 / (1 + exp(reach - odds)), 1 / (1 + exp(-reach - odds)))
 
 
-def mean_interval(a: ArrayLike, step: float = 0.0, level: float = 0.95) -> Interval:
+def mean_interval(a: ArrayLike, step: float = 0.0) -> Interval:
     """What is the mean, and how sure is it? Student's t (1908). For ``step`` see ``welch``."""
     values = _floats(a)
     if len(values) == 0:
@@ -97,11 +95,11 @@ def mean_interval(a: ArrayLike, step: float = 0.0, level: float = 0.95) -> Inter
     mean, variance = float(values.mean()), _variance(values, step)
     if variance is None:
         return Interval(mean, None, None)
-    reach = _t(len(values) - 1, level) * sqrt(variance / len(values))
+    reach = _t(len(values) - 1) * sqrt(variance / len(values))
     return Interval(mean, mean - reach, mean + reach)
 
 
-def welch(a: ArrayLike, b: ArrayLike, step: float = 0.0, level: float = 0.95) -> Interval:
+def welch(a: ArrayLike, b: ArrayLike, step: float = 0.0) -> Interval:
     """How much larger is the mean of ``a`` than that of ``b``, without assuming equal spread? Source: Welch 1947.
 
     ``step`` is the smallest step of the scale. A group whose answers are all equal is no proof of certainty: with a
@@ -116,11 +114,11 @@ def welch(a: ArrayLike, b: ArrayLike, step: float = 0.0, level: float = 0.95) ->
         return Interval(gap, None, None)
     ex, ey = vx / len(x), vy / len(y)
     freedom = (ex + ey) ** 2 / (ex**2 / (len(x) - 1) + ey**2 / (len(y) - 1))
-    reach = _t(freedom, level) * sqrt(ex + ey)
+    reach = _t(freedom) * sqrt(ex + ey)
     return Interval(gap, gap - reach, gap + reach)
 
 
-def cliff(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> Interval:
+def cliff(a: ArrayLike, b: ArrayLike) -> Interval:
     """How often does one of ``a`` stand above one of ``b``, less how often below (-1 to 1)? Cliff's delta.
 
     Unbiased variance with its floor, asymmetric limits on the t quantile with n + m - 2 degrees of freedom. At full
@@ -140,7 +138,7 @@ def cliff(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> Interval:
     delta = float(rows.mean())
     if n < 2 or m < 2:
         return Interval(delta, None, None)
-    t = _t(n + m - 2, level)
+    t = _t(n + m - 2)
     if abs(delta) > 1 - _EPS:
         limit = (min(n, m) - t * t) / (min(n, m) + t * t)
         return Interval(delta, limit, 1.0) if delta > 0 else Interval(delta, -1.0, -limit)
@@ -157,15 +155,13 @@ def cliff(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> Interval:
 class Incidence:
     """Which share has ended by which day, and in which way, when some are still open?
 
-    ``days`` are 0 and the days on which something ended; ``share``, ``low``, ``high`` hold one array a way of ending.
-    ``none`` is the share for which nothing had ended. Sorted days, one a case: ``entries`` and ``exits`` say when it
-    was watched, ``ended`` when it ended.
+    ``days`` are 0 and the days on which something ended; ``share`` and its standard error ``se`` hold one array a way
+    of ending. ``none`` is the share for which nothing had ended. Sorted days, one a case: ``entries`` and ``exits`` say
+    when it was watched, ``ended`` when it ended.
     """
 
     days: Floats
     share: dict[int, Floats]
-    low: dict[int, Floats]
-    high: dict[int, Floats]
     se: dict[int, Floats]
     none: Floats
     entries: Floats
@@ -193,14 +189,20 @@ class Incidence:
         place = max(int(np.searchsorted(self.days, day, "right")) - 1, 0)
         if cause not in self.share or self.share[cause][place] <= _EPS:
             return wilson(0, int(self.known(day)))
-        return Interval(*(float(curve[cause][place]) for curve in (self.share, self.low, self.high)))
+        share, se = self.share[cause][place], self.se[cause][place]
+        if share >= 1 - _EPS:
+            return Interval(float(share), 1 - (wilson(0, int(self.known(self.days[place]))).high or 1.0), 1.0)
+        reach = _Z * se / abs((1 - share) * np.log(1 - share))
+        low, high = (1 - np.power(1 - share, np.exp(end)) for end in (-reach, reach))
+        return Interval(float(share), float(low), float(high))
 
     def quantile(self, p: float, cause: int = 1) -> float | None:
         """On which day had a share ``p`` ended in this way? None: not reached while anybody was watched."""
-        return _first(self.days, self.share.get(cause, np.zeros(0)) >= p - _EPS)
+        reached = self.share.get(cause, np.zeros(0)) >= p - _EPS
+        return float(self.days[int(np.argmax(reached))]) if reached.any() else None
 
 
-def incidence(days: ArrayLike, outcome: ArrayLike, entry: ArrayLike | None = None, level: float = 0.95) -> Incidence:
+def incidence(days: ArrayLike, outcome: ArrayLike, entry: ArrayLike | None = None) -> Incidence:
     """Which share ends in each way by each day, when ways compete and some cases are still open?
 
     ``days``: how long each case was watched. ``outcome``: 0 still open (censored), 1, 2, ... the way it ended.
@@ -220,9 +222,8 @@ def incidence(days: ArrayLike, outcome: ArrayLike, entry: ArrayLike | None = Non
     exits, ends, entries = exits[watched], ends[watched], entries[watched]
     causes = sorted({int(cause) for cause in ends if cause > 0})
     grid = np.unique(np.concatenate([[0.0], exits[ends > 0]]))
-    found = Incidence(
-        grid, {}, {}, {}, {}, np.ones(len(grid)), np.sort(entries), np.sort(exits), np.sort(exits[ends > 0])
-    )
+    watch = np.sort(entries), np.sort(exits), np.sort(exits[ends > 0])
+    found = Incidence(grid, {}, {}, np.ones(len(grid)), *watch)
     n = np.maximum(found.at_risk(grid), 1).astype(np.float64)
     ended = {c: _floats(np.bincount(np.searchsorted(grid, exits[ends == c]), minlength=len(grid))) for c in causes}
     total = _floats(np.sum(list(ended.values()), axis=0) + np.zeros(len(grid)))
@@ -230,9 +231,7 @@ def incidence(days: ArrayLike, outcome: ArrayLike, entry: ArrayLike | None = Non
     before = np.concatenate([[1.0], none[:-1]])
     share = {c: np.cumsum(before * d / n) for c, d in ended.items()}
     se = {c: _incidence_se(share[c], before, ended[c], total, n) for c in causes}
-    limits = {c: _curve_limits(share[c], se[c], found.known(grid), level) for c in causes}
-    low, high = {c: pair[0] for c, pair in limits.items()}, {c: pair[1] for c, pair in limits.items()}
-    return replace(found, share=share, low=low, high=high, se=se, none=none)
+    return replace(found, share=share, se=se, none=none)
 
 
 @dataclass(frozen=True)
@@ -256,7 +255,7 @@ class Survival:
         return self.over.quantile(p)
 
 
-def kaplan_meier(days: ArrayLike, ended: ArrayLike, entry: ArrayLike | None = None, level: float = 0.95) -> Survival:
+def kaplan_meier(days: ArrayLike, ended: ArrayLike, entry: ArrayLike | None = None) -> Survival:
     """Which share is still going on by each day, open cases counted for as long as they were watched?
 
     One way of ending, limits on the log(-log) scale. Sources: Kaplan & Meier 1958; Greenwood 1926 (variance).
@@ -264,7 +263,7 @@ def kaplan_meier(days: ArrayLike, ended: ArrayLike, entry: ArrayLike | None = No
     >>> kaplan_meier([5, 8, 8, 12], [True, True, False, False]).quantile(0.5)
     8.0
     """
-    found = incidence(days, np.asarray(ended).astype(bool).astype(int), entry, level)
+    found = incidence(days, np.asarray(ended).astype(bool).astype(int), entry)
     return Survival(found.days, found.none, found.se.get(1, np.zeros(len(found.days))), found)
 
 
@@ -283,13 +282,9 @@ def total_variation(a: ArrayLike, b: ArrayLike) -> float:
 
 
 def judge(
-    value: float | None,
-    low: float | None,
-    high: float | None,
-    limit: float | None,
-    direction: Literal["at_least", "at_most", "equals"],
-    beyond: Literal["act", "watch"] = "act",
-) -> Level:
+    value: float | None, low: float | None, high: float | None, limit: float | None,
+    direction: Literal["at_least", "at_most", "equals"], beyond: Literal["act", "watch"] = "act",
+) -> Level:  # fmt: skip
     """On which side of the agreed limit does a measure lie: wholly beyond, wholly short of it, or across?
 
     A counted measure (no interval) is judged by its value. No limit or no value is ``unclear``, never ``good``.
@@ -311,8 +306,8 @@ def _floats(values: ArrayLike) -> Floats:
     return np.asarray(values, dtype=np.float64).ravel()
 
 
-def _t(freedom: float, level: float) -> float:
-    return float(stdtrit(freedom, (1 + level) / 2))
+def _t(freedom: float) -> float:
+    return float(stdtrit(freedom, 0.975))
 
 
 def _variance(values: Floats, step: float) -> float | None:
@@ -323,10 +318,6 @@ def _variance(values: Floats, step: float) -> float | None:
     return variance if variance > _EPS else (step * step / len(values) or None)
 
 
-def _first(days: Floats, reached: NDArray[np.bool_]) -> float | None:
-    return float(days[int(np.argmax(reached))]) if reached.any() else None
-
-
 def _incidence_se(share: Floats, before: Floats, ended: Floats, total: Floats, n: Floats) -> Floats:
     """Delta method, as sums that run once: [F(t) - F(j)]² is multiplied out. A day that ends all adds nothing later."""
     last = total >= n
@@ -334,18 +325,6 @@ def _incidence_se(share: Floats, before: Floats, ended: Floats, total: Floats, n
     own = before**2 * ended * (n - ended) / n**3
     mixed = before * ended / n**2
     w, wf, wff = (np.cumsum(weight * share**power) for power in (0, 1, 2))
-    variance = (
-        share**2 * w - 2 * share * wf + wff + np.cumsum(own) - 2 * (share * np.cumsum(mixed) - np.cumsum(mixed * share))
-    )
-    result: Floats = np.sqrt(np.maximum(variance, 0))
-    return result
-
-
-def _curve_limits(share: Floats, se: Floats, known: NDArray[np.int64], level: float) -> tuple[Floats, Floats]:
-    inner = (share > _EPS) & (share < 1 - _EPS)
-    rest = np.where(inner, 1 - share, 0.5)
-    reach = float(ndtri((1 + level) / 2)) * se / np.abs(rest * np.log(rest))
-    low, high = 1 - rest ** np.exp(-reach), 1 - rest ** np.exp(reach)
-    edge = np.array([wilson(0, int(n), level).high or 1.0 for n in known])
-    low = np.where(inner, low, np.where(share <= _EPS, 0.0, 1 - edge))
-    return low, np.where(inner, high, np.where(share <= _EPS, edge, 1.0))
+    later = share**2 * w - 2 * share * wf + wff
+    variance = later + np.cumsum(own) - 2 * (share * np.cumsum(mixed) - np.cumsum(mixed * share))
+    return _floats(np.sqrt(np.maximum(variance, 0)))

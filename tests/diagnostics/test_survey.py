@@ -119,11 +119,14 @@ def test_without_an_agreed_limit_nothing_is_judged(make_tables: Make) -> None:
     assert found.level == "unclear" and found.limit is None and "No limit was agreed" in found.rule
 
 
-def test_teams_of_one_mind_are_judged_without_false_certainty(make_tables: Make) -> None:
-    tables = make_tables({"responses": answers("follow_1", [5] * 6, [1] * 6)})
+@pytest.mark.parametrize(("sales", "marketing", "gap"), [([5] * 10, [1] * 10, 4.0), ([4] * 6, [2] * 6, 2.0)])
+def test_teams_of_one_mind_are_judged_without_false_certainty(
+    make_tables: Make, sales: list[int], marketing: list[int], gap: float
+) -> None:
+    tables = make_tables({"responses": answers("follow_1", sales, marketing)})
     found = survey.diagnose(tables, settings()).finding("survey.gap.follow_up")
     assert found.level == "act"
-    assert found.measure.low is not None and found.measure.low < 4.0 < (found.measure.high or 0)
+    assert found.measure.low is not None and found.measure.low < gap < (found.measure.high or 0)
 
 
 # --- what is withheld -------------------------------------------------------------------------------------------------
@@ -134,7 +137,7 @@ def test_a_small_team_is_withheld_with_everything_that_would_give_it_away(make_t
     result = survey.diagnose(tables, settings())
     assert result.findings == []
     (missing,) = [n for n in result.not_judged if n.theme == "credit"]
-    assert missing.why == "Marketing: fewer than five answered, so the figures are withheld."
+    assert missing.why == "Marketing: fewer than five answered, so the figures are withheld"
     row = result.exhibit("survey.blocks").rows[0]
     assert row["sales"] == 3.0 and row["note"] == "Marketing withheld: fewer than five answered"
     assert [row[c] for c in ("marketing", "marketing_n", "gap", "delta")] == [None] * 4
@@ -152,6 +155,36 @@ def test_people_without_a_team_cannot_be_had_by_subtraction(make_tables: Make) -
     enough = make_tables({"responses": answers("goal_1", [4] * 6, [3] * 6, [1, 5, 1, 5, 3])})
     assert survey.item_means(few, settings())["mean"].isna().tolist() == [False, False, True]
     assert survey.item_means(enough, settings())["mean"].tolist() == [4.0, 3.0, 3.4]  # 57 points by 17 people
+
+
+@pytest.mark.parametrize("end", [1, 5])
+def test_a_small_team_that_answered_alike_at_an_end_of_the_scale_is_withheld(make_tables: Make, end: int) -> None:
+    # A mean of exactly 1 or 5 says what each of the nine answered. handoff_2 is asked the bad way round.
+    sales, alike = [4, 3, 5, 4, 2, 4, 3, 5, 4, 4], [end] * 9
+    rows = answers("handoff_1", sales, alike) + answers("handoff_2", sales, [6 - end] * 9)
+    tables = make_tables({"responses": rows})
+    result = survey.diagnose(tables, settings())
+    assert result.findings == []
+    (missing,) = [n for n in result.not_judged if "handoff rules" in n.what]
+    assert missing.why == "Marketing: protects those who answered, so the figures are withheld"
+    assert missing.settle.startswith("answers from at least ten people of each team")
+    row = result.exhibit("survey.blocks").rows[0]
+    assert row["sales"] == 3.0 and row["note"] == "Marketing withheld: protects those who answered"
+    assert [row[c] for c in ("marketing", "marketing_n", "gap", "gap_low", "delta")] == [None] * 5
+    for item in result.exhibit("survey.items").rows:  # nor by way of its items, nor by subtraction from the total
+        assert item["sales"] == 3.8 and [item[c] for c in ("marketing", "gap", "total")] == [None] * 3
+        assert str(item["note"]).endswith("withheld: Marketing and everybody")
+    means = survey.item_means(tables, settings())
+    assert means.loc[means["mean"].notna(), "team"].tolist() == ["sales", "sales"]
+    logged = json.loads(survey.release_log(tables, settings()).to_json())
+    assert {release["group"] for release in logged} == {"sales"}
+
+
+@pytest.mark.parametrize("alike", [[5] * 10, [4] * 9, [5] * 8 + [4]])
+def test_a_team_that_is_large_or_not_at_the_end_of_the_scale_is_shown(make_tables: Make, alike: list[int]) -> None:
+    tables = make_tables({"responses": answers("follow_1", [3, 2, 3, 2, 3, 4], alike)})
+    row = survey.diagnose(tables, settings()).exhibit("survey.blocks").rows[0]
+    assert row["marketing"] == round(sum(alike) / len(alike), 1) and row["gap"] is not None and row["note"] == ""
 
 
 @pytest.mark.parametrize("smallest", [3, 5, 8])
@@ -225,11 +258,12 @@ def test_named_answers_are_shown_and_nothing_is_inferred(make_tables: Make) -> N
     assert [row[c] for c in ("sales_low", "gap_low", "delta_low")] == [None, None, None]
 
 
-def test_without_answers_every_theme_is_not_judged(make_tables: Make) -> None:
+def test_without_answers_the_survey_as_a_whole_is_not_judged(make_tables: Make) -> None:
     result = survey.diagnose(make_tables({}), settings())
     assert result.findings == [] and result.exhibits == []
-    assert {n.theme for n in result.not_judged} == {block.theme for block in BLOCKS.values()}
-    assert all(n.why == "No survey answers were delivered." for n in result.not_judged)
+    assert [(n.what, n.why) for n in result.not_judged] == [
+        ("What the two teams say of each other", "no survey answers were delivered")
+    ]
 
 
 def test_one_team_alone_is_shown_and_not_compared(make_tables: Make) -> None:

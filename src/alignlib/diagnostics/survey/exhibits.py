@@ -2,173 +2,135 @@
 
 import pandas as pd
 
-from alignlib.diagnostics.survey.answers import GROUPS, TEAMS, BlockGap, Scores, item_scores, items_in
-from alignlib.disclosure import Group, count_text
+from alignlib.diagnostics.survey.answers import GROUPS, TEAMS, BlockGap, Scores, item_scores
+from alignlib.disclosure import count_text
 from alignlib.engagement import Settings
 from alignlib.instrument import read_instrument
-from alignlib.result import Column, Exhibit, Level, Row
+from alignlib.intake.tables import Tables
+from alignlib.result import Exhibit, Row, columns
 from alignlib.words import TEAM_NAMES, figure, listed, number, of, spelled, value
 
-SOURCE = "responses"
 
-
-def invited(asked: dict[str, int], settings: Settings) -> dict[Group, int | None]:
-    """How many people of each team were invited: as agreed in the settings, else as listed in ``respondents``?"""
-    agreed: dict[str, int | None] = {team: part.invited for team, part in settings.teams.items()}
-    return {team: asked.get(team) if agreed.get(team) is None else agreed[team] for team in TEAMS}
-
-
-def response(everybody: Scores, asked: dict[Group, int | None], settings: Settings) -> Exhibit:
-    """How many were invited, and how many answered, in each team?"""
+def who_answered(tables: Tables, answers: pd.DataFrame, settings: Settings) -> list[Row]:
+    """How many were invited (as agreed in the settings, else as listed), and how many answered: each team, then all?"""
     k = settings.survey.smallest_group
-    known = [n for n in asked.values() if n is not None]
+    everybody = Scores(answers.drop_duplicates("respondent_id"), k)
+    sql = "select team, count(*) as n from respondents where team is not null group by team"
+    asked = tables.query(sql).set_index("team")["n"].to_dict() if tables.has("respondents") else {}
+    asked |= {team: part.invited for team, part in settings.teams.items() if part.invited is not None}
+    if set(TEAMS) <= set(asked):
+        asked["total"] = sum(asked[team] for team in TEAMS)
     rows: list[Row] = []
     for group in GROUPS:
-        n, shown = everybody.n(group), group in everybody.shown
-        out_of = asked[group] if group != "total" else (sum(known) if len(known) == len(TEAMS) else None)
-        none = n == 0 and group != "total"
-        answered = n if shown or none else None
-        rate = answered / out_of if answered is not None and out_of and answered <= out_of else None
-        note = (
-            ""
-            if answered is not None
-            else f"{count_text(n, k)}: withheld"
-            if n < k
-            else "withheld with the smaller group"
-        )
-        label = TEAM_NAMES.get(group, "Everybody who answered")
-        rows.append({"label": label, "invited": out_of, "answered": answered, "share": rate, "note": note})
+        n, answered, out_of = everybody.n(group), everybody.count(group), asked.get(group)
+        hidden = f"{count_text(n, k)}: withheld" if n < k else "withheld with the smaller group"
+        rows.append({
+            "label": TEAM_NAMES.get(group, "Everybody who answered"), "invited": out_of, "answered": answered,
+            "share": answered / out_of if answered is not None and out_of and answered <= out_of else None,
+            "note": hidden if answered is None else "",
+        })  # fmt: skip
+    return rows
+
+
+def response(rows: list[Row], settings: Settings) -> Exhibit:
+    """How is it shown who answered?"""
     return Exhibit(
-        key="survey.response", shape="table", title=_response_title(rows),
-        columns=[
-            Column(name="label", label="Team"), Column(name="invited", label="Invited", unit="count"),
-            Column(name="answered", label="Answered", unit="count"), Column(name="share", label="Share", unit="share"),
-            Column(name="note", label="Note"),
-        ],
-        rows=rows,
+        key="survey.response", shape="table", title=_response_title(rows), source="responses", rows=rows,
+        columns=columns(
+            label=("Team", "text"), invited=("Invited", "count"), answered=("Answered", "count"),
+            share=("Share", "share"), note=("Note", "text"),
+        ),
         read="Answered means at least one answer, or one \u201ccannot say\u201d. Invited is empty where not recorded. "
-        f"Groups of fewer than {spelled(k)} are withheld, and with them whatever would let them be worked out.",
-        says_not="What the silent think.", source=SOURCE,
-        alt="Table of people invited and people who answered, by team.",
+        f"Groups of fewer than {spelled(settings.survey.smallest_group)} are withheld, and with them whatever would "
+        "let them be worked out.",
+        says_not="What the silent think.", alt="Table of people invited and people who answered, by team.",
     )  # fmt: skip
 
 
 def _response_title(rows: list[Row]) -> str:
-    parts = [
-        f"{row['label']} {of(row['answered'], row['invited'])}" if row["share"] is not None
-        else f"{row['label']} {'none' if row['answered'] == 0 else number(row['answered'])}"
-        for row in rows[:2] if row["answered"] is not None
-    ]  # fmt: skip
-    hidden = [row["label"] for row in rows[:2] if row["answered"] is None]
-    total = rows[2]["answered"]
-    if total is not None and not any(row["answered"] for row in rows[:2]):
+    known, total = [row for row in rows[:2] if row["answered"] is not None], rows[2]["answered"]
+    if total is not None and not any(row["answered"] for row in known):
         return f"{number(total)} people answered; no team can be told apart"
-    head = f"Who answered: {listed(parts)}" if parts else "Too few answered to show a team"
-    return f"{head}; {listed(hidden)} withheld" if hidden and parts else head
+    if not known:
+        return "Too few answered to show a team"
+    hidden = "".join(f"; {row['label']} withheld" for row in rows[:2] if row["answered"] is None)
+    counts = [
+        of(r["answered"], r["invited"]) if r["share"] is not None else count_text(r["answered"], 1) for r in known
+    ]
+    said = listed([f"{row['label']} {counted}" for row, counted in zip(known, counts, strict=True)])
+    return f"Who answered: {said}{hidden}"
 
 
-def blocks(gaps: list[BlockGap], levels: dict[str, Level], settings: Settings) -> Exhibit:
+def blocks(gaps: list[BlockGap], settings: Settings) -> Exhibit:
     """How far do the teams stand apart, block by block, the widest gap first?"""
-    limit = settings.thresholds.get("survey_gap")
-    ordered = sorted(gaps, key=lambda g: (not g.is_shown, -(g.size.value or 0)))
+    limit, k = settings.thresholds.get("survey_gap"), settings.survey.smallest_group
+    ordered = sorted(gaps, key=lambda gap: (not gap.is_shown, -(gap.size.value or 0)))
+    shown = "; ".join(f"{gap.block.title}: {', '.join(means(gap))}" for gap in ordered if gap.is_shown)
     return Exhibit(
-        key="survey.blocks", shape="dumbbell", limit=limit, source=SOURCE, title=_blocks_title(ordered, levels, limit),
-        columns=[
-            Column(name="label", label="Block"),
-            *(_team_column(team, part) for team in TEAMS for part in ("", "_low", "_high", "_n")),
-            Column(name="gap", label="Gap, Sales less Marketing", unit="points"),
-            Column(name="gap_low", label="from", unit="points"), Column(name="gap_high", label="to", unit="points"),
-            Column(name="delta", label="Cliff\u2019s delta", unit="delta"),
-            Column(name="delta_low", label="from", unit="delta"), Column(name="delta_high", label="to", unit="delta"),
-            Column(name="note", label="Note"),
-        ],
-        rows=[_block_row(gap, settings) for gap in ordered],
+        key="survey.blocks", shape="dumbbell", limit=limit, source="responses", title=_blocks_title(ordered, limit),
+        columns=columns(
+            label=("Block", "text"), sales=("Sales", "points"), sales_low=("from", "points"),
+            sales_high=("to", "points"), sales_n=("n, Sales", "count"), marketing=("Marketing", "points"),
+            marketing_low=("from", "points"), marketing_high=("to", "points"), marketing_n=("n, Marketing", "count"),
+            gap=("Gap, Sales less Marketing", "points"), gap_low=("from", "points"), gap_high=("to", "points"),
+            delta=("Cliff\u2019s delta", "delta"), delta_low=("from", "delta"), delta_high=("to", "delta"),
+            note=("Note", "text"),
+        ),
+        rows=[_block_row(gap, k) for gap in ordered],
         read="Average answer of each team, 1 disagree to 5 agree, with its 95 % interval where at least ten answered; "
         "items that ask the bad way round are turned. Cliff\u2019s delta says how much more often a person of Sales "
         "stands above one of Marketing than below: 0 evenly, 1 or \u22121 always. Each figure is rounded on its own.",
         says_not="Who is right. A gap is a difference of views; the files, not the survey, say what happened.",
-        alt=_blocks_alt(ordered),
+        alt=f"Dumbbell chart of {number(len(ordered))} survey blocks, means of Sales and of Marketing. {shown}.",
     )  # fmt: skip
 
 
-def _team_column(team: Group, part: str) -> Column:
-    names = {"": TEAM_NAMES[team], "_low": "from", "_high": "to", "_n": f"n, {TEAM_NAMES[team]}"}
-    return Column(name=f"{team}{part}", label=names[part], unit="count" if part == "_n" else "points")
+def means(gap: BlockGap) -> list[str]:
+    """How are the two teams' means said?"""
+    return [f"{TEAM_NAMES[team]} {figure(gap.mean[team].value, 'points')}" for team in TEAMS]
 
 
-def _block_row(gap: BlockGap, settings: Settings) -> Row:
-    k = settings.survey.smallest_group
+def _block_row(gap: BlockGap, k: int) -> Row:
     row: Row = {"label": gap.block.title}
-    for team in TEAMS:
-        mean = gap.mean[team]
-        row |= {team: mean.value, f"{team}_low": mean.low, f"{team}_high": mean.high}
-        row[f"{team}_n"] = gap.n[team] if mean.value is not None or gap.n[team] == 0 else None
-    row |= {"gap": gap.gap.value, "gap_low": gap.gap.low, "gap_high": gap.gap.high}
-    delta = [gap.delta.value, gap.delta.low, gap.delta.high]
-    row |= {
-        f"delta{end}": None if d is None else round(d, 2) + 0.0
-        for end, d in zip(("", "_low", "_high"), delta, strict=True)
-    }
+    for name, found in (*gap.mean.items(), ("gap", gap.gap), ("delta", gap.delta)):
+        digits = 2 if name == "delta" else 4  # the others are rounded as published
+        for end, at in (("", found.value), ("_low", found.low), ("_high", found.high)):
+            row[f"{name}{end}"] = None if at is None else round(at, digits) + 0.0
+    row |= {f"{team}_n": None if gap.n[team] and gap.mean[team].value is None else gap.n[team] for team in TEAMS}
     row["note"] = "; ".join(
-        f"{TEAM_NAMES[team]} withheld: {count_text(gap.n[team], k)} answered"
-        if gap.n[team]
-        else f"{TEAM_NAMES[team]}: no answers"
-        for team in TEAMS
-        if gap.mean[team].value is None
+        f"{TEAM_NAMES[team]} withheld: {why}" if gap.n[team] else f"{TEAM_NAMES[team]}: no answers"
+        for why, teams in gap.withheld(k).items()
+        for team in teams
     )
     return row
 
 
-def _blocks_title(ordered: list[BlockGap], levels: dict[str, Level], limit: float | None) -> str:
+def _blocks_title(ordered: list[BlockGap], limit: float | None) -> str:
     if not ordered or not ordered[0].is_shown:
         return "No gap between the teams can be shown"
     widest = ordered[0]
-    name, size = in_sentence(widest.block.title), value(widest.size.value, "points")
-    level = levels[widest.block.block]
-    if level in ("act", "watch"):
-        sides = " and ".join(f"{TEAM_NAMES[t]} {figure(widest.mean[t].value, 'points')}" for t in TEAMS)
-        return f"The teams stand furthest apart on {name}: {sides}, of 5"
-    if level == "good":
-        return f"Even the widest gap, {size} on {name}, lies within the agreed {value(limit, 'points')}"
+    name, size, level = in_sentence(widest.block.title), value(widest.size.value, "points"), widest.level(limit)
     if limit is None:
         return f"The widest gap is {size}, on {name}; no limit was agreed"
+    if level in ("act", "watch"):
+        return f"The teams stand furthest apart on {name}: {' and '.join(means(widest))}, of 5"
+    if level == "good":
+        return f"Even the widest gap, {size} on {name}, lies within the agreed {value(limit, 'points')}"
     return f"The widest gap, {size} on {name}, cannot be told from the agreed {value(limit, 'points')}"
-
-
-def _blocks_alt(ordered: list[BlockGap]) -> str:
-    said = [
-        f"{gap.block.title}: " + ", ".join(f"{TEAM_NAMES[t]} {figure(gap.mean[t].value, 'points')}" for t in TEAMS)
-        for gap in ordered
-        if gap.is_shown
-    ]
-    return (
-        f"Dumbbell chart of {number(len(ordered))} survey blocks, means of Sales and of Marketing. {'; '.join(said)}."
-    )
 
 
 def items(answers: pd.DataFrame, settings: Settings) -> Exhibit:
     """What does each team answer to each item, the widest gap first, without a claim of certainty?"""
-    texts = read_instrument().items
-    rows = [_item_row(item_scores(answers, item, settings), item, settings) for item in items_in(answers)]
+    rows = [_item_row(item, scores) for item, scores in item_scores(answers, settings).items()]
     rows.sort(key=lambda row: (row["gap"] is None, -abs(row["gap"] or 0)))
-    for row in rows:
-        known = texts.get(row["item"])
-        row["label"] = known.text if known else row["item"]
-        if known and known.reverse:
-            row["note"] = "; ".join(filter(None, ["agreeing is the bad answer", row["note"]]))
     return Exhibit(
-        key="survey.items", shape="table", title=_items_title(rows), source=SOURCE,
-        columns=[
-            Column(name="label", label="Item"), Column(name="item", label="Code"),
-            Column(name="sales", label="Sales", unit="points"), Column(name="sales_n", label="n, Sales", unit="count"),
-            Column(name="marketing", label="Marketing", unit="points"),
-            Column(name="marketing_n", label="n, Marketing", unit="count"),
-            Column(name="gap", label="Gap, Sales less Marketing", unit="points"),
-            Column(name="total", label="Everybody", unit="points"),
-            Column(name="total_n", label="n, everybody", unit="count"),
-            Column(name="note", label="Note"),
-        ],
-        rows=rows,
+        key="survey.items", shape="table", title=_items_title(rows), source="responses", rows=rows,
+        columns=columns(
+            label=("Item", "text"), item=("Code", "text"), sales=("Sales", "points"), sales_n=("n, Sales", "count"),
+            marketing=("Marketing", "points"), marketing_n=("n, Marketing", "count"),
+            gap=("Gap, Sales less Marketing", "points"), total=("Everybody", "points"),
+            total_n=("n, everybody", "count"), note=("Note", "text"),
+        ),
         read="Average answer to each item as it was asked, 1 disagree to 5 agree; \u201ccannot say\u201d is left out. "
         "Single items jump about more than blocks do: read them for where to start talking, not as findings.",
         says_not="Whether a single gap is more than chance.",
@@ -176,16 +138,16 @@ def items(answers: pd.DataFrame, settings: Settings) -> Exhibit:
     )  # fmt: skip
 
 
-def _item_row(scores: Scores, item: str, settings: Settings) -> Row:
-    row: Row = {"label": item, "item": item}
+def _item_row(item: str, scores: Scores) -> Row:
+    known = read_instrument().items.get(item)
+    row: Row = {"label": known.text if known else item, "item": item}
     for group in GROUPS:
-        n = scores.n(group)
-        row[group] = scores.mean(group)
-        row[f"{group}_n"] = n if group in scores.shown or (n == 0 and group != "total") else None
+        row |= {group: scores.mean(group), f"{group}_n": scores.count(group)}
     both = row["sales"] is not None and row["marketing"] is not None
     row["gap"] = round(row["sales"] - row["marketing"], 4) if both else None
-    hidden = [TEAM_NAMES.get(g, "everybody") for g in GROUPS if g not in scores.shown and scores.n(g)]
-    row["note"] = f"withheld: {listed(hidden)}" if hidden else ""
+    hidden = listed([TEAM_NAMES.get(g, "everybody") for g in GROUPS if row[g] is None and scores.n(g)])
+    turned = "agreeing is the bad answer" if known and known.reverse else ""
+    row["note"] = "; ".join(filter(None, [turned, hidden and f"withheld: {hidden}"]))
     return row
 
 
@@ -200,9 +162,5 @@ def _items_title(rows: list[Row]) -> str:
 
 
 def in_sentence(title: str) -> str:
-    """How does a block's title stand inside a sentence?
-
-    >>> in_sentence("Handoff rules")
-    'handoff rules'
-    """
+    """How does a block's title stand inside a sentence? "Handoff rules" as "handoff rules"."""
     return title[:1].lower() + title[1:]
