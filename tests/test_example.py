@@ -2,6 +2,7 @@
 
 import json
 import re
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from alignlib.engagement import read_engagement
 from alignlib.errors import AlignError
 from alignlib.intake.snapshot import open_run, prepare
 from alignlib.pipeline import run_audit
+from alignlib.resources import front_matter, plays, read_resource
 from alignlib.result import Finding, read_record
 from alignlib.samples import TRUTH_FILE, write_sample
 
@@ -51,6 +53,16 @@ def test_each_planted_truth_is_found_on_its_side_of_the_limit(planted: bool, tmp
     assert wrong == {}
     for key in ("funnel.first_touch", "funnel.leaked", "content.unused", "content.empty_pipeline", "content.focus"):
         assert findings[key].measure.value == pytest.approx(truth[key]["value"], abs=1e-4), key
+
+
+def test_the_play_a_finding_names_lists_that_finding(tmp_path: Path) -> None:
+    findings, _ = found(True, tmp_path)
+    named = [finding for finding in findings.values() if finding.play]
+    assert len(named) >= 10 and all(finding.play is None for finding in findings.values() if finding.level == "good")
+    for finding in named:
+        page = plays()[finding.play or ""].file
+        listed = front_matter(read_resource("playbook", page), page)["findings"]
+        assert any(fnmatchcase(finding.key, key) for key in listed), (finding.key, page)
 
 
 def test_the_null_company_raises_nothing_to_act_on(tmp_path: Path) -> None:

@@ -36,7 +36,8 @@ def finding(
     basis = "95 % interval" if estimated else "counted figure"
     rule = f"{basis} against the limit agreed for: {meaning}; beyond it: {beyond}"
     return Finding(
-        key=key, theme=theme, title=titles[variant], measure=measure, level=level, play=play, limit=limit,
+        key=key, theme=theme, title=titles[variant], measure=measure, level=level, limit=limit,
+        play=None if level == "good" else play,
         detail=f"{figure}; {counted}. {agreed(limit, direction, unit)}", rule=rule, direction=direction,
         settle="" if level != "unclear" else f"an agreed limit for: {meaning}" if limit is None else settle,
     )  # fmt: skip

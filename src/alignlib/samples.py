@@ -16,7 +16,7 @@ import pyarrow
 import yaml
 from pyarrow import parquet
 
-from alignlib.engagement import SETTINGS_FILE, THRESHOLDS, Input, Settings, parse_settings
+from alignlib.engagement import SETTINGS_FILE, THRESHOLDS, Input, Settings, parse_settings, write_lock
 from alignlib.files import write_file
 from alignlib.instrument import read_instrument
 from alignlib.resources import read_resource
@@ -56,6 +56,7 @@ def write_sample(folder: Path, planted: bool = True, seed: int = 7) -> Path:
     for item in settings.inputs:
         write_file(folder / "data" / item.file, _file(item, world.tables[item.table], settings))
     write_file(folder / SETTINGS_FILE, text)
+    write_lock(folder, settings, by="the sample", at=settings.as_of.isoformat())
     write_file(folder / TRUTH_FILE, json.dumps(truth, indent=1, ensure_ascii=False) + "\n")
     return folder
 

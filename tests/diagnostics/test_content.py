@@ -10,7 +10,6 @@ from alignlib.diagnostics.content import diagnose, inventory
 from alignlib.diagnostics.content.coverage import cells
 from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
-from alignlib.resources import front_matter, plays, read_resource
 from alignlib.result import Result
 
 Make = Callable[..., Tables]
@@ -326,12 +325,6 @@ def test_exhibits_declare_every_column_they_hold(make_tables: Make) -> None:
     for exhibit in result.exhibits:
         names = {column.name for column in exhibit.columns}
         assert exhibit.columns[0].name == "label" and all(set(row) == names for row in exhibit.rows), exhibit.key
-
-
-def test_the_play_a_finding_names_lists_that_finding(make_tables: Make) -> None:
-    for finding in diagnose(sound_tables(make_tables), settings()).findings:
-        page = plays()[finding.play or ""].file
-        assert finding.key in front_matter(read_resource("playbook", page), page)["findings"]
 
 
 def test_shuffled_rows_give_the_same_result(make_tables: Make) -> None:

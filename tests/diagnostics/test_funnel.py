@@ -10,7 +10,7 @@ import pytest
 from alignlib.diagnostics import funnel
 from alignlib.diagnostics.funnel import cohorts, deals, handoff
 from alignlib.diagnostics.funnel.passing import going_on, whole_way
-from alignlib.diagnostics.funnel.spells import read_spells, reached, stages_in, steps
+from alignlib.diagnostics.funnel.spells import reached, read_spells, stages_in, steps
 from alignlib.engagement import Settings, parse_settings
 
 
@@ -57,8 +57,7 @@ def test_a_lead_won_and_later_lost_is_lost(make_tables: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "counts"),
-    [("any", [3, 2, 2, 2]), ("strict", [3, 2, 1, 1]), ("backfilled", [3, 3, 2, 2])],
+    ("path", "counts"), [("any", [3, 2, 2, 2]), ("strict", [3, 2, 1, 1]), ("backfilled", [3, 3, 2, 2])]
 )
 def test_each_path_rule_counts_stages_as_it_says(make_tables: Any, path: str, counts: list[int]) -> None:
     # A passes everything; B skips acceptance; C is accepted only.

@@ -181,6 +181,7 @@ def _grid_exhibit(grid: list[Row], says: str, tables: Tables, settings: Settings
         lead += f"{words.money(worst['amount'], settings.currency)} and no usable asset."
     return Exhibit(
         key="content.coverage", title=says, lead=lead, shape="grid", rows=rows, play="P12",
+        limit=settings.thresholds.get("empty_pipeline"),
         source=LIBRARY_AND_DEALS if priced else LIBRARY,
         columns=columns(label=("Segment", "text"), column=("Conversation", "text"), n=("Usable assets", "count"),
                         amount=("Open pipeline", "money"), note=("Note", "text")),

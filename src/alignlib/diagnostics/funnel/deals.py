@@ -81,10 +81,11 @@ def summary(deals: pd.DataFrame, settings: Settings) -> Exhibit:
     rows: list[Row] = []
     for outcome, label in (("won", "Won"), ("lost", "Lost"), ("open", "Open")):
         group = deals[deals["outcome"] == outcome]
-        days = group["days"].dropna()
+        days, amount = group["days"].dropna(), int(group["amount"].fillna(0).sum())
         rows.append({
-            "label": label, "n": len(group), "amount": int(group["amount"].fillna(0).sum()),
-            "median_days": float(days.median()) if len(days) else None, "note": "",
+            "label": label, "n": len(group), "amount": amount or None,
+            "median_days": float(days.median()) if len(days) else None,
+            "note": "" if amount or not len(group) else "no amount recorded",
         })  # fmt: skip
     spans, ended, unknown = durations(deals, settings)
     stay = kaplan_meier(spans, ended > 0)
@@ -100,7 +101,7 @@ def summary(deals: pd.DataFrame, settings: Settings) -> Exhibit:
     return Exhibit(
         key="funnel.deals", shape="table", rows=rows, source="Opportunities", play="P12",
         title=f"{number(rows[0]['n'])} opportunities won for "
-        f"{value(rows[0]['amount'], 'money', settings.currency)}"
+        f"{value(rows[0]['amount'] or 0, 'money', settings.currency)}"
         + (f", half of them within {value(typical, 'days')}" if typical is not None else ""),
         columns=columns(
             label=("Opportunities", "text"), n=("How many", "count"), amount=("Amount", "money"),

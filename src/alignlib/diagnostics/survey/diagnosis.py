@@ -115,7 +115,7 @@ def _settle(gap: BlockGap, limit: float | None, invited: int | None, named: bool
     half, distance = ((size.high or 0) - (size.low or 0)) / 2, abs((size.value or 0) - limit)
     if distance < half / 4:
         return "a talk about the items: the gap stands so near the agreed limit that more answers would hardly tell"
-    needed = ceil(people * (half / distance) ** 2)
+    needed = max(ceil(people * (half / distance) ** 2), people + 2)  # a limit just touched still needs somebody more
     if invited is not None and needed > invited:
         more = f"about {number(needed)} answers, more than the {number(invited)} people invited"
         return f"{more}: talk the items through with both teams instead"
