@@ -89,7 +89,16 @@ def test_iso_dates_with_and_without_time_and_zone_may_stand_together() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["30/02/2024", "0001-01-01", "1900-01-00", "9999-12-31", "2024-13-01", "2024-01-01 25:00"]
+    "text",
+    [
+        "30/02/2024",
+        "0001-01-01",
+        "1900-01-00",
+        "9999-12-31",
+        "2024-13-01",
+        "2024-01-01 25:00",
+        "2024-01-01 10:00+99:00",
+    ],
 )
 def test_B41_an_impossible_date_is_wrong_by_itself(text: str) -> None:
     found = read(["13/03/2024" if "/" in text else "2024-03-13", text])

@@ -65,5 +65,10 @@ def test_B57_what_is_no_number_is_wrong_by_itself(text: str) -> None:
     assert wrong[1]
 
 
+@pytest.mark.parametrize("text", ["USD 7", "US$ 7", "$ 7"])
+def test_the_engagements_own_currency_is_read_by_sign_and_by_code(text: str) -> None:
+    assert read([text], currency="USD") == [Decimal(7)]
+
+
 def test_a_fraction_is_no_whole_number() -> None:
     assert read_numbers(["3", "3.0", "3.5"], "x", None, "EUR", "integer")[1] == ["", "", "not a whole number"]

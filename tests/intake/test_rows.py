@@ -52,6 +52,13 @@ def test_B31_the_same_row_in_two_files_counts_once(engage: Make) -> None:
     ]
 
 
+def test_the_same_row_twice_beside_a_file_without_rows_counts_once(engage: Make) -> None:
+    one = "  - {{file: {}, table: leads, columns: {{lead_id: id, created_at: created}}}}\n"
+    files = {"a.csv": "id,created\n1,2024-01-01\n1,2024-01-01\n", "b.csv": "id,created\n"}
+    tables = engage(files, one.format("a.csv") + one.format("b.csv")).open()
+    assert [count.used for count in tables.row_counts] == [1, 0]
+
+
 def test_B32_one_id_on_rows_that_differ_is_refused(leads: Make) -> None:
     message = leads(HEAD + "1,2024-01-01,a\n1,2024-01-01,b\n").message()
     assert "1 row repeated a key with different values, the first lead_id '1'" in message
@@ -150,6 +157,11 @@ def test_labels_are_split_once_each_and_unknown_ones_are_taken_out_alone(engage:
     assert rows.fetchall() == [(["C1", "C2"], ["a", "b"], True, 123_450), (["C3"], None, False, 1_050)]
     assert tables.row_counts[0].reasons == {"E-VALUE": 1}
     assert "1 row of a.csv, column t repeated a label; each label counts once." in tables.notes_on("assets")
+
+
+def test_labels_without_a_separator_are_one_label_with_its_spaces(engage: Make) -> None:
+    inputs = "  - {file: a.csv, table: assets, columns: {asset_id: id, topics: t}}\n"
+    assert column(engage({"a.csv": "id,t\n1,Case study\n"}, inputs).open(), "assets", "topics") == [["Case study"]]
 
 
 SETTINGS = parse_settings("""

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from alignlib.errors import AlignError, Problem
@@ -13,17 +13,16 @@ _TIME = (
     r"(?:(?:[T,]|,? )\s*(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d+))?)?"
     r"(?:\s*(?P<half>[AaPp])\.?[Mm]\.?)?)?(?:\s*(?P<zone>Z|z|UTC|GMT|[+-]\d{2}(?::?\d{2})?))?$"
 )
-_SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("iso", re.compile(r"(?P<a>\d{4})(?P<mark>[-/.])(?P<b>\d{1,2})(?P=mark)(?P<c>\d{1,2})" + _TIME)),
-    ("numeric", re.compile(r"(?P<a>\d{1,2})(?P<mark>[-/.])(?P<b>\d{1,2})(?P=mark)(?P<c>\d{4}|\d{2})" + _TIME)),
-    (
-        "day month",
-        re.compile(r"(?P<a>\d{1,2})(?P<mark>[ -])(?P<b>[A-Za-z]{3,9})\.?(?P=mark)(?P<c>\d{4}|\d{2})" + _TIME),
-    ),
-    ("month day", re.compile(r"(?P<b>[A-Za-z]{3,9})(?P<mark>\.?) (?P<a>\d{1,2}),? (?P<c>\d{4})" + _TIME)),
-)
+_WAYS = {
+    "iso": r"(?P<year>\d{4})(?P<mark>[-/.])(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})",
+    "numeric": r"(?P<day>\d{1,2})(?P<mark>[-/.])(?P<month>\d{1,2})(?P=mark)(?P<year>\d{4}|\d{2})",
+    "day month": r"(?P<day>\d{1,2})(?P<mark>[ -])(?P<month>[A-Za-z]{3,9})\.?(?P=mark)(?P<year>\d{4}|\d{2})",
+    "month day": r"(?P<month>[A-Za-z]{3,9})(?P<mark>\.?) (?P<day>\d{1,2}),? (?P<year>\d{4})",
+}
+_PATTERNS = {way: re.compile(pattern + _TIME) for way, pattern in _WAYS.items()}
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_MIDNIGHT = ("0", "00")
+_SKIPPED, _TWICE = "skipped and moved forward", "had twice; the first was taken"
+Parts = dict[str, str]  # a text, the way it is written and its parts by name; "" is an absent part
 
 
 @dataclass
@@ -34,10 +33,10 @@ class Moments:
     conversion), so that differences of days stay exact: ``days`` says which, ``day_only`` that the whole column is so.
     """
 
-    values: list[datetime | None]
-    wrong: list[str]
+    day_only: bool
+    values: list[datetime | None] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
     days: list[bool] = field(default_factory=list)
-    day_only: bool = False
     table_notes: list[str] = field(default_factory=list)
     file_notes: list[str] = field(default_factory=list)
 
@@ -52,78 +51,58 @@ def read_moments(
     calendar day as written counts. Raises AlignError: E-DATEMIX, E-DATEFMT, E-ZONE, E-DATE (no value is a date).
     Impossible days and years outside 1990-2100 are ``wrong``, one by one.
     """
-    found = [_shape(text) if text else None for text in texts]
-    read = [(text, hit) for text, hit in zip(texts, found, strict=True) if hit]
-    if not read:
-        if any(texts):
-            example = next(text for text in texts if text)
-            fix = "map the right column, or write dates as 2024-03-15"
-            raise AlignError(Problem("E-DATE", f"no value is a date; the first is {example!r}", where=where, fix=fix))
-        return Moments([None] * len(texts), [""] * len(texts), [False] * len(texts))
-    _one_shape(read, where)
+    found = [_parts(text) for text in texts]
+    read = [parts for parts in found if parts]
+    if any(texts) and not read:
+        what = f"no value is a date; the first is {next(filter(None, texts))!r}"
+        fix = "map the right column, or write dates as 2024-03-15"
+        raise AlignError(Problem("E-DATE", what, where=where, fix=fix))
+    _one_way(read, where)
     day_first, note = _order_of(read, where, order)
-    result = Moments([], [], file_notes=[note] if note else [])
-    parts = [_calendar(hit, day_first) if hit else None for hit in found]
-    times = [hit for _, hit in read if hit[1]["hour"] is not None]
-    midnight = all(_is_midnight(hit[1]) for hit in times)
-    result.day_only = midnight
-    naive = [text for text, hit in read if hit[1]["hour"] is not None and not hit[1]["zone"]]
-    zoned = [text for text, hit in read if hit[1]["hour"] is not None and hit[1]["zone"]]
-    if naive and zoned and not zone_declared and not as_days:
-        raise AlignError(
-            Problem(
-                "E-ZONE",
-                f"{naive[0]!r} has no time zone and {zoned[0]!r} has one",
-                where=where,
-                fix="say in which zone the bare times are: timezone: Europe/Berlin at this input",
-            )
-        )
-    local, gaps, overlaps = ZoneInfo(zone), 0, 0
-    for text, hit, day, n in zip(texts, found, parts, counts, strict=True):
-        value, why = _moment(text, hit, day)
-        timed = bool(value and hit and hit[1]["hour"] is not None and not midnight and not as_days)
-        if value and hit and timed:
-            if hit[1]["zone"]:
-                value = (value - _offset(hit[1]["zone"])).replace(tzinfo=None)
-            else:
-                value, gap, overlap = _to_utc(value, local)
-                gaps, overlaps = gaps + n * gap, overlaps + n * overlap
-        result.values.append(value)
+    timed = [parts for parts in read if parts["hour"]]
+    result = Moments(day_only=all(_is_midnight(parts) for parts in timed), file_notes=[note] if note else [])
+    bare, zoned = (next((p["text"] for p in timed if bool(p["zone"]) == has), None) for has in (False, True))
+    if bare and zoned and not zone_declared and not as_days:
+        what, fix = f"{bare!r} has no time zone and {zoned!r} has one", "say in which zone the bare times are"
+        raise AlignError(Problem("E-ZONE", what, where=where, fix=f"{fix}: timezone: Europe/Berlin at this input"))
+    as_days = as_days or result.day_only
+    local, days, moved = ZoneInfo(zone), 0, {_SKIPPED: 0, _TWICE: 0}
+    for text, parts, n in zip(texts, found, counts, strict=True):
+        value, why = _moment(parts, day_first) if parts else (None, "not a date" if text else "")
+        days += n * bool(parts and not parts["hour"])
+        is_time = bool(value and parts["hour"] and not as_days)
+        if value and is_time:
+            value, shift = _to_utc(value, local)
+            if shift:
+                moved[shift] += n
+        result.values.append(value and value.replace(tzinfo=None))
         result.wrong.append(why)
-        result.days.append(not timed)
-    _clock_notes(result, where, zone, gaps, overlaps)
-    bare = sum(n for hit, n in zip(found, counts, strict=True) if hit and hit[1]["hour"] is None)
-    if bare and not midnight and not as_days:
-        result.table_notes.append(f"{count(bare, 'value')} of {where} gave the day without a time of day.")
+        result.days.append(not is_time)
+    fell = f"of {where} fell into an hour that {zone}"
+    result.table_notes += [f"{count(n, 'time')} {fell} {shift}." for shift, n in moved.items() if n]
+    if days and not as_days:
+        result.table_notes.append(f"{count(days, 'value')} of {where} gave the day without a time of day.")
     return result
 
 
-Hit = tuple[str, dict[str, str | None]]
-
-
-def _shape(text: str) -> Hit | None:
-    for name, pattern in _SHAPES:
+def _parts(text: str) -> Parts:
+    for way, pattern in _PATTERNS.items():
         if match := pattern.match(text):
-            return name, match.groupdict()
-    return None
+            return match.groupdict("") | {"way": way, "text": text}
+    return {}
 
 
-def _one_shape(read: list[tuple[str, Hit]], where: str) -> None:
+def _one_way(read: list[Parts], where: str) -> None:
     """Refuses a column that is written in two ways: two shapes, two separators, 12 and 24 hours, 2 and 4 digits."""
-    first: dict[str, tuple[str, str]] = {}
-    for text, (name, part) in read:
-        year = part["a"] if name == "iso" else part["c"]
-        keys = {"shape": f"{name}{part['mark'] if name == 'numeric' else ''}", "year": str(len(year or ""))}
-        if part["hour"] is not None and not _is_midnight(part):
-            keys["clock"] = "12" if part["half"] else "24"
-        for aspect, key in keys.items():
-            known, example = first.setdefault(aspect, (key, text))
-            if known != key:
-                raise _mixed(example, text, where)
-    text, (name, part) = read[0]
-    if name != "iso" and len(part["c"] or "") == 2:
-        fix = "export the dates with four-digit years"
-        raise AlignError(Problem("E-DATEFMT", f"{text!r} has a two-digit year", where=where, fix=fix))
+    shapes = {parts["mark"] if parts["way"] == "numeric" else parts["way"]: parts["text"] for parts in reversed(read)}
+    years = {len(parts["year"]): parts["text"] for parts in reversed(read)}
+    clocks = {bool(p["half"]): p["text"] for p in reversed(read) if p["hour"] and not _is_midnight(p)}
+    for seen in (list(shapes.values()), list(years.values()), list(clocks.values())):
+        if len(seen) > 1:
+            raise _mixed(seen[-1], seen[-2], where)
+    if 2 in years:
+        what, fix = f"{years[2]!r} has a two-digit year", "export the dates with four-digit years"
+        raise AlignError(Problem("E-DATEFMT", what, where=where, fix=fix))
 
 
 def _mixed(one: str, other: str, where: str) -> AlignError:
@@ -131,101 +110,64 @@ def _mixed(one: str, other: str, where: str) -> AlignError:
     return AlignError(Problem("E-DATEMIX", f"{one!r} and {other!r} are written in two ways", where=where, fix=fix))
 
 
-def _order_of(read: list[tuple[str, Hit]], where: str, order: str | None) -> tuple[bool, str]:
+def _order_of(read: list[Parts], where: str, order: str | None) -> tuple[bool, str]:
     """Does the day come first? And which sentence says how that was found?"""
-    if read[0][1][0] != "numeric":
+    if not read or read[0]["way"] != "numeric":
         return True, ""
     if order in ("dmy", "mdy"):
         return order == "dmy", ""
-    pairs = [(text, int(part["a"] or 0), int(part["b"] or 0)) for text, (_, part) in read]
-    day_first = next((text for text, a, b in pairs if a > 12 >= b), None)
-    month_first = next((text for text, a, b in pairs if b > 12 >= a), None)
-    if day_first and month_first:
-        raise _mixed(day_first, month_first, where)
-    if day_first or month_first:
-        words = "day first" if day_first else "month first"
-        return bool(day_first), f"{where} is read {words}: {day_first or month_first} allows no other reading."
-    if read[0][1][1]["mark"] == "." or all(a == b for _, a, b in pairs):
+    first: dict[str, str] = {}
+    for parts in read:
+        a, b = int(parts["day"]), int(parts["month"])
+        comes_first = "day" if a > 12 >= b else "month" if b > 12 >= a else "" if a == b else "either"
+        first.setdefault(comes_first, parts["text"])
+    if "day" in first and "month" in first:
+        raise _mixed(first["day"], first["month"], where)
+    if part := next((part for part in ("day", "month") if part in first), ""):
+        return part == "day", f"{where} is read {part} first: {first[part]} allows no other reading."
+    if read[0]["mark"] == "." or "either" not in first:
         return True, ""  # dotted dates are day first wherever they are used
-    example = next(text for text, a, b in pairs if a != b)
-    raise AlignError(
-        Problem(
-            "E-DATEFMT",
-            f"{example!r} can be read day first or month first, and no value of the column settles it",
-            where=where,
-            allowed="dmy, mdy",
-            fix="ask whoever exported the file and set date_order at this input",
-        )
-    )
+    what = f"{first['either']!r} can be read day first or month first, and no value of the column settles it"
+    fix = "ask whoever exported the file and set date_order at this input"
+    raise AlignError(Problem("E-DATEFMT", what, where=where, allowed="dmy, mdy", fix=fix))
 
 
-def _calendar(hit: Hit, day_first: bool) -> tuple[int, int, int]:
-    name, part = hit
-    a, b, c = part["a"] or "", part["b"] or "", part["c"] or ""
-    if name == "iso":
-        return int(a), int(b), int(c)
-    if name == "numeric":
-        return (int(c), int(b), int(a)) if day_first else (int(c), int(a), int(b))
-    month = b[:3].lower()
-    return int(c), _MONTHS.index(month) + 1 if month in _MONTHS else 0, int(a)
-
-
-def _moment(text: str, hit: Hit | None, day: tuple[int, int, int] | None) -> tuple[datetime | None, str]:
-    if not text:
-        return None, ""
-    if hit is None or day is None:
-        return None, "not a date"
+def _moment(parts: Parts, day_first: bool) -> tuple[datetime | None, str]:
+    """Which moment is this, with its offset if it has one? Or why is it none?"""
+    day, month = (parts["day"], parts["month"]) if day_first else (parts["month"], parts["day"])
+    name, half = month[:3].lower(), parts["half"].lower()
     try:
-        on = date(*day)
+        on = datetime(int(parts["year"]), _MONTHS.index(name) + 1 if name.isalpha() else int(month), int(day))
     except ValueError:
         return None, "no such day"
     if not FIRST_YEAR <= on.year <= LAST_YEAR:
         return None, f"the year lies outside {FIRST_YEAR} to {LAST_YEAR}"
-    part = hit[1]
-    if part["hour"] is None:
-        return datetime(on.year, on.month, on.day), ""
-    hour, half = int(part["hour"]), (part["half"] or "").lower()
-    if half:
-        if not 1 <= hour <= 12:
-            return None, "no such time"
-        hour = hour % 12 + (12 if half == "p" else 0)
-    micro = int((part["fraction"] or "0")[:6].ljust(6, "0"))
+    if not parts["hour"]:
+        return on, ""
     try:
-        return datetime(*day, hour, int(part["minute"] or 0), int(part["second"] or 0), micro), ""
+        hour, offset = int(parts["hour"]), None
+        if half:
+            hour = hour % 12 + 12 * (half == "p") if 1 <= hour <= 12 else 24  # which no day has
+        if parts["zone"]:
+            offset = time.fromisoformat("00:00" + re.sub("z|UTC|GMT", "Z", parts["zone"])).tzinfo
+        at = time(hour, int(parts["minute"]), int(parts["second"] or 0), int(parts["fraction"][:6].ljust(6, "0")))
+        return datetime.combine(on, at, offset), ""
     except ValueError:
         return None, "no such time"
 
 
-def _is_midnight(part: dict[str, str | None]) -> bool:
+def _is_midnight(parts: Parts) -> bool:
     """Is this how a spreadsheet writes a day: midnight, and no zone?"""
-    hour = "0" if part["half"] in ("a", "A") and part["hour"] == "12" else part["hour"]
-    return hour in _MIDNIGHT and part["minute"] == "00" and part["second"] in (None, "00") and not part["zone"]
+    hour = "0" if parts["half"] in ("a", "A") and parts["hour"] == "12" else parts["hour"]
+    return hour in ("0", "00") and parts["minute"] == "00" and parts["second"] in ("", "00") and not parts["zone"]
 
 
-def _offset(zone: str) -> timedelta:
-    if zone in ("Z", "z", "UTC", "GMT"):
-        return timedelta(0)
-    digits = zone[1:].replace(":", "").ljust(4, "0")
-    size = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
-    return -size if zone[0] == "-" else size
-
-
-def _to_utc(value: datetime, zone: ZoneInfo) -> tuple[datetime, bool, bool]:
-    """When was this local time in UTC? In the hour that is skipped it is moved forward; of a doubled hour the first."""
-    if zone.key == "UTC":
-        return value, False, False
-    early, late = value.replace(tzinfo=zone), value.replace(tzinfo=zone, fold=1)
-    before, after = early.utcoffset() or timedelta(0), late.utcoffset() or timedelta(0)
-    return value - before, after > before, after < before
-
-
-def _clock_notes(result: Moments, where: str, zone: str, gaps: int, overlaps: int) -> None:
-    if gaps:
-        text = f"{count(gaps, 'time')} of {where} fell into an hour that {zone} skipped and moved forward."
-        result.table_notes.append(text)
-    if overlaps:
-        text = f"{count(overlaps, 'time')} of {where} fell into an hour that {zone} had twice; the first was taken."
-        result.table_notes.append(text)
+def _to_utc(value: datetime, zone: ZoneInfo) -> tuple[datetime, str]:
+    """When was this in UTC? In the hour that is skipped it is moved forward; of a doubled hour the first."""
+    if value.tzinfo or zone.key == "UTC":
+        return value.astimezone(UTC) if value.tzinfo else value, ""
+    before, after = (value.replace(tzinfo=zone, fold=fold).utcoffset() or timedelta(0) for fold in (0, 1))
+    return value - before, _SKIPPED if after > before else _TWICE if after < before else ""
 
 
 def day_end(day: date, zone: str) -> datetime:

@@ -9,7 +9,6 @@ import re
 import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from alignlib.engagement import Reading
 from alignlib.errors import AlignError, Problem
@@ -19,19 +18,26 @@ TEXT_FILES = (".csv", ".tsv", ".tab", ".txt")
 WORKBOOKS = (".xlsx", ".xlsm")
 READABLE = (*TEXT_FILES, *WORKBOOKS, ".parquet")
 DELIMITERS = (",", ";", "\t", "|")
-MAX_BYTES = 2_000_000_000
-MAX_COLUMNS = 2_000
-MAX_CELL = 16_000_000
-# What a file is by its first bytes, whatever its name says: (start, what it is, what to do).
+MAX_BYTES, MAX_COLUMNS, MAX_CELL = 2_000_000_000, 2_000, 16_000_000
+# What a file is by its first bytes, whatever its name says: (how it starts, what it is, what to do).
 _MAGIC: tuple[tuple[bytes, str, str], ...] = (
-    (b"PK\x03\x04", "a ZIP archive or an Excel workbook", "unpack it, or give it its real ending (.xlsx)"),
-    (b"PAR1", "a Parquet file", "give it its real ending (.parquet)"),
-    (b"\xd0\xcf\x11\xe0", "an old .xls workbook or a workbook with a password", "save it as .xlsx without a password"),
-    (b"\x1f\x8b", "a gzip archive", "unpack it"),
-    (b"%PDF", "a PDF document", "export the table itself as CSV or XLSX"),
-)
-_MARKUP = (b"<!doctype", b"<html", b"<head", b"<body", b"<?xml", b"<script", b"<table")
+    (rb"PK\x03\x04", "a ZIP archive or an Excel workbook", "unpack it, or give it its real ending (.xlsx)"),
+    (rb"PAR1", "a Parquet file", "give it its real ending (.parquet)"),
+    (rb"\xd0\xcf\x11\xe0", "an old .xls workbook or a workbook with a password", "save it as .xlsx without a password"),
+    (rb"\x1f\x8b", "a gzip archive", "unpack it"),
+    (rb"%PDF", "a PDF document", "export the table itself as CSV or XLSX"),
+    (
+        rb"(?i)[\xef\xbb\xbf\s]*<(!doctype|html|head|body|\?xml|script|table)",
+        "a web page or XML", "log in and export again; this is often a login page saved as a file",
+    ),
+)  # fmt: skip
+_OWN = {".parquet": b"PAR1"} | dict.fromkeys(WORKBOOKS, b"PK\x03\x04")
+_BLANK = b"\xef\xbb\xbf \t\r\n"
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+# Why bytes are no text, when the encoding was found and not declared.
+_NO_TEXT = {"utf-8": "is no UTF-8, while other letters are", "cp1252": "is neither UTF-8 nor Windows-1252"}
 _INVISIBLE = re.compile("[\u200b\u200c\u200d\u2060\ufeff]")
+_LETTER = re.compile("[\u0080-\ud7ff\ue000-\U0010ffff]")
 _SPACES = re.compile(r"\s+")
 _SEP_LINE = re.compile(r'"?sep=(.)"?\r?\n', re.IGNORECASE)
 _LINE = re.compile(r"\r\n|\n|\r")
@@ -85,8 +91,7 @@ def read_table(folder: Path, reading: Reading) -> Raw:
     if kind in WORKBOOKS:
         from alignlib.intake.workbook import read_workbook
 
-        cells, more = read_workbook(content, reading)
-        notes += more
+        cells, notes = read_workbook(content, reading)
     elif kind == ".parquet":
         cells = _parquet_rows(content, reading.file)
     else:
@@ -94,13 +99,11 @@ def read_table(folder: Path, reading: Reading) -> Raw:
         if encoding == "cp1252":
             notes.append(f"{reading.file} is not UTF-8; it was read as Windows-1252 (cp1252).")
         cells, lines = _delimited(text, reading)
-    digest = hashlib.sha256(content).hexdigest()
+        if reading.skip_rows:
+            notes.append(f"The first {reading.skip_rows} lines of {reading.file} were skipped, as declared.")
     lines = lines or list(range(reading.skip_rows + 1, reading.skip_rows + len(cells) + 1))
-    raw = _shaped(cells, lines, reading, digest, has_padding=kind in WORKBOOKS)
-    raw.is_workbook = kind in WORKBOOKS
-    raw.notes[:0] = notes
-    if kind in TEXT_FILES and reading.skip_rows:
-        raw.notes.append(f"The first {reading.skip_rows} lines of {reading.file} were skipped, as declared.")
+    raw = _shaped(cells, lines, reading, hashlib.sha256(content).hexdigest(), kind in WORKBOOKS)
+    raw.notes = [*notes, *raw.notes]
     return raw
 
 
@@ -108,72 +111,44 @@ def read_bytes(folder: Path, name: str) -> bytes:
     """Which bytes does this ordinary file hold? Refuses links, paths that lead out, and files that change meanwhile."""
     path = inside(folder, name)
     if not path.is_file():
-        near = difflib.get_close_matches(name, _names_in(folder), n=3, cutoff=0.4)
-        known = near or _names_in(folder)[:10]
-        raise AlignError(
-            Problem(
-                "E-OPEN",
-                "there is no such file in the data folder",
-                where=name,
-                allowed=", ".join(known) or "the data folder is empty",
-                fix="correct the file's name in engagement.yml or copy the file into data",
-            )
-        )
+        names = sorted(each.relative_to(folder).as_posix() for each in folder.rglob("*") if each.is_file())[:1000]
+        near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or names[:10]
+        what, allowed = "there is no such file in the data folder", ", ".join(near) or "the data folder is empty"
+        fix = "correct the file's name in engagement.yml or copy the file into data"
+        raise AlignError(Problem("E-OPEN", what, where=name, allowed=allowed, fix=fix))
     try:
         before = path.stat()
         if before.st_size > MAX_BYTES:
             raise AlignError(Problem("E-TYPE", "the file is larger than 2 GB", where=name, fix="split it by year"))
-        content = path.read_bytes()
-        after = path.stat()
+        content, after = path.read_bytes(), path.stat()
     except OSError as error:
-        raise AlignError(
-            Problem("E-OPEN", f"cannot be opened ({error.strerror})", where=name, fix="check its permissions")
-        ) from error
+        what = f"cannot be opened ({error.strerror})"
+        raise AlignError(Problem("E-OPEN", what, where=name, fix="check its permissions")) from error
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or len(content) != after.st_size:
         raise AlignError(Problem("E-CHANGED", "the file changed while it was read", where=name, fix="close it there"))
     return content
 
 
-def _names_in(folder: Path) -> list[str]:
-    if not folder.is_dir():
-        return []
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())[:1000]
-
-
 def _refuse_other_types(name: str, kind: str, content: bytes) -> None:
     if kind not in READABLE:
-        raise AlignError(
-            Problem(
-                "E-TYPE",
-                f"files ending in {kind or 'nothing'} are not read",
-                where=name,
-                allowed=", ".join(READABLE),
-                fix="save it as .xlsx or .csv",
-            )
-        )
-    if not content.strip(b" \t\r\n\xef\xbb\xbf"):
+        what, fix = f"files ending in {kind or 'nothing'} are not read", "save it as .xlsx or .csv"
+        raise AlignError(Problem("E-TYPE", what, where=name, allowed=", ".join(READABLE), fix=fix))
+    if not content.strip(_BLANK):
         raise AlignError(Problem("E-EMPTY", "the file is empty", where=name, fix="export it again"))
-    own = {".parquet": b"PAR1"} | dict.fromkeys(WORKBOOKS, b"PK\x03\x04")
-    if kind in own and content.startswith(own[kind]):
+    if kind in _OWN and content.startswith(_OWN[kind]):
         return
-    found = next(((what, fix) for start, what, fix in _MAGIC if content.startswith(start)), None)
-    if found is None and content.lstrip(b"\xef\xbb\xbf \t\r\n")[:20].lower().startswith(_MARKUP):
-        found = ("a web page or XML", "log in and export again; this is often a login page saved as a file")
-    if found is None and kind in TEXT_FILES and _is_json(content):
+    found = next(((what, fix) for start, what, fix in _MAGIC if re.match(start, content)), None)
+    if kind not in TEXT_FILES:
+        found = found or (f"not a readable {kind} file", "export it again")
+    elif not found and _is_json(content.lstrip(_BLANK)):
         found = ("JSON", "export it as CSV")
-    if found is None and kind not in TEXT_FILES:
-        found = (f"not a readable {kind} file", "export it again")
     if found:
-        raise AlignError(
-            Problem("E-TYPE", f"the name ends in {kind}, but this is {found[0]}", where=name, fix=found[1])
-        )
+        what = f"the name ends in {kind}, but this is {found[0]}"
+        raise AlignError(Problem("E-TYPE", what, where=name, fix=found[1]))
 
 
-def _is_json(content: bytes) -> bool:
-    start = content.lstrip(b"\xef\xbb\xbf \t\r\n")
-    if start[:1] not in (b"{", b"["):
-        return False
-    for candidate in (start.split(b"\n", 1)[0], start):
+def _is_json(start: bytes) -> bool:
+    for candidate in (start.split(b"\n", 1)[0], start) if start[:1] in (b"{", b"[") else ():
         try:
             return isinstance(json.loads(candidate), dict | list)
         except (ValueError, RecursionError):
@@ -183,48 +158,32 @@ def _is_json(content: bytes) -> bool:
 
 def decode(content: bytes, reading: Reading) -> tuple[str, str]:
     """Which text do these bytes spell, and in which encoding? Found from all of them; Latin-1 only when declared."""
-    declared = reading.encoding
-    encoding = declared or _encoding_of(content, reading.file)
-    if encoding == "utf-8":
-        encoding = "utf-8-sig"
-    if encoding == "utf-16" and not content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encoding = "utf-16-le" if content[1::2].count(0) >= content[::2].count(0) else "utf-16-be"
+    encoding = reading.encoding or _encoding_of(content)
+    codec = "utf-8-sig" if encoding == "utf-8" else encoding
+    if encoding == "utf-16" and not content.startswith(_UTF_16):
+        codec = "utf-16-le" if content[1::2].count(0) >= content[::2].count(0) else "utf-16-be"
     try:
-        return content.decode(encoding), "utf-8" if encoding == "utf-8-sig" else encoding
+        return content.decode(codec), encoding
     except UnicodeDecodeError as error:
-        raise AlignError(_bad_encoding(content, error.start, reading.file, f"is no {declared or encoding}")) from error
+        at = error.start
+        why = f"is no {encoding}" if reading.encoding else _NO_TEXT.get(encoding, f"is no {encoding}")
+        raise AlignError(Problem(
+            "E-ENC", f"byte {at} (0x{content[at]:02X}) {why}",
+            where=f"{reading.file}, line {len(_LINE.findall(content[:at].decode('latin-1'))) + 1}",
+            allowed="utf-8, utf-16, cp1252, latin-1", fix="save it as UTF-8, or set its encoding in engagement.yml",
+        )) from error  # fmt: skip
 
 
-def _encoding_of(content: bytes, name: str) -> str:
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "utf-16"
+def _encoding_of(content: bytes) -> str:
     head = content[:100_000]
-    if max(head[::2].count(0), head[1::2].count(0)) > 0.3 * len(head) / 2:
+    if content.startswith(_UTF_16) or max(head[::2].count(0), head[1::2].count(0)) > 0.3 * len(head) / 2:
         return "utf-16"
     try:
         content.decode("utf-8")
-        return "utf-8"
-    except UnicodeDecodeError as error:
-        first = error.start
-    # Valid UTF-8 letters beside bytes that are none: two encodings in one file. Without them: Windows-1252.
-    if re.search("[\u0080-\ud7ff\ue000-\U0010ffff]", content.decode("utf-8", errors="surrogateescape")):
-        raise AlignError(_bad_encoding(content, first, name, "is no UTF-8, while other letters are"))
-    try:
-        content.decode("cp1252")
-    except UnicodeDecodeError as error:
-        raise AlignError(_bad_encoding(content, error.start, name, "is neither UTF-8 nor Windows-1252")) from error
-    return "cp1252"
-
-
-def _bad_encoding(content: bytes, at: int, name: str, what: str) -> Problem:
-    line = len(re.findall(rb"\r\n|\n|\r", content[:at])) + 1
-    return Problem(
-        "E-ENC",
-        f"byte {at} (0x{content[at]:02X}) {what}",
-        where=f"{name}, line {line}",
-        allowed="utf-8, utf-16, cp1252, latin-1",
-        fix="save the file as UTF-8, or set its encoding in engagement.yml",
-    )
+    except UnicodeDecodeError:
+        # UTF-8 letters beside bytes that are none: two encodings in one file, to be refused. Without: Windows-1252.
+        return "utf-8" if _LETTER.search(content.decode("utf-8", "surrogateescape")) else "cp1252"
+    return "utf-8"
 
 
 def _delimited(text: str, reading: Reading) -> tuple[list[list[str]], list[int]]:
@@ -235,25 +194,21 @@ def _delimited(text: str, reading: Reading) -> tuple[list[list[str]], list[int]]
     for _ in range(reading.skip_rows):
         end = _LINE.search(text)
         text, first = (text[end.end() :] if end else ""), first + 1
-    if declared:
-        return _records(text, declared, reading.file, first)
-    widths = {mark: _header_width(text, mark) for mark in DELIMITERS}
-    likely = [mark for mark in DELIMITERS if widths[mark] > 1] or [","]
-    if len(likely) == 1:
-        return _records(text, likely[0], reading.file, first)
-    # Several marks stand in the header: take the one under which most rows have as many fields as the header.
-    tried: list[tuple[float, int, tuple[list[list[str]], list[int]]]] = []
+    marks = [declared] if declared else [mark for mark in DELIMITERS if _header_width(text, mark) > 1] or [","]
+    tried: list[tuple[float, int, list[list[str]], list[int]]] = []
     refused: list[AlignError] = []
-    for mark in likely:
+    for mark in marks:
         try:
             rows, lines = _records(text, mark, reading.file, first)
         except AlignError as error:
             refused.append(error)
             continue
-        tried.append((sum(len(row) == widths[mark] for row in rows) / max(len(rows), 1), widths[mark], (rows, lines)))
+        width = len(rows[0]) if rows else 0
+        tried.append((sum(len(row) == width for row in rows) / max(len(rows), 1), width, rows, lines))
     if not tried:
         raise refused[0]
-    return max(tried, key=lambda each: each[:2])[2]
+    # Several marks stand in the header: take the one under which most rows have as many fields as the header.
+    return max(tried, key=lambda each: each[:2])[2:]
 
 
 def _header_width(text: str, delimiter: str) -> int:
@@ -268,45 +223,23 @@ def _records(text: str, delimiter: str, name: str, first_line: int) -> tuple[lis
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows: list[list[str]] = []
     lines: list[int] = []
-    line = 0
+    line = first_line
     try:
         for row in reader:
             if row:  # an empty line is no record
                 rows.append(row)
-                lines.append(line + first_line)
-            line = reader.line_num
+                lines.append(line)
+            line = first_line + reader.line_num
     except csv.Error as error:
-        raise AlignError(
-            Problem(
-                "E-QUOTE",
-                "a quotation mark is opened here and not closed properly",
-                where=f"{name}, line {_opening_line(text, line, delimiter) + first_line}",
-                fix='close it, or write a quotation mark inside a quoted field twice ("")',
-            )
-        ) from error
+        mark, at = re.escape(delimiter), 0
+        good = re.compile(rf'(?:"[^"]*+(?:""[^"]*+)*+"|(?!")[^{mark}\r\n]*+)(?:[{mark}\r\n]|\Z)')
+        while at < len(text) and (well := good.match(text, at)):
+            at = well.end()
+        where = f"{name}, line {first_line + len(_LINE.findall(text[:at]))}"
+        what = "a quotation mark is opened here and not closed properly"
+        fix = 'close it, or write a quotation mark inside a quoted field twice ("")'
+        raise AlignError(Problem("E-QUOTE", what, where=where, fix=fix)) from error
     return rows, lines
-
-
-def _opening_line(text: str, line: int, delimiter: str) -> int:
-    """On which line (from 0) does the last quoted field open, in the record that starts at this line?"""
-    starts = [0, *(end.end() for end in _LINE.finditer(text))]
-    position, opened, quoted, fresh = starts[line], line, False, True
-    while position < len(text):
-        mark = text[position]
-        if quoted and mark == '"':
-            if text[position + 1 : position + 2] == '"':
-                position += 1
-            elif text[position + 1 : position + 2] not in (delimiter, "\r", "\n", ""):
-                return opened
-            else:
-                quoted = False
-        elif not quoted and fresh and mark == '"':
-            quoted, opened = True, line
-        fresh = not quoted and mark in (delimiter, "\n", "\r")
-        position += 1
-        if line + 1 < len(starts) and position >= starts[line + 1]:
-            line += 1
-    return opened
 
 
 def _parquet_rows(content: bytes, name: str) -> list[list[str]]:
@@ -318,64 +251,47 @@ def _parquet_rows(content: bytes, name: str) -> list[list[str]]:
         table = pq.read_table(pa.BufferReader(content))
         texts = [pc.fill_null(pc.cast(column, pa.string()), "").to_pylist() for column in table.columns]
     except pa.ArrowNotImplementedError as error:
-        raise AlignError(
-            Problem("E-TYPE", "a column holds lists or records", where=name, fix="write it as text")
-        ) from error
+        what = "a column holds lists or records"
+        raise AlignError(Problem("E-TYPE", what, where=name, fix="write it as text")) from error
     except (pa.ArrowException, OSError) as error:
         raise AlignError(Problem("E-CORRUPT", "the file is damaged", where=name, fix="export it again")) from error
-    rows: Any = zip(*texts, strict=True)
-    return [list(table.column_names), *map(list, rows)]
+    return [list(table.column_names), *map(list, zip(*texts, strict=True))]
 
 
-def _shaped(cells: list[list[str]], lines: list[int], reading: Reading, sha256: str, has_padding: bool) -> Raw:
-    """Which rows are the header, and which records have as many fields as it?"""
-    name, depth = reading.file, reading.header_rows
-    if len(cells) < depth:
-        raise AlignError(
-            Problem("E-EMPTY", f"the file has fewer than {depth} header rows", where=name, fix="export it again")
-        )
-    headers, body = cells[:depth], cells[depth:]
-    width = max(len(row) for row in headers)
-    headers = [row + [""] * (width - len(row)) for row in headers]
+def _shaped(cells: list[list[str]], lines: list[int], reading: Reading, sha256: str, is_workbook: bool) -> Raw:
+    """Which rows are the header, and which records have as many fields as it? A workbook's rows are padded."""
+    name, depth, n = reading.file, reading.header_rows, len(cells) - reading.header_rows
+    if n < 0:
+        what = f"the file has fewer than {depth} header rows"
+        raise AlignError(Problem("E-EMPTY", what, where=name, fix="export it again"))
+    width = max(len(row) for row in cells[:depth])
     if width > MAX_COLUMNS:
-        raise AlignError(
-            Problem("E-WIDTH", f"the header has {width} columns", where=name, allowed=f"up to {MAX_COLUMNS}")
-        )
-    raw = Raw(name, headers, [], [], len(body), sha256, lines=lines[depth:])
-    wrong = 0
-    for record, row in enumerate(body, start=1):
-        if len(row) != width and len(row) > width and not any(row[width:]):
+        what = f"the header has {width} columns"
+        raise AlignError(Problem("E-WIDTH", what, where=name, allowed=f"up to {MAX_COLUMNS}"))
+    headers = [row + [""] * (width - len(row)) for row in cells[:depth]]
+    raw = Raw(name, headers, [], [], n, sha256, lines=lines[depth:], is_workbook=is_workbook)
+    for record, row in enumerate(cells[depth:], start=1):
+        if len(row) > width and not any(row[width:]):
             row = row[:width]  # a trailing delimiter: the extra field is always empty
         joined = "".join(row)
         if not joined or joined.isspace():
             raw.blank.append(record)
-        elif "\0" in joined:
-            _refuse_record(raw, row, Reject(record, "", "E-NUL", f"NUL bytes (line {raw.lines[record - 1]})"))
-        elif len(row) != width and not has_padding:
-            wrong += 1
-            reason = f"{len(row)} fields, the header has {width} (line {raw.lines[record - 1]})"
-            _refuse_record(raw, row, Reject(record, "", "E-WIDTH", reason))
+        elif (nul := "\0" in joined) or (len(row) != width and not is_workbook):
+            why = "NUL bytes" if nul else f"{len(row)} fields, the header has {width}"
+            code, line = "E-NUL" if nul else "E-WIDTH", raw.lines[record - 1]
+            raw.rejects.append(Reject(record, "", code, f"{why} (line {line})"))
+            raw.rejected_text[record] = json.dumps(row, ensure_ascii=False)
         else:
             raw.rows.append(row + [""] * (width - len(row)))
             raw.records.append(record)
-    if wrong > len(body) / 2 and wrong > 1:
-        raise AlignError(
-            Problem(
-                "E-WIDTH",
-                f"{wrong} of {len(body)} records do not have the header's {width} fields, the first of them with "
-                f"{next(reject.reason for reject in raw.rejects if reject.code == 'E-WIDTH')}",
-                where=name,
-                fix="set delimiter or skip_rows in engagement.yml, or export the file again",
-            )
-        )
-    if not body:
+    wrong = [reject.reason for reject in raw.rejects if reject.code == "E-WIDTH"]
+    if len(wrong) > max(1, n / 2):
+        what = f"{len(wrong)} of {n} records do not have the header's {width} fields, the first of them with {wrong[0]}"
+        fix = "set delimiter or skip_rows in engagement.yml, or export the file again"
+        raise AlignError(Problem("E-WIDTH", what, where=name, fix=fix))
+    if not n:
         raw.notes.append(f"{name} has a header and no rows.")
     return raw
-
-
-def _refuse_record(raw: Raw, row: list[str], reject: Reject) -> None:
-    raw.rejects.append(reject)
-    raw.rejected_text[reject.record] = json.dumps(row, ensure_ascii=False)
 
 
 def plain_name(name: str) -> str:

@@ -5,43 +5,32 @@ import hmac
 import io
 import json
 import secrets
-from dataclasses import dataclass, field
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alignlib.engagement import Input, Reading, Settings, read_engagement
+from alignlib.engagement import Reading, Settings, read_engagement
 from alignlib.errors import AlignError, Problem
 from alignlib.files import make_folder, sha256, write_file
-from alignlib.intake.tables import ROW_COUNTS_FILE, SQL_TYPES, TABLES, Tables, write_report
+from alignlib.intake.tables import SQL_TYPES, TABLES, TYPES, Tables
 from alignlib.result import RowCount, Source
 from alignlib.words import count
 
 if TYPE_CHECKING:
-    import duckdb
-    import pandas as pd
     import pyarrow as pa
 
     from alignlib.intake.read import Raw
     from alignlib.intake.rows import Part
 
-SETTINGS_JSON, TABLES_FOLDER, REJECTED_FILE = "settings.json", "tables", "rejected.parquet"
-MEMORY_LIMIT, THREADS = "2GB", 2
+SETTINGS_JSON, REPORT_JSON, REJECTED_FILE = "settings.json", "intake.json", "rejected.parquet"
+# No files, no extensions, no Python variables, bounded memory and threads.
+LOCKED: dict[str, str | bool | int | float | list[str]] = {
+    "enable_external_access": "false", "autoload_known_extensions": "false", "autoinstall_known_extensions": "false",
+    "python_enable_replacements": "false", "memory_limit": "2GB", "threads": "2", "temp_directory": "",
+}  # fmt: skip
 FILE_NOTES = "files"  # notes about reading: shown by `alignlib check`, not in a report
-
-
-@dataclass
-class Intake:
-    """What came of an engagement's files: checked parts, how they balance, notes, and every problem found."""
-
-    parts: "list[Part]" = field(default_factory=list)
-    row_counts: list[RowCount] = field(default_factory=list)
-    sources: list[Source] = field(default_factory=list)
-    notes: dict[str, list[str]] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-
-    def note(self, table: str, texts: list[str]) -> None:
-        known = self.notes.setdefault(table, [])
-        known += [text for text in dict.fromkeys(texts) if text not in known]
+Notes = dict[str, list[str]]
+PEOPLE = ("responses", "respondents")  # tables in which an anonymous survey hides who answered
 
 
 def prepare(engagement_folder: Path, run_dir: Path) -> Settings:
@@ -50,127 +39,106 @@ def prepare(engagement_folder: Path, run_dir: Path) -> Settings:
     Writes settings.json, tables/<name>.parquet, intake.json (row counts, sources, notes, fingerprints) and
     rejected.parquet (private). Raises AlignError with every problem of every file; then nothing is written.
     """
+    import pyarrow as pa
+
     settings = read_engagement(engagement_folder)
-    intake = take_in(engagement_folder, settings)
-    if intake.problems:
-        raise AlignError(intake.problems)
+    parts, row_counts, sources, notes, problems = take_in(engagement_folder, settings)
+    if problems:
+        raise AlignError(problems)
     make_folder(run_dir, private=True)
-    make_folder(run_dir / TABLES_FOLDER)
-    _hide_people(intake.parts, settings)
+    _hide_people(parts, settings)
     prints: dict[str, str] = {}
     for name in TABLES:
-        if frame := _arrow_of_parts(name, [part for part in intake.parts if part.entry.table == name]):
-            path = write_file(run_dir / TABLES_FOLDER / f"{name}.parquet", _parquet(frame))
-            prints[name] = sha256(path)
-    write_file(run_dir / REJECTED_FILE, _parquet(_rejected(intake.parts, settings)), private=True)
-    report = write_report(intake.row_counts, intake.sources, intake.notes, _day_only(intake.parts), prints)
-    write_file(run_dir / ROW_COUNTS_FILE, report)
+        frames = [part.data.assign(file=part.entry.file) for part in parts if part.entry.table == name]
+        schema = arrow_schema(name)
+        if tables := [pa.Table.from_pandas(each[schema.names], schema, preserve_index=False) for each in frames]:
+            file = write_file(run_dir / "tables" / f"{name}.parquet", _parquet(pa.concat_tables(tables)))
+            prints[name] = sha256(file)
+    write_file(run_dir / REJECTED_FILE, _parquet(_rejected(parts, settings)), private=True)
+    report = {
+        "row_counts": [each.model_dump() for each in row_counts], "sources": [each.model_dump() for each in sources],
+        "notes": notes, "day_only": sorted(_day_only(parts)), "fingerprints": prints,
+    }  # fmt: skip
+    write_file(run_dir / REPORT_JSON, json.dumps(report, ensure_ascii=False, indent=1))
     write_file(run_dir / SETTINGS_JSON, settings.canonical())
     return settings
 
 
-def check(engagement_folder: Path) -> tuple[list[RowCount], dict[str, list[str]], list[Problem]]:
+def check(engagement_folder: Path) -> tuple[list[RowCount], Notes, list[Problem]]:
     """What is wrong with an engagement's files, by file, row and column? (row counts, notes, problems); writes nothing.
 
     Raises AlignError only when engagement.yml itself cannot be read.
     """
-    intake = take_in(engagement_folder, read_engagement(engagement_folder))
-    return intake.row_counts, intake.notes, intake.problems
+    _, row_counts, _, notes, problems = take_in(engagement_folder, read_engagement(engagement_folder))
+    return row_counts, notes, problems
 
 
-def take_in(engagement_folder: Path, settings: Settings) -> Intake:
+def take_in(
+    engagement_folder: Path, settings: Settings
+) -> "tuple[list[Part], list[RowCount], list[Source], Notes, list[Problem]]":
     """What do all the files say once read, mapped, typed and checked against each other? Collects every problem."""
+    from alignlib.intake.mappings import map_input
+    from alignlib.intake.read import read_table
     from alignlib.intake.rows import join_parts, type_columns
 
-    intake = Intake()
+    parts: list[Part] = []
+    row_counts: list[RowCount] = []
+    sources: list[Source] = []
+    problems: list[Problem] = []
+    notes: Notes = {}
     read: dict[str, Raw] = {}
-    data = engagement_folder / "data"
     for entry in settings.inputs:
         try:
-            part = _part(data, entry, settings, read, intake)
+            raws = []
+            for reading in (entry, *entry.lookups):
+                key = json.dumps({name: getattr(reading, name) for name in Reading.model_fields})
+                read[key] = read.get(key) or read_table(engagement_folder / "data", reading)
+                raws.append(read[key])
+            part, counts = map_input(raws[0], entry, settings, raws[1:])
+            row_counts += counts
+            sources += [Source(file=r.file, table=entry.table, rows=r.read, sha256=r.sha256) for r in raws]
             found = type_columns(part, settings)
         except AlignError as error:
-            intake.problems += [problem for problem in error.problems if problem not in intake.problems]
-            continue
-        intake.problems += found
+            found = error.problems
+        problems += [problem for problem in found if problem not in problems]
         if not found:
-            intake.parts.append(part)
-    intake.problems += join_parts(intake.parts, settings)
-    for part in intake.parts:
-        total = part.count()
-        intake.row_counts.append(total)
-        intake.note(part.entry.table, [*part.notes, *_values_rejected(part, total)])
-        intake.note(FILE_NOTES, [*part.raw.notes, *part.file_notes])
-    return intake
+            parts.append(part)
+    problems += join_parts(parts, settings)
+    for part in parts:
+        row_counts.append(part.count())
+        texts = {part.entry.table: [*part.notes, *_values_rejected(part)], FILE_NOTES: part.raw.notes + part.file_notes}
+        for where, more in texts.items():
+            notes[where] = list(dict.fromkeys([*notes.get(where, []), *more]))
+    return parts, row_counts, sources, notes, problems
 
 
-def _part(data: Path, entry: Input, settings: Settings, read: "dict[str, Raw]", intake: Intake) -> "Part":
-    from alignlib.intake.mappings import map_input
-
-    raws = [_read_once(data, reading, read) for reading in (entry, *entry.lookups)]
-    part, counts = map_input(raws[0], entry, settings, raws[1:])
-    intake.row_counts += counts
-    intake.sources += [Source(file=r.file, table=entry.table, rows=r.read, sha256=r.sha256) for r in raws]
-    return part
-
-
-def _read_once(data: Path, reading: Reading, read: "dict[str, Raw]") -> "Raw":
-    from alignlib.intake.read import read_table
-
-    key = json.dumps({name: getattr(reading, name) for name in Reading.model_fields})
-    if key not in read:
-        read[key] = read_table(data, reading)
-    return read[key]
-
-
-def _values_rejected(part: "Part", total: RowCount) -> list[str]:
+def _values_rejected(part: "Part") -> list[str]:
     """How many values were left out of rows that are otherwise used?"""
     used = set(part.data["record"].tolist())
-    codes: dict[str, int] = {}
-    for reject in part.rejects:
-        if reject.record in used:
-            codes[reject.code] = codes.get(reject.code, 0) + 1
-    return [
-        f"{count(n, 'value')} of {total.file} had to be left out ({code}); the rest of each row is used."
-        for code, n in codes.items()
-    ]
+    codes = Counter(reject.code for reject in part.rejects if reject.record in used)
+    rest = "the rest of each row is used"
+    return [f"{count(n, 'value')} of {part.entry.file} had to be left out ({c}); {rest}." for c, n in codes.items()]
 
 
 def _hide_people(parts: "list[Part]", settings: Settings) -> None:
     """Replaces respondents' ids by codes under a key that is thrown away; their order in the file goes too."""
-    if settings.survey.mode != "anonymous":
-        return
     key = secrets.token_bytes(32)
     for part in parts:
-        if part.entry.table in ("responses", "respondents"):
-            codes = part.data["respondent_id"].map(
-                lambda name: "r-" + hmac.new(key, str(name).encode(), hashlib.sha256).hexdigest()[:12]
-            )
-            part.data = part.data.assign(respondent_id=codes, record=None)
-            part.data = part.data.sort_values(["respondent_id"], kind="stable", ignore_index=True)
+        if settings.survey.mode == "anonymous" and part.entry.table in PEOPLE:
+            names = part.data["respondent_id"].astype("str")
+            codes = ["r-" + hmac.new(key, name.encode(), hashlib.sha256).hexdigest()[:12] for name in names]
+            hidden = part.data.assign(respondent_id=codes, record=None)
+            part.data = hidden.sort_values(["respondent_id"], kind="stable", ignore_index=True)
 
 
 def arrow_schema(name: str) -> "pa.Schema":
     """Which columns and types does this table have on disk? Those of its rule, then ``file`` and ``record``."""
     import pyarrow as pa
 
-    types = {
-        "text": pa.string(), "number": pa.float64(), "integer": pa.int64(), "money": pa.int64(), "date": pa.date32(),
-        "timestamp": pa.timestamp("us"), "flag": pa.bool_(), "labels": pa.list_(pa.string()),
-    }  # fmt: skip
+    text = pa.string()
+    types = {kind: pa.type_for_alias(alias) if alias else pa.list_(text) for kind, (_, _, alias) in TYPES.items()}
     columns = [(column.name, types[column.kind]) for column in TABLES[name].columns]
-    return pa.schema([*columns, ("file", pa.string()), ("record", pa.int64())])
-
-
-def _arrow_of_parts(name: str, parts: "list[Part]") -> "pa.Table | None":
-    import pyarrow as pa
-
-    schema = arrow_schema(name)
-    tables = []
-    for part in parts:
-        frame: pd.DataFrame = part.data.assign(file=part.entry.file)
-        tables.append(pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False))
-    return pa.concat_tables(tables) if tables else None
+    return pa.schema([*columns, ("file", text), ("record", pa.int64())])
 
 
 def arrow_rows(name: str, rows: list[dict[str, Any]]) -> "pa.Table":
@@ -189,31 +157,26 @@ def _rejected(parts: "list[Part]", settings: Settings) -> "pa.Table":
 
     rows: list[dict[str, Any]] = []
     for part in parts:
-        hidden = settings.survey.mode == "anonymous" and part.entry.table in ("responses", "respondents")
+        entry = part.entry
+        hidden = settings.survey.mode == "anonymous" and entry.table in PEOPLE
         texts = {} if hidden else part.originals()
-        used = set() if hidden else set(part.data["record"].tolist())
-        for reject in part.rejects:
-            rows.append({
-                "file": part.entry.file, "table": part.entry.table, "record": reject.record, "column": reject.column,
-                "code": reject.code, "reason": reject.reason, "row_is_used": None if hidden else reject.record in used,
-                "original": texts.get(reject.record, ""),
-            })  # fmt: skip
-    schema = pa.schema([
-        ("file", pa.string()), ("table", pa.string()), ("record", pa.int64()), ("column", pa.string()),
-        ("code", pa.string()), ("reason", pa.string()), ("row_is_used", pa.bool_()), ("original", pa.string()),
-    ])  # fmt: skip
-    return pa.Table.from_pylist(rows, schema=schema)
+        used = set(part.data["record"].tolist())
+        rows += [
+            {"file": entry.file, "table": entry.table, "original": texts.get(reject.record, ""), **vars(reject),
+             "row_is_used": None if hidden else reject.record in used} for reject in part.rejects
+        ]  # fmt: skip
+    types = {"record": pa.int64(), "row_is_used": pa.bool_()}
+    names = ("file", "table", "record", "column", "code", "reason", "row_is_used", "original")
+    return pa.Table.from_pylist(rows, schema=pa.schema([(name, types.get(name, pa.string())) for name in names]))
 
 
 def _day_only(parts: "list[Part]") -> frozenset[str]:
     """Which timestamp columns are recorded by day in every file that feeds their table?"""
-    filled: dict[str, list[bool]] = {}
-    for part in parts:
-        for column in part.rule.columns:
-            if column.kind == "timestamp" and part.data[column.name].notna().any():
-                name = f"{part.entry.table}.{column.name}"
-                filled.setdefault(name, []).append(name in part.day_only)
-    return frozenset(name for name, all_days in filled.items() if all(all_days))
+    filled = [
+        (f"{part.entry.table}.{column.name}", part) for part in parts for column in part.rule.columns
+        if column.kind == "timestamp" and part.data[column.name].notna().any()
+    ]  # fmt: skip
+    return frozenset(name for name, _ in filled) - {name for name, part in filled if name not in part.day_only}
 
 
 def _parquet(table: "pa.Table") -> bytes:
@@ -233,41 +196,39 @@ def open_run(run_dir: Path, settings_sha256: str = "") -> tuple[Settings, Tables
     import pyarrow.parquet as pq
 
     try:
-        text = (run_dir / SETTINGS_JSON).read_text(encoding="utf-8")
-        report = json.loads((run_dir / ROW_COUNTS_FILE).read_text(encoding="utf-8"))
-        settings = Settings.model_validate(json.loads(text))
-        paths = {name: run_dir / TABLES_FOLDER / f"{name}.parquet" for name in report["fingerprints"]}
-        changed = [name for name, path in paths.items() if sha256(path) != report["fingerprints"][name]]
+        settings = Settings.model_validate(json.loads((run_dir / SETTINGS_JSON).read_text(encoding="utf-8")))
+        report = json.loads((run_dir / REPORT_JSON).read_text(encoding="utf-8"))
+        paths = {name: run_dir / "tables" / f"{name}.parquet" for name in report["fingerprints"]}
+        changed = [f"the table {name}" for name in paths if sha256(paths[name]) != report["fingerprints"][name]]
     except (OSError, ValueError, KeyError) as error:
-        raise AlignError(
-            Problem("E-OPEN", "this folder holds no prepared run", where=run_dir.name, fix="run: alignlib audit")
-        ) from error
-    if (settings_sha256 and settings.sha256() != settings_sha256) or changed:
-        what = f"the table {changed[0]}" if changed else "settings.json"
-        raise AlignError(
-            Problem("E-CHANGED", f"{what} is not what was prepared", where=run_dir.name, fix="prepare the run again")
-        )
+        what, fix = "this folder holds no prepared run", "run: alignlib audit"
+        raise AlignError(Problem("E-OPEN", what, where=run_dir.name, fix=fix)) from error
+    if settings_sha256 and settings.sha256() != settings_sha256:
+        changed.append("settings.json")
+    if changed:
+        what, fix = f"{changed[0]} is not what was prepared", "prepare the run again"
+        raise AlignError(Problem("E-CHANGED", what, where=run_dir.name, fix=fix))
     return settings, open_tables(
         {name: pq.read_table(path) for name, path in paths.items()},
         [RowCount.model_validate(each) for each in report["row_counts"]],
-        [Source.model_validate(each) for each in report["sources"]],
-        report["notes"],
-        frozenset(report["day_only"]),
-    )
+        [Source.model_validate(each) for each in report["sources"]], report["notes"], frozenset(report["day_only"]),
+    )  # fmt: skip
 
 
 def open_tables(
     frames: "dict[str, pa.Table]",
     row_counts: list[RowCount] | None = None,
     sources: list[Source] | None = None,
-    notes: dict[str, list[str]] | None = None,
+    notes: Notes | None = None,
     day_only: frozenset[str] = frozenset(),
 ) -> Tables:
     """How are these tables asked? Over the kit's one DuckDB connection, which can read nothing else and is locked.
 
     Every table of TABLES exists; those not in ``frames`` are empty and not ``present``.
     """
-    connection = _connect()
+    import duckdb
+
+    connection = duckdb.connect(":memory:", config=LOCKED)
     for name, rule in TABLES.items():
         columns = ", ".join(f"{ident(column.name)} {SQL_TYPES[column.kind]}" for column in rule.columns)
         connection.execute(f"CREATE TABLE {ident(name)} ({columns}, file VARCHAR, record BIGINT)")
@@ -287,17 +248,3 @@ def ident(name: str) -> str:
     '"amt"" FROM x; --"'
     """
     return '"' + name.replace('"', '""') + '"'
-
-
-def _connect() -> "duckdb.DuckDBPyConnection":
-    """The only place that connects: no files, no extensions, no Python variables, bounded memory and threads."""
-    import duckdb
-
-    return duckdb.connect(
-        ":memory:",
-        config={
-            "enable_external_access": "false", "autoload_known_extensions": "false",
-            "autoinstall_known_extensions": "false", "python_enable_replacements": "false",
-            "memory_limit": MEMORY_LIMIT, "threads": str(THREADS), "temp_directory": "",
-        },
-    )  # fmt: skip

@@ -1,6 +1,5 @@
 """Which tables does an audit read, what does each column mean, and how does a diagnostic ask them?"""
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,11 +10,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Kind = Literal["text", "number", "integer", "money", "date", "timestamp", "flag", "labels"]
-SQL_TYPES: dict[str, str] = {
-    "text": "VARCHAR", "number": "DOUBLE", "integer": "BIGINT", "money": "BIGINT", "date": "DATE",
-    "timestamp": "TIMESTAMP", "flag": "BOOLEAN", "labels": "VARCHAR[]",
+# What each kind is called by DuckDB, pandas and Arrow (labels are a list of text there).
+TYPES: dict[str, tuple[str, str, str]] = {
+    "text": ("VARCHAR", "str", "string"), "number": ("DOUBLE", "float64", "float64"),
+    "integer": ("BIGINT", "Int64", "int64"), "money": ("BIGINT", "Int64", "int64"),
+    "date": ("DATE", "datetime64[us]", "date32"), "timestamp": ("TIMESTAMP", "datetime64[us]", "timestamp[us]"),
+    "flag": ("BOOLEAN", "boolean", "bool"), "labels": ("VARCHAR[]", "object", ""),
 }  # fmt: skip
-ROW_COUNTS_FILE = "intake.json"
+SQL_TYPES = {kind: sql for kind, (sql, _, _) in TYPES.items()}
 
 
 @dataclass(frozen=True)
@@ -192,9 +194,8 @@ class Tables:
 
     def filled(self, table: str, column: str) -> bool:
         """Was this column delivered: is it filled in at least one row?"""
-        return self.has(table) and bool(
-            self.connection.execute(f'select count("{column}") from "{table}"').fetchall()[0][0]
-        )
+        sql = f'select count("{column}") from "{table}"'
+        return self.has(table) and bool(self.connection.execute(sql).fetchall()[0][0])
 
     def query(self, sql: str, values: dict[str, Any] | None = None) -> "pd.DataFrame":
         """What does this query say, as a small pandas frame? Values are bound by name (``$name``), never pasted."""
@@ -202,29 +203,9 @@ class Tables:
 
     def records_of(self, *names: str) -> tuple[list[Source], list[RowCount]]:
         """From which files do these tables come, and how do they balance?"""
-        return (
-            [source for source in self.sources if source.table in names],
-            [count for count in self.row_counts if count.table in names],
-        )
+        sources = [source for source in self.sources if source.table in names]
+        return sources, [count for count in self.row_counts if count.table in names]
 
     def notes_on(self, *names: str) -> list[str]:
         """What must a reader know about these tables?"""
         return [note for name in names for note in self.notes.get(name, [])]
-
-
-def write_report(
-    row_counts: list[RowCount],
-    sources: list[Source],
-    notes: dict[str, list[str]],
-    day_only: frozenset[str],
-    fingerprints: dict[str, str],
-) -> str:
-    """How do row counts, sources, notes and the fingerprints of the tables travel beside the tables of a run?"""
-    report = {
-        "row_counts": [count.model_dump() for count in row_counts],
-        "sources": [source.model_dump() for source in sources],
-        "notes": notes,
-        "day_only": sorted(day_only),
-        "fingerprints": fingerprints,
-    }
-    return json.dumps(report, ensure_ascii=False, indent=1)
