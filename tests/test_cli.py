@@ -35,6 +35,17 @@ def test_a_fresh_engagement_can_be_locked_and_checked(tmp_path: Path) -> None:
     assert checked.returncode == 0, checked.stderr
 
 
+def test_check_says_where_each_rejected_value_stands(tmp_path: Path) -> None:
+    from alignlib.samples import write_sample
+
+    write_sample(tmp_path / "sample")
+    checked = alignlib("check", "sample", cwd=tmp_path)
+    assert checked.returncode == 0
+    assert "leads.csv (leads): 2,716 rows read = 2,700 used + 1 rejected + 15 excluded" in checked.stdout
+    assert checked.stdout.count("Rejected: ") == 5 and "leads.csv, record" in checked.stdout
+    assert "Note: leads" not in checked.stdout
+
+
 def test_wrong_settings_end_with_2_and_every_line_named(tmp_path: Path) -> None:
     (tmp_path / "engagement.yml").write_text("version: 1\nclient: X\ncurency: EUR\n")
     ended = alignlib("audit", ".", "--out", "out", cwd=tmp_path)

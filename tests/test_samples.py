@@ -104,7 +104,7 @@ def test_nobody_is_named_and_no_address_is_given(sample: Sample) -> None:
 
 
 def test_intake_balances_with_the_rows_the_truth_expects(sample: Sample, tmp_path: Path) -> None:
-    counts, _, problems = check(sample.folder)
+    counts, _, problems, _ = check(sample.folder)
     assert problems == []
     found = {c.table: {"read": c.read, "used": c.used, "rejected": c.rejected, "excluded": c.excluded} for c in counts}
     assert found == sample.truth["rows"]

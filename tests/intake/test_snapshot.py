@@ -83,10 +83,11 @@ def test_S25_the_connection_refuses_all_but_its_tables(leads: Make, sql: str) ->
     assert tables.query("select count(*) as n from leads").n[0] == 1
 
 
-def test_check_tells_counts_notes_and_problems_and_writes_nothing(leads: Make) -> None:
+def test_check_tells_counts_notes_problems_and_places_and_writes_nothing(leads: Make) -> None:
     engagement = leads(HEAD + "1,2024-01-01,a\n2,2024-02-30,b\n")
     before = sorted(engagement.folder.rglob("*"))
-    counts, notes, problems = snapshot.check(engagement.folder)
+    counts, notes, problems, rejected = snapshot.check(engagement.folder)
+    assert rejected == ["leads.csv, record 2, column 'created': a value is no date, or an impossible one [E-DATE]"]
     assert (counts[0].read, counts[0].used, counts[0].rejected) == (2, 1, 1)
     assert (notes, problems) == ({"leads": [], "files": []}, [])
     assert sorted(engagement.folder.rglob("*")) == before

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alignlib.engagement import Reading, Settings, read_engagement
-from alignlib.errors import AlignError, Problem
+from alignlib.errors import CODES, AlignError, Problem
 from alignlib.files import make_folder, sha256, write_file
 from alignlib.intake.tables import SQL_TYPES, TABLES, TYPES, Tables
 from alignlib.result import RowCount, Source
@@ -64,13 +64,18 @@ def prepare(engagement_folder: Path, run_dir: Path) -> Settings:
     return settings
 
 
-def check(engagement_folder: Path) -> tuple[list[RowCount], Notes, list[Problem]]:
-    """What is wrong with an engagement's files, by file, row and column? (row counts, notes, problems); writes nothing.
+def check(engagement_folder: Path) -> tuple[list[RowCount], Notes, list[Problem], list[str]]:
+    """What is wrong with an engagement's files? Row counts, notes, problems, and where each rejected value stands.
 
-    Raises AlignError only when engagement.yml itself cannot be read.
+    Writes nothing. Raises AlignError only when engagement.yml itself cannot be read.
     """
-    _, row_counts, _, notes, problems = take_in(engagement_folder, read_engagement(engagement_folder))
-    return row_counts, notes, problems
+    parts, row_counts, _, notes, problems = take_in(engagement_folder, read_engagement(engagement_folder))
+    places = [
+        f"{part.entry.file}, record {reject.record}" + (f", column {reject.column!r}" if reject.column else "")
+        + f": {CODES[reject.code]} [{reject.code}]"
+        for part in parts for reject in part.rejects
+    ]  # fmt: skip
+    return row_counts, notes, problems, places
 
 
 def take_in(
