@@ -9,7 +9,7 @@ import pytest
 
 from alignlib import files
 from alignlib.errors import AlignError
-from alignlib.files import inside, make_folder, safe_name, sha256, write_file
+from alignlib.files import inside, make_folder, sha256, write_file
 
 posix_only = pytest.mark.skipif(os.name == "nt", reason="Windows keeps permissions and links in another way")
 
@@ -114,36 +114,6 @@ def test_a_fingerprint_is_that_of_the_content(tmp_path: Path) -> None:
     # FIPS 180-2, appendix B.1: the SHA-256 of "abc"
     path = write_file(tmp_path / "abc", b"abc")
     assert sha256(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-
-
-HOSTILE = [
-    "..",
-    ".",
-    "",
-    "/",
-    "../../etc/passwd",
-    "a/b",
-    "a\\b",
-    "CON",
-    "NUL",
-    "x" * 300,
-    "a\0b",
-    "é" * 90,
-    "  ",
-    "\ud800",
-]
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_any_client_name_becomes_one_plain_folder_name(name: str) -> None:
-    made = safe_name(name)
-    assert made.replace("-", "").isalnum() and made.isascii() and made == made.lower()
-    assert len(made) <= 49 and not made.startswith("-")
-
-
-def test_no_two_client_names_share_a_folder() -> None:
-    names = [*HOSTILE, "acme", "ACME", "Acme.", "a-b", "a b"]
-    assert len({safe_name(name) for name in names}) == len(names)
 
 
 def test_a_file_in_the_folder_is_found(tmp_path: Path) -> None:

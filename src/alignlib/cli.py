@@ -4,6 +4,8 @@ import getpass
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -16,8 +18,10 @@ app = typer.Typer(
     help="Sales and Marketing alignment audits: from a client's files to a report with evidence.",
     no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, rich_markup_mode=None,
 )  # fmt: skip
+MOST_PLACES = 50  # rejected values listed one by one; the rest is counted
 Engagement = Annotated[Path, typer.Argument(help="Folder with engagement.yml and data/.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for results.json, report.html and notebooks/.")]
+By = Annotated[str, typer.Option("--by", help="Who agreed the thresholds.")]
 Seconds = Annotated[float, typer.Option("--seconds", min=1, help="Longest time for one notebook, in seconds.")]
 
 
@@ -26,8 +30,7 @@ def demo(out: Out = Path("demo"), seconds: Seconds = 600) -> None:
     """Audit the sample company and say where everything is."""
     from alignlib.samples import write_sample
 
-    engagement = write_sample(out / "engagement")
-    _audit(engagement, out, seconds)
+    audit(write_sample(out / "engagement"), out, seconds)
 
 
 @app.command()
@@ -44,10 +47,7 @@ def new(name: Annotated[str, typer.Argument(help="Name of the new engagement's f
 
 
 @app.command()
-def lock(
-    engagement: Engagement,
-    by: Annotated[str, typer.Option("--by", help="Who agreed the thresholds.")] = "",
-) -> None:
+def lock(engagement: Engagement, by: By = "") -> None:
     """Record that thresholds and promises were agreed, by whom and when, before data is opened."""
     from alignlib.engagement import lock_state, read_engagement, write_lock
 
@@ -62,13 +62,17 @@ def check(engagement: Engagement) -> None:
     from alignlib.intake.snapshot import check as check_files
     from alignlib.words import number
 
-    counts, notes, problems = check_files(engagement)
+    counts, notes, problems, rejected = check_files(engagement)
     for count in counts:
         typer.echo(f"{count.file} ({count.table}): {number(count.read)} rows read = {number(count.used)} used"
                    f" + {number(count.rejected)} rejected + {number(count.excluded)} excluded")  # fmt: skip
         for reason, rows in count.reasons.items():
             typer.echo(f"    {number(rows)}: {reason}")
-    for note in notes:
+    for place in rejected[:MOST_PLACES]:
+        typer.echo(f"Rejected: {place}")
+    if len(rejected) > MOST_PLACES:
+        typer.echo(f"Rejected: {number(len(rejected) - MOST_PLACES)} more")
+    for note in dict.fromkeys(note for group in notes.values() for note in group):
         typer.echo(f"Note: {note}")
     if problems:
         raise AlignError(problems)
@@ -78,7 +82,15 @@ def check(engagement: Engagement) -> None:
 @app.command()
 def audit(engagement: Engagement, out: Out, seconds: Seconds = 600) -> None:
     """Audit one client: run the four notebooks and write the report."""
-    _audit(engagement, out, seconds)
+    from alignlib.pipeline import run_audit
+
+    with _progress() as say:
+        record = run_audit(engagement, out, say, seconds)
+    verdict = record.results["audit"]
+    typer.echo(f"\n{verdict.headline}")
+    for finding in verdict.findings[:5]:
+        typer.echo(f"  {finding.level:8}{finding.title}" + (f"  -> {finding.play}" if finding.play else ""))
+    typer.echo(f"\nReport     {out / 'report.html'}\nResults    {out / 'results.json'}\nNotebooks  {out / 'notebooks'}")
 
 
 @app.command()
@@ -103,42 +115,18 @@ def lab(folder: Annotated[Path, typer.Argument(help="Folder for your working cop
     raise typer.Exit(subprocess.run([sys.executable, "-m", "jupyterlab", str(folder)], check=False).returncode)
 
 
-def _audit(engagement: Path, out: Path, seconds: float) -> None:
-    from alignlib.pipeline import run_audit
-
-    with _progress() as say:
-        record = run_audit(engagement, out, say, seconds)
-    verdict = record.results["audit"]
-    typer.echo(f"\n{verdict.headline}")
-    for finding in verdict.findings[:5]:
-        typer.echo(f"  {finding.level:8}{finding.title}" + (f"  -> {finding.play}" if finding.play else ""))
-    typer.echo(f"\nReport     {out / 'report.html'}\nResults    {out / 'results.json'}\nNotebooks  {out / 'notebooks'}")
-
-
-class _progress:
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
     """A bar on a terminal, one plain line a step elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda step, number, of: typer.echo(f"[{number}/{of}] {step}", err=True)
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    def __enter__(self) -> "_progress":
-        self.bar = None
-        if sys.stderr.isatty():
-            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-            columns = (BarColumn(), TextColumn("{task.completed:.0f}/{task.total:.0f}"), TimeElapsedColumn(),
-                       TextColumn("{task.description}"))  # fmt: skip
-            self.bar = Progress(*columns, transient=True)
-            self.task = self.bar.add_task("starting", total=None)
-            self.bar.start()
-        return self
-
-    def __call__(self, step: str, number: int, of: int) -> None:
-        if self.bar:
-            self.bar.update(self.task, description=step, completed=number - 1, total=of)
-        else:
-            typer.echo(f"[{number}/{of}] {step}", err=True)
-
-    def __exit__(self, *_: object) -> None:
-        if self.bar:
-            self.bar.stop()
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, transient=True) as bar:
+        task = bar.add_task("starting", total=None)
+        yield lambda step, number, of: bar.update(task, description=step, completed=number - 1, total=of)
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ import hashlib
 import json
 import re
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo
@@ -17,59 +18,46 @@ from alignlib.files import write_file
 
 SETTINGS_FILE = "engagement.yml"
 LOCK_FILE = "thresholds.lock.json"
-STAGES = ("inquiry", "mql", "sal", "sql", "opportunity", "won")
-EXITS = ("recycled", "disqualified", "lost")
-TableName = Literal[
-    "responses", "respondents", "assets", "asset_usage", "training", "searches", "recommendations", "stage_events",
-    "leads", "opportunities", "sales_touches", "campaign_touches", "plan", "scorecards", "facts",
-]  # fmt: skip
+_AGREED = {"thresholds", "promises"}  # what must be agreed before data is opened
+TableName = Literal["responses", "respondents", "assets", "asset_usage", "training", "searches", "recommendations",
+                    "stage_events", "leads", "opportunities", "sales_touches", "campaign_touches", "plan", "scorecards",
+                    "facts"]  # fmt: skip
 Stage = Literal["inquiry", "mql", "sal", "sql", "opportunity", "won", "recycled", "disqualified", "lost"]
+STAGES, EXITS = get_args(Stage)[:6], get_args(Stage)[6:]
 Team = Literal["sales", "marketing"]
 
 # key: (direction, unit, meaning). No default values: a threshold is agreed with the client or it is absent.
 THRESHOLDS: dict[str, tuple[Literal["at_least", "at_most"], Literal["share", "points"], str]] = {
     "survey_gap": ("at_most", "points", "gap between the two teams' means of a survey block"),
-    "unused_content": ("at_most", "share", "assets no seller opened or shared within content.unused_days"),
-    "stale_content": ("at_most", "share", "assets not reviewed within content.stale_days"),
+    "unused_content": ("at_most", "share", "assets nobody opened or shared within the agreed days"),
+    "stale_content": ("at_most", "share", "assets neither made nor reviewed within the agreed days"),
     "untagged_content": ("at_most", "share", "assets that name no conversation"),
     "empty_pipeline": ("at_most", "share", "open pipeline standing where no usable asset exists"),
     "focus_mismatch": ("at_most", "share", "distance between Marketing's effort and Sales' plan over segments"),
-    "first_touch_in_time": ("at_least", "share", "leads first touched within promises.first_touch_hours"),
+    "first_touch_in_time": ("at_least", "share", "leads first touched within the promised hours"),
     "leaked_leads": ("at_most", "share", "leads that end untouched, without owner or without next step"),
-    "inquiry_to_mql": ("at_least", "share", "inquiries that become MQL within funnel.horizon_days"),
-    "mql_to_sal": ("at_least", "share", "MQLs accepted within funnel.horizon_days"),
-    "sal_to_sql": ("at_least", "share", "accepted leads that qualify within funnel.horizon_days"),
+    "inquiry_to_mql": ("at_least", "share", "inquiries that become MQL within the horizon"),
+    "mql_to_sal": ("at_least", "share", "MQLs accepted within the horizon"),
+    "sal_to_sql": ("at_least", "share", "accepted leads that qualify within the horizon"),
     "sql_to_opportunity": ("at_least", "share", "qualified leads that become opportunities within the horizon"),
-    "opportunity_to_won": ("at_least", "share", "opportunities won within funnel.horizon_days"),
-    "mql_to_won": ("at_least", "share", "MQLs won within funnel.horizon_days"),
+    "opportunity_to_won": ("at_least", "share", "opportunities won within the horizon"),
+    "mql_to_won": ("at_least", "share", "MQLs won within the horizon"),
     "win_rate": ("at_least", "share", "closed opportunities that are won"),
 }
 
 
-def _plain(value: Any) -> Any:
-    """Only numbers as people write them: pydantic alone would take '1_000', '1e3' and '0x10'."""
-    if isinstance(value, str) and not re.fullmatch(r"-?\d+(\.\d+)?", value.strip()):
-        raise ValueError("not a plain number")
+def _written(pattern: str, fault: str, value: Any) -> Any:
+    """Only text as people write it: pydantic alone takes '0x10', '1_000', and '20260331' as seconds since 1970."""
+    if isinstance(value, str) and not re.fullmatch(pattern, value.strip()):
+        raise ValueError(fault)
     return value
 
 
-def _iso(value: Any) -> Any:
-    """Only 2026-03-31: pydantic alone would read '20260331' as seconds since 1970."""
-    if isinstance(value, str) and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value.strip()):
-        raise ValueError("not a date written as 2026-03-31")
-    return value
-
-
-def _yes_no(value: Any) -> Any:
-    if isinstance(value, str) and value not in ("true", "false"):
-        raise ValueError("neither true nor false")
-    return value
-
-
-Number = Annotated[float, BeforeValidator(_plain)]
-Count = Annotated[int, BeforeValidator(_plain)]
-Day = Annotated[date, BeforeValidator(_iso)]
-Flag = Annotated[bool, BeforeValidator(_yes_no)]
+_PLAIN = BeforeValidator(partial(_written, r"-?\d+(\.\d+)?", "not a plain number"))
+Number = Annotated[float, _PLAIN]
+Count = Annotated[int, _PLAIN]
+Day = Annotated[date, BeforeValidator(partial(_written, r"\d{4}-\d{2}-\d{2}", "not a date written as 2026-03-31"))]
+Flag = Annotated[bool, BeforeValidator(partial(_written, "true|false", "neither true nor false"))]
 
 
 class _Part(BaseModel):
@@ -97,7 +85,7 @@ class TeamSettings(_Part):
 
 
 class Reading(_Part):
-    """How a file is read where its content alone cannot tell."""
+    """How a file is read where its content alone cannot tell, and which of its columns are which of ours."""
 
     file: str = Field(min_length=1)
     sheet: str | None = None
@@ -107,25 +95,20 @@ class Reading(_Part):
     date_order: Literal["ymd", "dmy", "mdy"] | None = None
     header_rows: Count = Field(default=1, ge=1, le=3)
     skip_rows: Count = Field(default=0, ge=0)
+    columns: dict[str, str] = Field(default_factory=dict)
 
 
 class Lookup(Reading):
     """A second file that adds columns: ``match`` says which of their columns agree, {in this file: in the lookup}."""
 
     match: dict[str, str] = Field(min_length=1, max_length=1)
-    columns: dict[str, str] = Field(default_factory=dict)
 
 
 class Input(Reading):
-    """Which file feeds which table, and how do their columns and labels become ours?
-
-    ``rows``: one row of the file is one row of the table. ``wide``: stage_events, one column a stage.
-    ``survey``: responses, one column an item.
-    """
+    """Which file feeds which table, and how do their columns and labels become ours?"""
 
     table: TableName
-    shape: Literal["rows", "wide", "survey"] = "rows"
-    columns: dict[str, str] = Field(default_factory=dict)
+    shape: Literal["rows", "wide", "survey"] = "rows"  # wide: a column for each stage; survey: one for each item
     constants: dict[str, str] = Field(default_factory=dict)
     values: dict[str, dict[str, str]] = Field(default_factory=dict)
     separators: dict[str, str] = Field(default_factory=dict)
@@ -219,38 +202,23 @@ class Settings(_Part):
             raise ValueError("as_of lies before the period starts")
         return self
 
-    def sha256(self) -> str:
-        """What is the fingerprint of these settings?"""
-        return hashlib.sha256(self.canonical().encode()).hexdigest()
+    def sha256(self, only: set[str] | None = None) -> str:
+        """What is the fingerprint of these settings, or of some of them?"""
+        return hashlib.sha256(self.canonical(only).encode()).hexdigest()
 
-    def canonical(self) -> str:
-        """How are these settings written so that equal settings are equal text?"""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
-
-    def agreed_sha256(self) -> str:
-        """What is the fingerprint of what must be agreed before data is opened: thresholds and promises?"""
-        agreed = {"thresholds": self.thresholds, "promises": self.promises.model_dump(mode="json")}
-        return hashlib.sha256(json.dumps(agreed, sort_keys=True).encode()).hexdigest()
+    def canonical(self, only: set[str] | None = None) -> str:
+        """How are these settings, or some of them, written so that equal settings are equal text?"""
+        return json.dumps(self.model_dump(mode="json", include=only), sort_keys=True, ensure_ascii=False)
 
 
 def read_engagement(folder: Path) -> Settings:
-    """What does this engagement's engagement.yml say?
-
-    Raises AlignError (E-CONFIG) with every fault at once: its line, what was allowed and the nearest known name.
-    """
+    """What does this engagement's engagement.yml say? Raises AlignError (E-CONFIG) with every fault and its line."""
     path = folder / SETTINGS_FILE
     try:
-        text = path.read_text(encoding="utf-8")
+        return parse_settings(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise AlignError(
-            Problem(
-                "E-OPEN",
-                "cannot be read as UTF-8 text",
-                where=str(path),
-                fix="name a folder made by: alignlib new NAME",
-            )
-        ) from error
-    return parse_settings(text)
+        fix = "name a folder made by: alignlib new NAME"
+        raise AlignError(Problem("E-OPEN", "cannot be read as UTF-8 text", where=str(path), fix=fix)) from error
 
 
 def parse_settings(text: str) -> Settings:
@@ -264,7 +232,7 @@ def parse_settings(text: str) -> Settings:
 
 def write_lock(folder: Path, settings: Settings, by: str, at: str) -> Path:
     """Which file records that thresholds and promises were agreed before data was opened, by whom and when?"""
-    lock = {"agreed_sha256": settings.agreed_sha256(), "by": by, "at": at}
+    lock = {"agreed_sha256": settings.sha256(_AGREED), "by": by, "at": at}
     return write_file(folder / LOCK_FILE, json.dumps(lock, indent=1, ensure_ascii=False) + "\n")
 
 
@@ -275,58 +243,42 @@ def lock_state(folder: Path, settings: Settings) -> str:
         return "Thresholds were not locked before data was opened."
     try:
         lock = json.loads(path.read_text(encoding="utf-8"))
-        locked, at = str(lock["agreed_sha256"]), str(lock["at"])[:10]
+        unchanged, at = lock["agreed_sha256"] == settings.sha256(_AGREED), str(lock["at"])[:10]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise AlignError(
-            Problem(
-                "E-CONFIG",
-                "the lock is damaged",
-                where=LOCK_FILE,
-                fix="agree the thresholds again and run: alignlib lock",
-            )
-        ) from error
-    if locked == settings.agreed_sha256():
-        return f"Thresholds locked on {at}; unchanged since."
-    return f"Thresholds locked on {at} and changed after opening."
+        fix = "agree the thresholds again and run: alignlib lock"
+        raise AlignError(Problem("E-CONFIG", "the lock is damaged", where=LOCK_FILE, fix=fix)) from error
+    return f"Thresholds locked on {at}{'; unchanged since' if unchanged else ' and changed after opening'}."
 
 
 def strict_yaml(text: str) -> tuple[Any, dict[tuple[str, ...], int]]:
     """Which plain data does this YAML hold, and on which line does each part stand?
 
-    Every scalar stays text, so 'NO', '12:30' and '012' mean what they say. Refuses duplicate keys, anchors, aliases,
-    tags, more than 1 MB and more than 20 levels with AlignError (E-CONFIG).
+    Every scalar stays text ('NO', '012'). Refuses duplicate keys, anchors, tags, over 1 MB or 20 levels (E-CONFIG).
     """
     if len(text) > 1_000_000:
         raise AlignError(Problem("E-CONFIG", "the file is larger than 1 MB", where=SETTINGS_FILE))
     try:
+        events: Any = yaml.parse(text, Loader=yaml.SafeLoader)
         problems = [
             _at(event.start_mark.line, "anchors, aliases and tags are not allowed", "write the value out")
-            for event in yaml.parse(text, Loader=yaml.SafeLoader)
-            if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) or getattr(event, "tag", None)
-        ]
-        if problems:
-            raise AlignError(problems)
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+            for event in events if getattr(event, "anchor", None) or getattr(event, "tag", None)
+        ]  # fmt: skip
+        node = None if problems else yaml.compose(text, Loader=yaml.SafeLoader)
     except (yaml.YAMLError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
+        line = getattr(getattr(error, "problem_mark", None), "line", 0)
         what = f"this is not valid YAML ({getattr(error, 'problem', None) or 'nested too deeply'})"
-        raise AlignError(
-            _at(mark.line if mark else 0, what, "indent with spaces, quote text that holds ': '")
-        ) from error
+        raise AlignError(_at(line, what, "indent with spaces, quote text that holds ': '")) from error
     lines: dict[tuple[str, ...], int] = {}
-    data = _plain_data(node, (), lines, problems)
+    data = _plain_data(node, (), lines, problems) if node else {}
     if problems:
         raise AlignError(problems)
     return data, lines
 
 
 def _plain_data(node: Any, path: tuple[str, ...], lines: dict[tuple[str, ...], int], problems: list[Problem]) -> Any:
-    if node is None:
-        return {}
     lines[path] = node.start_mark.line
     if len(path) > 20:
-        problems.append(_at(node.start_mark.line, "nested more than 20 levels deep", "flatten it"))
-        return None
+        raise AlignError(_at(node.start_mark.line, "nested more than 20 levels deep", "flatten it"))
     if isinstance(node, yaml.ScalarNode):
         return None if node.value in ("", "null", "~") and node.style is None else node.value
     if isinstance(node, yaml.SequenceNode):
@@ -350,39 +302,27 @@ def _at(line: int, what: str, fix: str = "", allowed: str = "") -> Problem:
 
 def _as_problem(fault: Any, lines: dict[tuple[str, ...], int]) -> Problem:
     path = tuple(str(part) for part in fault["loc"])
-    known = next((path[:i] for i in range(len(path), -1, -1) if path[:i] in lines), ())
+    line = next((lines[path[:i]] for i in range(len(path), -1, -1) if path[:i] in lines), 0)
     name = ".".join(path) or "the settings"
     if fault["type"] == "extra_forbidden":
         names = _fields_at(path[:-1])
-        return _at(
-            lines.get(known, 0),
-            f"{name} is not a known setting{_nearest(path[-1], names)}",
-            "correct or remove it",
-            ", ".join(names),
-        )
+        what = f"{name} is not a known setting{_nearest(path[-1], names)}"
+        return _at(line, what, "correct or remove it", ", ".join(names))
     if fault["type"] == "missing":
-        return _at(lines.get(known, 0), f"{name} is missing", "add it; `alignlib new` shows a full example")
-    what = str(fault["msg"]).removeprefix("Value error, ")
+        return _at(line, f"{name} is missing", "add it; `alignlib new` shows a full example")
     allowed = str(fault.get("ctx", {}).get("expected", ""))
-    near = _nearest(str(fault["input"]), re.findall(r"'([^']+)'", allowed)) if isinstance(fault["input"], str) else ""
-    return _at(lines.get(known, 0), f"{name}: {what}{near}", "correct it", allowed)
+    near = _nearest(fault["input"], re.findall(r"'([^']+)'", allowed)) if isinstance(fault["input"], str) else ""
+    return _at(line, f"{name}: {str(fault['msg']).removeprefix('Value error, ')}{near}", "correct it", allowed)
 
 
 def _fields_at(path: tuple[str, ...]) -> list[str]:
     """Which settings exist at this place? Walks the models along the path, past lists and maps."""
     model: Any = Settings
     for part in path:
-        if part.isdigit() or not hasattr(model, "model_fields"):
-            continue
-        field = model.model_fields.get(part)
-        model = next((m for m in _models_in(field.annotation)), model) if field else model
+        if field := model.model_fields.get(part):
+            kinds = (field.annotation, *get_args(field.annotation))
+            model = next((kind for kind in kinds if hasattr(kind, "model_fields")), model)
     return sorted(model.model_fields)
-
-
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for inner in get_args(annotation) for model in _models_in(inner)]
 
 
 def _nearest(name: str, known: list[str]) -> str:

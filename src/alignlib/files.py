@@ -3,8 +3,6 @@
 import errno
 import hashlib
 import os
-import re
-import unicodedata
 import uuid
 from pathlib import Path
 
@@ -55,19 +53,6 @@ def sha256(path: Path) -> str:
         while chunk := handle.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-def safe_name(name: str) -> str:
-    """Which folder name stands for a client's name: readable, and never two clients in one folder?
-
-    >>> safe_name("Northwind Sample Co.")
-    'northwind-sample-co-1e9d407f'
-    >>> safe_name("../../etc/passwd").startswith("etc-passwd-")
-    True
-    """
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40] or "client"
-    return f"{slug}-{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
 def inside(root: Path, name: str) -> Path:

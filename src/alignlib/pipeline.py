@@ -7,20 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from alignlib import __version__
 from alignlib.engagement import Settings, lock_state, read_engagement
 from alignlib.errors import AlignError, Problem
 from alignlib.files import make_folder, sha256, write_file
+from alignlib.intake.tables import Tables
 from alignlib.resources import resource
 from alignlib.result import Record, Result, to_json
 
-if TYPE_CHECKING:
-    from alignlib.intake.tables import Tables
-
 DIAGNOSTICS = ("survey", "content", "funnel")
-DONE_FILE = "done.json"
 Say = Callable[[str, int, int], None]
 
 
@@ -30,22 +26,18 @@ class Run:
 
     folder: Path
     settings: Settings
-    tables: "Tables"
+    tables: Tables
 
     @cached_property
     def results(self) -> dict[str, Result]:
         """What did the three diagnostics say? Read from the run, or worked out now when it holds none."""
         from alignlib.diagnostics import content, funnel, survey
 
-        diagnose = {"survey": survey.diagnose, "content": content.diagnose, "funnel": funnel.diagnose}
         found = {}
-        for name in DIAGNOSTICS:
-            path = _result_file(self.folder, name)
-            found[name] = (
-                Result.model_validate_json(path.read_text(encoding="utf-8"))
-                if path.exists()
-                else diagnose[name](self.tables, self.settings)
-            )
+        for name, diagnostic in zip(DIAGNOSTICS, (survey, content, funnel), strict=True):
+            path = self.folder / "results" / f"{name}.json"
+            found[name] = (Result.model_validate_json(path.read_text(encoding="utf-8")) if path.exists()
+                           else diagnostic.diagnose(self.tables, self.settings))  # fmt: skip
         return found
 
 
@@ -58,8 +50,7 @@ def load(run_dir: str = "", settings_sha256: str = "") -> Run:
     from alignlib.samples import write_sample
 
     if run_dir:
-        folder = Path(run_dir)
-        return Run(folder, *open_run(folder, settings_sha256))
+        return Run(Path(run_dir), *open_run(Path(run_dir), settings_sha256))
     with tempfile.TemporaryDirectory(prefix="alignlib-") as scratch:
         folder = Path(scratch) / "run"
         prepare(write_sample(Path(scratch) / "engagement"), folder)
@@ -69,27 +60,26 @@ def load(run_dir: str = "", settings_sha256: str = "") -> Run:
 def run_audit(engagement: Path, out: Path, say: Say, seconds: float = 600) -> Record:
     """What does the audit of this engagement say?
 
-    Writes ``results.json``, ``report.html`` and ``notebooks/`` to ``out``. ``say(step, number, of)`` is told what
-    begins; ``seconds`` limits each notebook. Nothing is written under a final name before every notebook ran and the
-    row counts balance; then each file is replaced whole and ``private/done.json`` comes last. On any failure
-    AlignError is raised and an earlier audit in ``out`` is left as it was.
+    Writes ``results.json``, ``report.html`` and ``notebooks/`` to ``out``; ``say(step, number, of)`` is told what
+    begins, ``seconds`` limits each notebook. Only once every notebook ran and the rows balance is each file replaced
+    whole, ``private/done.json`` last; on any failure AlignError is raised and an earlier audit is left as it was.
     """
     from alignlib.intake.snapshot import prepare
     from alignlib.report import document, html
 
     settings = read_engagement(engagement)
-    steps = ["reading the files", *(f"{name}.ipynb" for name in (*DIAGNOSTICS, "audit")), "writing the report"]
+    notebooks = (*DIAGNOSTICS, "audit")
     private = make_folder(out / "private", private=True)
-    run_dir = private / "run"
+    run_dir, last = private / "run", len(notebooks) + 2
     shutil.rmtree(run_dir, ignore_errors=True)
     make_folder(run_dir / "results", private=True)
-    say(steps[0], 1, len(steps))
+    say("reading the files", 1, last)
     prepare(engagement, run_dir)
     results = {}
-    for number, name in enumerate((*DIAGNOSTICS, "audit"), start=2):
-        say(steps[number - 1], number, len(steps))
+    for number, name in enumerate(notebooks, start=2):
+        say(f"{name}.ipynb", number, last)
         results[name] = _run(name, run_dir, settings, seconds)
-    say(steps[-1], len(steps), len(steps))
+    say("writing the report", last, last)
     record = Record(
         kit_version=__version__, client=settings.client, synthetic=settings.synthetic,
         period_start=settings.period.start.isoformat(), period_end=settings.period.end.isoformat(),
@@ -97,8 +87,7 @@ def run_audit(engagement: Path, out: Path, say: Say, seconds: float = 600) -> Re
         thresholds_lock=lock_state(engagement, settings), results=results,
     )  # fmt: skip
     report = html.render(document.build(record))
-    log = _safe_to_release(run_dir, settings)
-    write_file(private / "release_log.json", log, private=True)
+    write_file(private / "release_log.json", _safe_to_release(run_dir, settings), private=True)
     _publish(out, run_dir, record, report)
     return record
 
@@ -110,10 +99,8 @@ def _run(name: str, run_dir: Path, settings: Settings, seconds: float) -> Result
     parameters = {"run_dir": str(run_dir.resolve()), "settings_sha256": settings.sha256()}
     result = run_notebook(resource("notebooks", f"{name}.ipynb"), executed, parameters, run_dir, seconds)
     if result.diagnostic != name:
-        raise AlignError(
-            Problem("E-RESULT", f"the result is of {result.diagnostic}, not of {name}", where=executed.name)
-        )
-    write_file(_result_file(run_dir, name), to_json(result), private=True)
+        raise AlignError(Problem("E-RESULT", f"the result is of {result.diagnostic}, not of {name}", executed.name))
+    write_file(run_dir / "results" / f"{name}.json", to_json(result), private=True)
     return result
 
 
@@ -131,20 +118,13 @@ def _safe_to_release(run_dir: Path, settings: Settings) -> str:
 
 
 def _publish(out: Path, run_dir: Path, record: Record, report: str) -> None:
-    unbalanced = [count for result in record.results.values() for count in result.row_counts if not count.balances]
-    if unbalanced:
-        raise AlignError(
-            [Problem("E-ROWS", "rows read are not rows used, rejected and excluded", where=c.file) for c in unbalanced]
-        )
-    notebooks = [
-        write_file(out / "notebooks" / path.name, path.read_bytes())
-        for path in sorted((run_dir / "notebooks").glob("*.ipynb"))
-    ]
-    written = [*notebooks, write_file(out / "results.json", to_json(record)), write_file(out / "report.html", report)]
+    what = "rows read are not rows used, rejected and excluded"
+    counts = [count for result in record.results.values() for count in result.row_counts]
+    if problems := [Problem("E-ROWS", what, where=count.file) for count in counts if not count.balances]:
+        raise AlignError(problems)
+    executed = sorted((run_dir / "notebooks").glob("*.ipynb"))
+    written = [*(write_file(out / "notebooks" / path.name, path.read_bytes()) for path in executed),
+               write_file(out / "results.json", to_json(record)), write_file(out / "report.html", report)]  # fmt: skip
     done = {"settings_sha256": record.settings_sha256, "kit_version": record.kit_version,
             "files": {path.relative_to(out).as_posix(): sha256(path) for path in written}}  # fmt: skip
-    write_file(out / "private" / DONE_FILE, json.dumps(done, indent=1), private=True)
-
-
-def _result_file(run_dir: Path, name: str) -> Path:
-    return run_dir / "results" / f"{name}.json"
+    write_file(out / "private" / "done.json", json.dumps(done, indent=1), private=True)

@@ -31,9 +31,8 @@ def resource(*parts: str) -> Path:
         path = root.joinpath(*parts)
         if path.exists():
             return path
-    raise AlignError(
-        Problem("E-OPEN", f"{'/'.join(parts)} is missing from this installation", fix="install the kit again")
-    )
+    what = f"{'/'.join(parts)} is missing from this installation"
+    raise AlignError(Problem("E-OPEN", what, fix="install the kit again"))
 
 
 def read_resource(*parts: str) -> str:
@@ -51,18 +50,11 @@ def plays() -> dict[str, Play]:
     for path in resource("playbook").glob("P*.md"):
         front = front_matter(path.read_text(encoding="utf-8"), path.name)
         try:
-            found.append(
-                Play(str(front["id"]), str(front["title"]), str(front["question"]), int(front["minutes"]), path.name)
-            )
+            texts = {name: str(front[name]) for name in ("id", "title", "question")}
+            found.append(Play(**texts, minutes=int(front["minutes"]), file=path.name))
         except (KeyError, TypeError, ValueError) as error:
-            raise AlignError(
-                Problem(
-                    "E-VALUE",
-                    "the head of this play lacks an id, a title, a question or whole minutes",
-                    where=path.name,
-                    fix="compare it with another play",
-                )
-            ) from error
+            what = "the head of this play lacks an id, a title, a question or whole minutes"
+            raise AlignError(Problem("E-VALUE", what, where=path.name, fix="compare it with another play")) from error
     return {play.id: play for play in sorted(found, key=lambda play: int(play.id.removeprefix("P")))}
 
 
@@ -80,7 +72,6 @@ def front_matter(text: str, name: str) -> dict[str, Any]:
     except yaml.YAMLError:
         front = None
     if not isinstance(front, dict):
-        raise AlignError(
-            Problem("E-VALUE", "this page does not begin with a head", where=name, fix="put it between lines of ---")
-        )
+        fix = "put a head between lines of ---"
+        raise AlignError(Problem("E-VALUE", "this page does not begin with a head", where=name, fix=fix))
     return front

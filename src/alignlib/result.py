@@ -193,23 +193,13 @@ def read_record(path: Path) -> Record:
     """What does this ``results.json`` say? Refuses another schema version with a sentence."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(data, dict):
-            raise ValueError("not a record")
-        if data.get("schema_version") != SCHEMA_VERSION:
-            raise AlignError(
-                Problem(
-                    "E-RESULT",
-                    f"schema version {data.get('schema_version')} was written by another kit",
-                    where=path.name,
-                    allowed=f"version {SCHEMA_VERSION}",
-                    fix="run the audit again with this kit",
-                )
-            )
-        return Record.model_validate(data)
-    except (OSError, ValueError) as error:
-        raise AlignError(
-            Problem("E-RESULT", "this is not a results.json of the kit", where=path.name, fix="run the audit again")
-        ) from error
+        version = data["schema_version"]
+        record = Record.model_validate(data) if version == SCHEMA_VERSION else None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _refused(path, "this is not a results.json of the kit") from error
+    if record is None:
+        raise _refused(path, f"schema version {version} was written by another kit, this one reads {SCHEMA_VERSION}")
+    return record
 
 
 def harvest(notebook: Path) -> Result:
@@ -222,28 +212,16 @@ def harvest(notebook: Path) -> Result:
         cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
         code = [cell for cell in cells if cell["cell_type"] == "code" and "".join(cell["source"]).strip()]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise AlignError(
-            Problem("E-RESULT", "this is not a whole notebook", where=notebook.name, fix="run the audit again")
-        ) from error
+        raise _refused(notebook, "this is not a whole notebook") from error
     outputs = code[-1].get("outputs", []) if code else []
     bundle = next((o["data"][MIME] for o in outputs if MIME in o.get("data", {})), None)
     if bundle is None:
-        raise AlignError(
-            Problem(
-                "E-RESULT",
-                "the last cell holds no result",
-                where=notebook.name,
-                fix="end the notebook with a cell that says only: result",
-            )
-        )
+        raise _refused(notebook, "the last cell holds no result; it must say only: result")
     try:
         return Result.model_validate(bundle)
     except ValidationError as error:
-        raise AlignError(
-            Problem(
-                "E-RESULT",
-                f"the result is not valid ({error.error_count()} faults)",
-                where=notebook.name,
-                fix="run the audit again with this kit",
-            )
-        ) from error
+        raise _refused(notebook, f"the result is not valid ({error.error_count()} faults)") from error
+
+
+def _refused(path: Path, what: str) -> AlignError:
+    return AlignError(Problem("E-RESULT", what, where=path.name, fix="run the audit again with this kit"))

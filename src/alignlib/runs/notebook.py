@@ -1,13 +1,13 @@
 """Running one notebook strictly: declared parameters only, our interpreter, a time limit, all cells or nothing."""
 
 import ast
+import json
 import os
 import re
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,13 +38,15 @@ def parameters_of(notebook: Path) -> list[Parameter]:
     Each line must read ``name: type = default  # meaning`` with str, int, float or bool.
     Raises AlignError (E-PARAM) naming every line that does not.
     """
-    cell = next((c for c in _read(notebook)["cells"] if "parameters" in c["metadata"].get("tags", [])), None)
-    source = "".join(cell["source"]) if cell else ""
+    try:
+        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    except (OSError, ValueError) as error:
+        raise AlignError(Problem("E-OPEN", "this is no notebook that can be read", where=str(notebook))) from error
+    source = next(("".join(c["source"]) for c in cells if "parameters" in c["metadata"].get("tags", [])), "")
     found, problems = [], []
     for statement in ast.parse(source).body:
         line = source.splitlines()[statement.lineno - 1]
-        parameter = _parameter(statement, line)
-        if parameter:
+        if parameter := _parameter(statement, line):
             found.append(parameter)
         else:
             problems.append(Problem("E-PARAM", f"{line.strip()!r} is no parameter", where=notebook.name,
@@ -85,32 +87,26 @@ def run_notebook(notebook: Path, executed: Path, parameters: Mapping[str, Value]
     result; otherwise it goes beside it as ``NAME.failed.ipynb`` and AlignError (E-NOTEBOOK, E-KERNEL or E-RESULT)
     says which cell failed and how. Papermill's own metadata is never asked: it calls a killed kernel "completed".
     """
+    from papermill.iorw import load_notebook_node, nbformat
+    from papermill.parameterize import parameterize_notebook
+
     check_parameters(notebook, parameters)
     failed = executed.with_name(f"{executed.stem}.failed.ipynb")
     failed.unlink(missing_ok=True)
-    node = _parameterized(notebook, parameters)
+    node = load_notebook_node(str(notebook))
+    if parameters:
+        node = parameterize_notebook(node, dict(parameters), kernel_name=KERNEL, language="python")
     try:
         problem = _execute(node, cwd, seconds) or _unfinished(node)
-    finally:
-        # Written in every case: a person who looks for the fault needs the notebook as far as it came.
-        text = _as_text(node)
+    finally:  # written in every case: a person who looks for the fault needs the notebook as far as it came
+        text = str(nbformat.writes(node))
         write_file(failed, text, private=True)
     if problem:
-        raise AlignError(
-            Problem(*problem, where=notebook.name, fix=f"open {failed.name}, mend the cause and run again")
-        )
+        raise AlignError(Problem(*problem, notebook.name, fix=f"open {failed.name}, mend the cause and run again"))
     result = harvest(failed)
     write_file(executed, text)
     failed.unlink()
     return result
-
-
-def _parameterized(notebook: Path, parameters: Mapping[str, Value]) -> Any:
-    from papermill.iorw import load_notebook_node
-    from papermill.parameterize import parameterize_notebook
-
-    node = load_notebook_node(str(notebook))
-    return parameterize_notebook(node, dict(parameters), kernel_name=KERNEL, language="python") if parameters else node
 
 
 def _execute(node: Any, cwd: Path, seconds: float) -> tuple[str, str] | None:
@@ -121,50 +117,38 @@ def _execute(node: Any, cwd: Path, seconds: float) -> tuple[str, str] | None:
 
     manager = NotebookExecutionManager(node, output_path=None, log_output=False, progress_bar=False)
     client = PapermillNotebookClient(manager, kernel_name=KERNEL, resources={"metadata": {"path": str(cwd)}},
-                                     timeout=None, startup_timeout=120, extra_arguments=["--log-level=ERROR"])  # fmt: skip
+        timeout=None, startup_timeout=120, extra_arguments=["--log-level=ERROR"])  # fmt: skip
     client.create_kernel_manager()
     client.km.kernel_spec.argv[0] = sys.executable  # whatever a kernelspec of that name elsewhere may point to
     manager.notebook_start()
-    with _deadline(client, seconds) as expired:
-        try:
-            client.execute()
-        except (DeadKernelError, CellControlSignal, RuntimeError) as error:
-            cell = _last_started(node)
-            if expired.is_set():
-                return "E-KERNEL", f"cell {cell}: the notebook took longer than {seconds:g} seconds and was ended"
-            return "E-KERNEL", f"cell {cell}: the kernel died ({str(error).splitlines()[0]})"
-    return None
-
-
-@contextmanager
-def _deadline(client: Any, seconds: float) -> Iterator[threading.Event]:
-    """Ends the kernel, and what it started, when the time is up: nbclient limits single cells only."""
     expired = threading.Event()
-
-    def end() -> None:
-        expired.set()
-        provisioner = getattr(client.km, "provisioner", None)
-        pid = getattr(provisioner, "pid", None)
-        if pid and hasattr(os, "killpg"):
-            os.killpg(os.getpgid(pid), signal.SIGKILL)
-        elif pid:
-            os.kill(pid, signal.SIGTERM)
-
-    timer = threading.Timer(seconds, end)
+    timer = threading.Timer(seconds, _end, (client, expired))
     timer.daemon = True
     timer.start()
     try:
-        yield expired
+        client.execute()
+    except (DeadKernelError, CellControlSignal, RuntimeError) as error:
+        cell = sum(1 for cell in _code_cells(node) if cell.get("execution_count") or cell.get("outputs")) or 1
+        if expired.is_set():
+            return "E-KERNEL", f"cell {cell}: the notebook took longer than {seconds:g} seconds and was ended"
+        return "E-KERNEL", f"cell {cell}: the kernel died ({str(error).splitlines()[0]})"
     finally:
         timer.cancel()
+    return None
+
+
+def _end(client: Any, expired: threading.Event) -> None:
+    """Ends the kernel, and what it started, when the time is up: nbclient limits single cells only."""
+    expired.set()
+    pid = getattr(getattr(client.km, "provisioner", None), "pid", None)
+    if pid and hasattr(os, "killpg"):
+        os.killpg(os.getpgid(pid), signal.SIGKILL)
+    elif pid:
+        os.kill(pid, signal.SIGTERM)
 
 
 def _code_cells(node: Any) -> list[Any]:
     return [cell for cell in node["cells"] if cell["cell_type"] == "code" and "".join(cell["source"]).strip()]
-
-
-def _last_started(node: Any) -> int:
-    return sum(1 for cell in _code_cells(node) if cell.get("execution_count") or cell.get("outputs")) or 1
 
 
 def _unfinished(node: Any) -> tuple[str, str] | None:
@@ -179,29 +163,14 @@ def _unfinished(node: Any) -> tuple[str, str] | None:
     return None
 
 
-def _as_text(node: Any) -> str:
-    from papermill.iorw import nbformat
-
-    return str(nbformat.writes(node))
-
-
-def _read(notebook: Path) -> Any:
-    import json
-
-    try:
-        return json.loads(notebook.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise AlignError(Problem("E-OPEN", "this is no notebook that can be read", where=str(notebook))) from error
-
-
 def _parameter(statement: ast.stmt, line: str) -> Parameter | None:
     if not (isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name) and statement.value):
         return None
     kind = ast.unparse(statement.annotation)
     try:
-        default = ast.literal_eval(statement.value)
+        default: Any = ast.literal_eval(statement.value)
     except ValueError:
         return None
-    if kind not in _TYPES or type(default) is not _TYPES[kind] or "#" not in line:
+    if kind not in _TYPES or type(default).__name__ != kind or "#" not in line:
         return None
     return Parameter(statement.target.id, kind, default, line.rsplit("#", 1)[1].strip())
