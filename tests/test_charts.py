@@ -2,7 +2,9 @@
 
 import json
 import multiprocessing
+import os
 import re
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +13,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from alignlib import charts, drawing
-from alignlib.canvas import ACT, MARKETING, SALES, ZONE, axis, fitted, span
+from alignlib import charts
+from alignlib.charts import drawing
+from alignlib.charts.canvas import ACT, MARKETING, SALES, ZONE, axis, fitted, span
 from alignlib.charts.tables import table
+from alignlib.errors import AlignError
 from alignlib.result import Column, Exhibit, Finding, Measure
 
 sys.path.insert(0, str(Path(__file__).parent / "report"))
@@ -235,14 +239,51 @@ def test_the_drawing_engine_speaks_the_version_that_altair_writes() -> None:
 
 def test_a_drawing_process_that_died_is_started_again() -> None:
     charts.svg([charts.chart(LEAKS)], ["a"])
-    assert drawing._worker is not None
-    drawing._worker.process.kill()
-    drawing._worker.process.wait(timeout=10)
+    worker = drawing._workers[os.getpid()]
+    worker.kill()
+    worker.wait(timeout=10)
+    assert "All 480" in charts.svg([charts.chart(LEAKS)], ["a"])[0]
+
+
+def test_a_drawing_process_that_dies_twice_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[int] = []
+    monkeypatch.setattr(drawing, "_workers", {})
+    monkeypatch.setattr(drawing, "_SERVE", "raise SystemExit")
+    running = drawing._running
+    monkeypatch.setattr(drawing, "_running", lambda: started.append(1) or running())
+    with pytest.raises(AlignError, match=r"the drawing engine ended twice.*What to do: .*\[E-DRAW\]"):
+        charts.svg([charts.chart(LEAKS)], ["a"])
+    assert len(started) == 2 and drawing._workers[os.getpid()].poll() is not None
+
+
+def test_interrupting_a_kernel_leaves_its_drawing_process_alive() -> None:
+    charts.svg([charts.chart(LEAKS)], ["a"])
+    worker = drawing._workers[os.getpid()]
+    worker.send_signal(signal.SIGINT)
+    assert "All 480" in charts.svg([charts.chart(LEAKS)], ["a"])[0]
+    assert drawing._workers[os.getpid()] is worker and worker.poll() is None
+
+
+def test_an_answer_that_nobody_waited_for_is_never_taken_for_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    charts.svg([charts.chart(LEAKS)], ["a"])
+    worker = drawing._workers[os.getpid()]
+
+    def interrupted() -> str:
+        raise KeyboardInterrupt
+
+    class Interrupted:
+        stdin, kill, wait = worker.stdin, worker.kill, worker.wait
+        stdout = type("Pipe", (), {"readline": staticmethod(interrupted)})
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(drawing, "_running", Interrupted)
+        charts.svg([charts.chart(WATERFALL)], ["a"])
+    assert worker.poll() is not None
     assert "All 480" in charts.svg([charts.chart(LEAKS)], ["a"])[0]
 
 
 def test_a_wrong_specification_is_refused_and_the_next_chart_still_drawn() -> None:
-    with pytest.raises(drawing.DrawingFailed):
+    with pytest.raises(AlignError, match=r"E-DRAW"):
         drawing.draw([{"mark": {"type": "no such mark"}}])
     assert "All 480" in charts.svg([charts.chart(LEAKS)], ["a"])[0]
 

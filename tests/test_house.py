@@ -28,10 +28,8 @@ ALLOWED: dict[str, set[str]] = {
     "stats": {"result"},
     "engagement": {"files"},
     "disclosure": {"result"},
-    "canvas": {"result"},
-    "drawing": set(),
-    "charts": {"result", "canvas", "drawing"},
-    "show": {"result", "charts"},
+    "charts": {"result"},
+    "show": {"result", "charts", "resources"},
     "intake": {"engagement", "files", "resources", "result", "instrument"},
     "judging": {"stats", "result", "engagement"},
     "diagnostics": {

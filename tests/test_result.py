@@ -124,12 +124,12 @@ def test_a_finding_needs_a_stable_key(key: str) -> None:
         Finding(**{**RESULT.findings[0].model_dump(), "key": key})
 
 
-def test_findings_and_exhibits_are_found_by_key_and_misses_name_what_there_is() -> None:
+def test_findings_and_exhibits_are_found_by_key_and_misses_are_key_errors() -> None:
     assert RESULT.finding("funnel.first_touch").play == "P9"
     assert RESULT.exhibit("funnel.leaks").rows[1]["n"] is None
-    with pytest.raises(KeyError, match=r"funnel\.first_touch"):
+    with pytest.raises(KeyError, match=r"funnel\.second_touch"):
         RESULT.finding("funnel.second_touch")
-    with pytest.raises(KeyError, match=r"funnel\.leaks"):
+    with pytest.raises(KeyError, match=r"funnel\.curve"):
         RESULT.exhibit("funnel.curve")
 
 

@@ -63,6 +63,13 @@ def test_an_exhibit_that_could_not_be_made_is_named_with_what_would_settle_it() 
     result = sample_record().results["survey"].model_copy(update={"not_judged": [gap]})
     seen = Seen(show(result, "funnel.touch").html)
     assert "funnel.touch could not be made" in seen.text and "the activity log" in seen.text
+    assert "Not judged: funnel.touch" in seen.text and "First touch" in seen.text and "table" not in seen.tags
+
+
+def test_without_findings_no_empty_table_is_shown() -> None:
+    empty = sample_record().results["funnel"].model_copy(update={"findings": []})
+    assert "table" not in Seen(result_html(empty)).tags and "table" not in Seen(show([]).html).tags
+    assert show([]).text == "No findings" and "No findings" in show([]).html
 
 
 @pytest.mark.parametrize("hostile", [PAYLOAD, "\"'><svg onload=alert(1)>", "javascript:alert(1)", "{{ 7 * 7 }}"])

@@ -30,7 +30,3 @@ def __getattr__(name: str) -> Any:
     # kept under its name: else the import of the module alignlib.show would hide the function show from its second use
     globals()[name] = getattr(found, attribute) if attribute else found
     return globals()[name]
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)

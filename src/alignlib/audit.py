@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from alignlib.engagement import Settings
 from alignlib.result import Exhibit, Finding, Level, NotJudged, Result, Row, columns
-from alignlib.words import count_spelled, listed, spelled
+from alignlib.words import capital, count_spelled, listed
 
 QUESTION = "What should the two teams do first?"
 LEVELS: tuple[Level, ...] = ("act", "watch", "good", "unclear")
@@ -20,10 +20,6 @@ _FAILS = {
     "metrics": "the figures do not add up to one aim", "shared_goal": "the goal is not shared",
     "roles": "each misreads the other's job", "regard": "regard is missing", "credit": "credit divides them",
     "structure": "the structure divides them",
-}  # fmt: skip
-_COUNTED: dict[str, tuple[str, str]] = {
-    "act": ("calls for action", "call for action"), "watch": ("is to watch", "are to watch"),
-    "good": ("is as agreed", "are as agreed"), "unclear": ("stays unclear", "stay unclear"),
 }  # fmt: skip
 _SIZE = {"points": 4.0, "share": 1.0}  # the whole scale of a unit, to compare distances from a limit
 
@@ -43,8 +39,6 @@ def audit(results: Mapping[str, Result], settings: Settings, previous: Mapping[s
         diagnostic="audit", question=QUESTION, headline=headline(findings), summary=summary(findings, gaps),
         basis=[line for result in results.values() for line in result.basis], findings=findings,
         exhibits=[scorecard(findings, gaps)], not_judged=gaps, settings={"limits": dict(settings.thresholds)},
-        caveats=[f"No limit was agreed for {listed([f.title for f in findings if f.limit is None][:3])}."]
-        if any(f.limit is None for f in findings) else [],
     )  # fmt: skip
 
 
@@ -60,7 +54,7 @@ def headline(findings: list[Finding]) -> str:
         theme = Counter(finding.theme for finding in acts).most_common(1)[0][0]
         same = any(f.theme == "shared_goal" and f.level == "good" for f in findings)
         fails = _FAILS[theme]
-        return f"The two teams see the same goal; {fails}" if same and theme != "shared_goal" else _capital(fails)
+        return f"The two teams see the same goal; {fails}" if same and theme != "shared_goal" else capital(fails)
     watched = [finding for finding in findings if finding.level == "watch"]
     if watched:
         return watched[0].title
@@ -74,27 +68,9 @@ def summary(findings: list[Finding], gaps: list[NotJudged]) -> str:
     said = [f"{finding.title}." for finding in _leading(findings) or findings[:1]]
     agree = [f for f in findings if f.key.startswith("survey.gap.") and f.level == "good"]
     said += [f"{finding.title}." for finding in agree[:1]]
-    if findings:
-        said.append(f"{tally(findings)}.")
     if gaps:
-        said.append(f"{_capital(count_spelled(len(gaps), 'question'))} could not be judged, which is not “no problem”.")
+        said.append(f"{capital(count_spelled(len(gaps), 'question'))} could not be judged, which is not “no problem”.")
     return " ".join(said)
-
-
-def tally(findings: list[Finding]) -> str:
-    """How many findings stand at each level?
-
-    >>> tally([])
-    'No findings'
-    """
-    counted = Counter(finding.level for finding in findings)
-    parts = [(counted[level], _COUNTED[level][counted[level] > 1]) for level in LEVELS if counted[level]]
-    if not parts:
-        return "No findings"
-    first, *rest = parts
-    return listed(
-        [_capital(f"{count_spelled(first[0], 'finding')} {first[1]}"), *(f"{spelled(n)} {w}" for n, w in rest)]
-    )
 
 
 def not_judged(results: Mapping[str, Result], findings: list[Finding]) -> list[NotJudged]:
@@ -149,7 +125,3 @@ def _distance(finding: Finding) -> float:
     if finding.measure.value is None or finding.limit is None:
         return 0.0
     return abs(finding.measure.value - finding.limit) / _SIZE.get(finding.measure.unit, 1.0)
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

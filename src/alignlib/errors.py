@@ -2,50 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
-CODES: dict[str, str] = {
-    "E-CHANGED": "a file changed while it was read",
-    "E-CONFIG": "engagement.yml says something that is not allowed",
-    "E-CORRUPT": "a file is damaged",
-    "E-DATE": "a value is no date, or an impossible one",
-    "E-DATEFMT": "a column of dates can be read day first or month first",
-    "E-DATEMIX": "a column mixes ways of writing dates",
-    "E-DUPCOL": "two columns carry one name",
-    "E-DUPID": "one id stands on rows that differ",
-    "E-EMPTY": "a file is empty",
-    "E-ENC": "a file mixes encodings, or uses one that cannot be told",
-    "E-FORMULA": "a workbook holds formulas without stored values",
-    "E-FUTURE": "a date lies after the as-of date",
-    "E-KERNEL": "a notebook's kernel died or took too long",
-    "E-MAP": "the mapping names a column that is not in the file",
-    "E-NEGDUR": "something ended before it began",
-    "E-NOCOL": "a required column is missing",
-    "E-NOROWS": "a file has a header and no rows",
-    "E-NOTEBOOK": "a cell of a notebook failed",
-    "E-NUL": "a row holds NUL bytes",
-    "E-NUM": "a value is no number under the declared way of writing them",
-    "E-OPEN": "a file cannot be opened",
-    "E-ORPHAN": "a row refers to an id that is in no other file",
-    "E-PARAM": "a notebook does not declare this parameter, or not with this type",
-    "E-QUOTE": "a quotation mark is opened and never closed",
-    "E-RESULT": "a notebook or file does not hold the record it should",
-    "E-ROWS": "rows read do not equal rows used, rejected and excluded",
-    "E-SMALL": "published figures would give away the answers of a small group",
-    "E-SCALE": "an answer lies outside the scale",
-    "E-SHEET": "a workbook has several sheets and none is named",
-    "E-STAGE": "a stage label is in no mapping",
-    "E-STORE": "the answer store cannot be used",
-    "E-TEAM": "a team label is in no mapping",
-    "E-TOTAL": "a row is a total or a footer, not a record",
-    "E-TYPE": "a file is not what its name says",
-    "E-USE": "the command cannot be carried out as given",
-    "E-VALUE": "a value is not among those allowed",
-    "E-WIDTH": "a row has more or fewer fields than the header",
-    "E-WRITE": "a file cannot be written",
-    "E-XLERR": "a workbook cell holds an error value",
-    "E-XLSXSIZE": "a workbook is larger than can be read safely",
-    "E-ZONE": "times without a zone meet times with one",
-}
+# Every code and what it stands for, one a line: stable, because people search for them.
+_LINES = Path(__file__).with_name("errors.txt").read_text(encoding="utf-8").splitlines()
+CODES: dict[str, str] = {line[:12].strip(): line[12:] for line in _LINES}
 
 
 @dataclass(frozen=True)

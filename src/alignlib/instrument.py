@@ -50,14 +50,8 @@ def read_instrument() -> Instrument:
     'Sales and Marketing work towards the same goal for revenue.'
     """
     data = yaml.safe_load(read_resource("templates", "survey", "instrument.yml"))
-    blocks = tuple(
-        Block(
-            block=block["block"],
-            title=block["title"],
-            theme=block["theme"],
-            play=block["play"],
-            items=tuple(Item(i["item"], i["text"], i.get("reverse") == "true") for i in block["items"]),
-        )
-        for block in data["blocks"]
-    )
-    return Instrument(version=str(data["version"]), scale=tuple(data["scale"]), blocks=blocks)
+    blocks = []
+    for block in data["blocks"]:
+        items = tuple(Item(i["item"], i["text"], i.get("reverse") == "true") for i in block.pop("items"))
+        blocks.append(Block(**block, items=items))
+    return Instrument(version=str(data["version"]), scale=tuple(data["scale"]), blocks=tuple(blocks))

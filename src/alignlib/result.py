@@ -148,11 +148,11 @@ class Result(_Record):
 
     def finding(self, key: str) -> Finding:
         """Which finding carries this key? Raises KeyError when there is none."""
-        return next((f for f in self.findings if f.key == key), None) or _missing(key, [f.key for f in self.findings])
+        return {finding.key: finding for finding in self.findings}[key]
 
     def exhibit(self, key: str) -> Exhibit:
         """Which exhibit carries this key? Raises KeyError when there is none."""
-        return next((e for e in self.exhibits if e.key == key), None) or _missing(key, [e.key for e in self.exhibits])
+        return {exhibit.key: exhibit for exhibit in self.exhibits}[key]
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         """What does a notebook store of this result? ``show`` adds the view for people."""
@@ -173,10 +173,6 @@ class Record(_Record):
     settings_sha256: str
     thresholds_lock: str
     results: dict[str, Result]
-
-
-def _missing(key: str, known: list[str]) -> Any:
-    raise KeyError(f"{key!r} is not in this result; it has {', '.join(known) or 'none'}")
 
 
 def to_json(record: Record | Result) -> str:

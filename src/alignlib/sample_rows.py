@@ -70,9 +70,6 @@ class World:
         at = self.office(start + timedelta(days=gap))
         return at if at > start else start + timedelta(minutes=int(self.rng.integers(20, 90)))
 
-    def moment(self) -> datetime:
-        return self.office(START + timedelta(days=float(self.rng.uniform(0, DAYS + 20))))
-
     def office(self, day: datetime) -> datetime:
         day += timedelta(days=7 - day.weekday() if day.weekday() > 4 else 0)
         hour, minute = int(self.rng.integers(9, 16)), int(self.rng.integers(60))
@@ -281,28 +278,12 @@ def _usage(world: World) -> None:
             at = world.later(at, 9, 1.0)
 
 
-def _library(world: World) -> None:
-    """Which assets were shown to whom, searched for and recommended?"""
-    rng, assets = world.rng, [asset["asset_id"] for asset in world.tables["assets"]]
-    used = sorted({row["asset_id"] for row in world.tables["asset_usage"] if row["event"] != "edit"})
-    for asset, seller in sorted({(world.pick(assets), world.pick(SELLERS)) for _ in range(150)}):
-        world.add("training", asset_id=asset, user_id=seller, trained_on=world.moment().date())
-    for _ in range(600):
-        query, found = f"{world.pick(list(world.plan)).lower()} {world.draw('queries')}", int(rng.poisson(2.2))
-        opened = world.pick(used) if found and rng.random() < 0.6 else ""
-        row = {"query": query, "user_id": world.pick(SELLERS), "searched_at": world.moment()}
-        world.add("searches", **row, n_results=found, opened_asset_id=opened)
-    for _ in range(260):
-        asset, seller = world.pick(assets), world.pick(SELLERS)
-        world.add("recommendations", asset_id=asset, user_id=seller, recommended_at=world.moment())
-
-
 def make_rows(planted: bool, seed: int, **said: Any) -> World:
     """Which leads, deals and content does a company have of which this is said? The same seed gives the same rows."""
     world = World(np.random.default_rng([seed, int(planted)]), planted, **said)
     for made in (world.speed, world.skill):
         made.update(zip(SELLERS, world.centred(len(SELLERS), SELLER_SD), strict=True))
-    for make in (_leads, _sales_sourced, _place_pipeline, _assets, _usage, _library):
+    for make in (_leads, _sales_sourced, _place_pipeline, _assets, _usage):
         make(world)
     times = {"stage_events": "entered_at", "sales_touches": "touched_at", "campaign_touches": "touched_at",
              "asset_usage": "used_at"}  # fmt: skip

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pyarrow
 import yaml
 from pyarrow import parquet
@@ -58,7 +59,9 @@ def write_sample(folder: Path, planted: bool = True) -> Path:
 
 def _survey(world: World) -> None:
     """Adds the answers of twelve of fourteen sellers and eight of nine marketers, in uneven capitals as forms have."""
-    rng, scale, answers = world.rng, read_instrument().scale, list[Row]()
+    # a stream of its own: what people answer must not change when a table is added
+    world.rng = rng = np.random.default_rng([SEED, int(world.planted), 1])
+    scale, answers = read_instrument().scale, list[Row]()
     for team, n in (("sales", 12), ("marketing", 8)):
         rows: list[Row] = [{"team": team, "role": "leader" if person < 2 else "staff"} for person in range(n)]
         for items, sales, marketing in BLOCKS.values():

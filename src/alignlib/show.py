@@ -6,25 +6,10 @@ from typing import Any
 
 from alignlib import charts, words
 from alignlib.charts.tables import Table, table
+from alignlib.resources import read_resource
 from alignlib.result import Exhibit, Finding, Result
 
 _MOST_ROWS = 12
-_STYLE = "font-family:Inter,'Noto Sans',Arial,sans-serif;max-width:860px;color:#1B1F24"
-_PAGE = """
-{%- macro data(t, most) -%}
-<table><thead><tr>{% for name in t.head %}<th style="text-align:left">{{ name }}</th>{% endfor %}</tr></thead><tbody>
-{% for row in t.rows[:most] %}<tr>{% for cell in row %}<td style="text-align:{{ 'right' if loop.index0 in t.figures
-else 'left' }}">{{ cell }}</td>{% endfor %}</tr>{% endfor %}</tbody></table>
-{% if t.rows | length > most %}<p>The first {{ most }} of {{ t.rows | length }} rows.</p>{% endif %}
-{%- endmacro -%}
-<div style="{{ style }}">
-{% if title %}<h3 style="margin:0 0 8px">{{ title }}</h3>{% endif %}
-{% if lead %}<p>{{ lead }}</p>{% endif %}
-{% if picture %}<img alt="{{ alt }}" width="{{ width }}" src="data:image/svg+xml;base64,{{ picture }}">{% endif %}
-{% if table %}{{ data(table, most) }}{% endif %}
-{% for name, text in notes if text %}<p style="margin:4px 0"><b>{{ name }}:</b> {{ text }}</p>{% endfor %}
-</div>
-"""
 
 
 @dataclass(frozen=True)
@@ -48,14 +33,13 @@ def show(what: Result | Exhibit | list[Finding], key: str = "", currency: str = 
     such, with what would settle it: a missing file is no error here.
     """
     register()
-    if isinstance(what, Exhibit):
-        return _exhibit(what, currency)
+    if isinstance(what, list):
+        said = words.count(len(what), "finding") if what else "No findings"
+        return View(_page(title="" if what else said, table=_findings(what), most=len(what)), said)
     if isinstance(what, Result) and key:
         found = next((exhibit for exhibit in what.exhibits if exhibit.key == key), None)
         return _exhibit(found, currency) if found else _missing(what, key)
-    if isinstance(what, Result):
-        return View(result_html(what), what.headline)
-    return View(_page(table=_findings(what), most=len(what)), words.count(len(what), "finding"))
+    return _exhibit(what, currency) if isinstance(what, Exhibit) else View(result_html(what), what.headline)
 
 
 def result_html(result: Result) -> str:
@@ -82,20 +66,22 @@ def _exhibit(exhibit: Exhibit, currency: str) -> View:
     said: dict[str, Any] = {"title": exhibit.title, "lead": exhibit.lead, "alt": exhibit.alt, "notes": notes}
     if charts.drawable(exhibit):
         picture = charts.svg([charts.chart(exhibit, currency=currency)], [exhibit.alt])[0]
-        encoded = b64encode(charts.standalone(picture).encode()).decode()
-        return View(_page(**said, picture=encoded, width=charts.WIDE), exhibit.title)
-    return View(_page(**said, table=table(exhibit, currency)), exhibit.title)
+        said |= {"picture": b64encode(charts.standalone(picture).encode()).decode(), "width": charts.WIDE}
+    else:
+        said["table"] = table(exhibit, currency)
+    return View(_page(**said), exhibit.title)
 
 
 def _missing(result: Result, key: str) -> View:
-    notes = [("Not judged", f"{gap.what}: {gap.why}. Would settle it: {gap.settle}.") for gap in result.not_judged]
-    title = f"{key} could not be made from these data"
+    """What stands for an exhibit that could not be made: the questions that stay open."""
+    title = f"Not judged: {key} could not be made from these data"
+    notes = [(gap.what, f"{gap.why}. Would settle it: {gap.settle}.") for gap in result.not_judged]
     return View(_page(title=title, notes=notes), title)
 
 
 def _findings(findings: list[Finding]) -> Table:
     rows = tuple((f.level, f.title, f.detail, f.play or "") for f in findings)
-    return Table("Findings", ("Level", "Finding", "On what", "Play"), rows, frozenset())
+    return Table("Findings", ("Level", "Finding", "On what", "Play"), rows)
 
 
 def _page(**said: Any) -> str:
@@ -103,8 +89,8 @@ def _page(**said: Any) -> str:
 
     blank = {"title": "", "lead": "", "picture": "", "alt": "", "width": 0, "table": None, "notes": []}
     environment = Environment(autoescape=True, undefined=StrictUndefined, finalize=_written)
-    template = environment.from_string(_PAGE)
-    return template.render(**(blank | {"style": _STYLE, "most": _MOST_ROWS} | said)).strip()
+    template = environment.from_string(read_resource("templates", "notebook", "view.html.j2"))
+    return template.render(blank | {"most": _MOST_ROWS} | said).strip()
 
 
 def _written(value: Any) -> Any:

@@ -234,37 +234,16 @@ def incidence(days: ArrayLike, outcome: ArrayLike, entry: ArrayLike | None = Non
     return replace(found, share=share, se=se, none=none)
 
 
-@dataclass(frozen=True)
-class Survival:
-    """Which share is still going on at which day? ``days`` are 0 and the days on which something ended."""
+def kaplan_meier(days: ArrayLike, ended: ArrayLike, entry: ArrayLike | None = None) -> Incidence:
+    """Which share has ended by each day, whichever way, open cases counted for as long as they were watched?
 
-    days: Floats
-    share: Floats
-    se: Floats
-    over: Incidence
-
-    def at(self, day: float) -> Interval:
-        """Which share is still going on after this day? Nothing beyond the longest follow-up, unless all had ended."""
-        over = self.over.at(day)
-        if over.value is None or over.low is None or over.high is None:
-            return NOTHING
-        return Interval(1 - over.value, 1 - over.high, 1 - over.low)
-
-    def quantile(self, p: float) -> float | None:
-        """By which day had a share ``p`` ended? None: not reached while anybody was watched."""
-        return self.over.quantile(p)
-
-
-def kaplan_meier(days: ArrayLike, ended: ArrayLike, entry: ArrayLike | None = None) -> Survival:
-    """Which share is still going on by each day, open cases counted for as long as they were watched?
-
-    One way of ending, limits on the log(-log) scale. Sources: Kaplan & Meier 1958; Greenwood 1926 (variance).
+    One way of ending: ``none`` is the Kaplan-Meier curve, its complement the incidence, limits on the log(-log) scale.
+    Sources: Kaplan & Meier 1958; Greenwood 1926 (variance).
 
     >>> kaplan_meier([5, 8, 8, 12], [True, True, False, False]).quantile(0.5)
     8.0
     """
-    found = incidence(days, np.asarray(ended).astype(bool).astype(int), entry)
-    return Survival(found.days, found.none, found.se.get(1, np.zeros(len(found.days))), found)
+    return incidence(days, np.asarray(ended).astype(bool).astype(int), entry)
 
 
 def total_variation(a: ArrayLike, b: ArrayLike) -> float:

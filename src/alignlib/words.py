@@ -121,6 +121,32 @@ def count_spelled(n: int, one: str) -> str:
     return f"{spelled(n)} {one}{'' if n == 1 else 's'}"
 
 
+_LEVELS = {  # of one finding, of several
+    "act": ("calls for action", "call for action"), "watch": ("is to watch", "are to watch"),
+    "good": ("is as agreed", "are as agreed"), "unclear": ("stays unclear", "stay unclear"),
+}  # fmt: skip
+
+
+def tally(levels: list[str]) -> str:
+    """How is it said how many findings stand at each level?
+
+    >>> tally(["act", "good", "act"]), tally([])
+    ('Two findings call for action and one is as agreed', 'Nothing could be judged')
+    """
+    counted = [(levels.count(level), forms) for level, forms in _LEVELS.items() if level in levels]
+    said = [f"{spelled(n)} {forms[n > 1]}" for n, forms in counted]
+    if not said:
+        return "Nothing could be judged"
+    n, forms = counted[0]
+    said[0] = f"{count_spelled(n, 'finding')} {forms[n > 1]}"
+    return capital(listed(said))
+
+
+def capital(text: str) -> str:
+    """How does a sentence begin?"""
+    return text[:1].upper() + text[1:]
+
+
 def day(when: date) -> str:
     """How is a date written?
 

@@ -21,7 +21,7 @@ def test_the_first_page_holds_the_five_findings_that_the_audit_ranked_first() ->
     assert [item.finding.key for item in document.others] == [finding.key for finding in FINDINGS[TOP:]]
     assert document.top[0].play is not None and document.top[0].play.title == "Handoff pact"
     assert document.top_title == (
-        "Of 8 findings, three call for action, two are to watch, one is as agreed and two stay unclear"
+        "Three findings call for action, two are to watch, one is as agreed and two stay unclear"
     )
 
 
@@ -61,7 +61,7 @@ def test_what_could_not_be_judged_is_all_there_with_what_would_settle_it() -> No
     shown = [limit.what for limit in (*document.limits[:-1], *document.more_limits)]  # type: ignore[attr-defined]
     assert shown == [gap.what for gap in many]
     assert document.limits[0].settle.startswith("Would settle it: the score at handover")  # type: ignore[attr-defined]
-    assert ("open", "7 Not judged") in document.contents  # type: ignore[attr-defined]
+    assert document.contents["open"] == (7, "Not judged")  # type: ignore[attr-defined]
 
 
 def test_a_record_without_an_audit_or_without_anything_still_makes_a_document() -> None:
@@ -81,9 +81,9 @@ def test_a_play_that_the_kit_does_not_hold_is_left_out() -> None:
 @pytest.mark.parametrize(
     ("levels", "title"),
     [
-        (["act"], "The one finding calls for action"),
-        (["watch", "good"], "Of 2 findings, one is to watch and one is as agreed"),
-        (["unclear", "unclear"], "All 2 findings stay unclear"),
+        (["act"], "One finding calls for action"),
+        (["watch", "good"], "One finding is to watch and one is as agreed"),
+        (["unclear", "unclear"], "Two findings stay unclear"),
         ([], "Nothing could be judged"),
     ],
 )
@@ -124,9 +124,10 @@ def test_the_method_says_what_was_agreed_and_why_rows_were_left_out() -> None:
     counts = [record.results["funnel"].row_counts[0].model_copy(update={"reasons": {"E-DATE": 2, "test leads": 15}})]
     funnel = record.results["funnel"].model_copy(update={"row_counts": counts})
     changed = record.model_copy(update={"results": record.results | {"audit": audit, "funnel": funnel}})
-    method = build(changed).method
-    notes = dict(method.notes)
+    document = build(changed)
+    notes = dict(document.notes)
     assert notes["Agreed limits"] == ("survey gap: 0.8 points", "first touch in time: 70\u00a0%")
     assert notes["Settings of funnel"] == ("path: any", "horizon days: 90")
-    assert any("a value is no date, or an impossible one: 2; test leads: 15" in row for row in method.counts.rows)
-    assert "SHA-256 4f1c09ae4f1c…" in notes["Inputs"][0] and method.lock.startswith("Thresholds locked")
+    assert any("a value is no date, or an impossible one: 2; test leads: 15" in row for row in document.counts.rows)
+    assert "SHA-256 4f1c09ae4f1c…" in notes["Inputs"][0]
+    assert document.record.thresholds_lock.startswith("Thresholds locked")

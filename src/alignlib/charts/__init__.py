@@ -3,36 +3,18 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from alignlib import drawing, words
-from alignlib.canvas import (
-    FONT,
-    INK,
-    INTERVAL,
-    MUTED,
-    TRACK,
-    ZONE,
-    Frame,
-    assemble,
-    axis,
-    ground,
-    rules,
-    span,
-    texts,
-    ticks,
-)
+from alignlib import words
+from alignlib.charts import drawing
+from alignlib.charts.canvas import FONT, INK, INTERVAL, MUTED, TRACK, ZONE, Canvas, axis, span
 from alignlib.charts.flows import curve, grid, stack, waterfall
-from alignlib.charts.rows import MOST_ROWS, bars, intervals, teams
+from alignlib.charts.rows import LISTS, MOST_ROWS, lanes
 from alignlib.result import Exhibit, Finding
 
 if TYPE_CHECKING:
     import altair as alt
 
 WIDE, NARROW = 720, 342
-_SHAPES = {
-    "dumbbell": teams, "paired": teams, "intervals": intervals, "bars": bars,
-    "grid": grid, "waterfall": waterfall, "stack": stack, "curve": curve,
-}  # fmt: skip
-_LISTS = {"dumbbell", "paired", "intervals", "bars"}
+_SHAPES = dict.fromkeys(LISTS, lanes) | {"grid": grid, "waterfall": waterfall, "stack": stack, "curve": curve}
 
 
 def drawable(exhibit: Exhibit) -> bool:
@@ -49,19 +31,18 @@ def chart(exhibit: Exhibit, width: int = WIDE, currency: str = "") -> "alt.Layer
     if not drawable(exhibit):
         raise ValueError(f"{exhibit.key} is a table or has no rows; it cannot be drawn")
     shown = exhibit.model_copy(update={"rows": exhibit.rows[: len(exhibit.rows) - left_out(exhibit)]})
-    return assemble(*_SHAPES[exhibit.shape](shown, width, currency))
+    return _SHAPES[exhibit.shape](shown, width, currency).chart()
 
 
 def left_out(exhibit: Exhibit) -> int:
     """How many rows of the exhibit does its chart not show? The table behind it has them all."""
-    return max(len(exhibit.rows) - MOST_ROWS, 0) if exhibit.shape in _LISTS else 0
+    return max(len(exhibit.rows) - MOST_ROWS, 0) if exhibit.shape in LISTS else 0
 
 
 def svg(charts: Sequence[Any], labels: Sequence[str]) -> list[str]:
     """Which SVG shows each chart? ``labels`` are their text alternatives, one each.
 
-    Drawn in the one worker process. The SVG holds shapes and words alone: no script, link, id, class or style.
-    Raises drawing.DrawingFailed.
+    The SVG holds shapes and words alone: no script, link, id, class or style. Raises AlignError (E-DRAW).
     """
     drawn = drawing.draw([each.to_dict(validate=False) for each in charts])
     return [drawing.clean_svg(text, label) for text, label in zip(drawn, labels, strict=True)]
@@ -83,22 +64,21 @@ def interval_strip(finding: Finding, width: int = 212, currency: str = "") -> "a
     values = [v for v in (m.value, m.low, m.high, limit) if v is not None]
     is_large = m.unit == "share" and max(values) > 0.4 and min(values) >= 0
     marks = [0.0, 1.0] if is_large else axis(min(values), max(values) * 1.15, m.unit, 2)
-    f, y = Frame(width, 3, width - 3, marks[0], marks[-1], row=40, rows=1), 11.0
-    drawn = [rules([(f.low, y, f.high, y)], TRACK, z=1), ticks([(m.value, y)], 7)]
+    c, y = Canvas(width, 3, width - 3, marks[0], marks[-1], row=40, rows=1), 11.0
+    c.rule(c.low, y, c.high, y, TRACK, z=1)
+    c.tick(m.value, y, 7)
     if m.low is not None and m.high is not None:
-        drawn.append(rules([(f.inside(m.low), y, f.inside(m.high), y)], INTERVAL, 6))
+        c.rule(c.inside(m.low), y, c.inside(m.high), y, INTERVAL, 6)
     note = "counted" if m.low is None else ""
     if limit is not None:
-        drawn.append(rules([(limit, 0, limit, 22)], INK, 1.2, (3, 2)))
-        bad = {"at_least": (f.low, limit), "at_most": (limit, f.high)}.get(finding.direction or "")
-        drawn.append(ground([(bad[0], y, bad[1], y)] if bad else [], ZONE, 14))
-        note = "no change" if limit == 0 > f.low else f"agreed {words.value(limit, m.unit, currency)}"
-    half = span(note, 12) / 2
-    middle = min(max(f.px(limit if limit is not None else m.value), half), width - half)
-    drawn.append(texts([(middle, 32, note)], INK, 12, align="center"))
-    for value, x, side in ((f.low, 1.0, "left"), (f.high, width - 1.0, "right")):
+        c.rule(limit, 0, limit, 22, INK, 1.2, dash=(3, 2))
+        if finding.direction in ("at_least", "at_most"):
+            c.rule(*((c.low, y, limit, y) if finding.direction == "at_least" else (limit, y, c.high, y)), ZONE, 14, z=0)
+        note = "no change" if limit == 0 > c.low else f"agreed {words.value(limit, m.unit, currency)}"
+    middle = c.centred(c.px(limit if limit is not None else m.value), note)
+    c.text(middle, 32, note, INK, 12, align="center")
+    for value, x, room, side in ((c.low, 1.0, middle, "left"), (c.high, width - 1.0, width - middle, "right")):
         text = words.figure(value, m.unit, currency)
-        room = middle - half - 10 if side == "left" else width - middle - half - 10
-        if not note or span(text, 12) < room:
-            drawn.append(texts([(x, 32, text)], MUTED, 12, align=side))
-    return assemble(f, drawn)
+        if not note or span(text, 12) < room - span(note, 12) / 2 - 10:
+            c.text(x, 32, text, MUTED, 12, align=side)
+    return c.chart()

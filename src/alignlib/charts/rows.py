@@ -1,244 +1,158 @@
 """How are exhibits drawn that are read row by row: a label, marks on a common axis, a figure at the right?"""
 
 from alignlib import words
-from alignlib.canvas import (
-    BAND,
-    INK,
-    INTERVAL,
-    MARKETING,
-    MUTED,
-    SALES,
-    STAGE,
-    TEXT,
-    Frame,
-    Line,
-    Marks,
-    axis,
-    fitted,
-    ground,
-    hairs,
-    hatch,
-    points,
-    rules,
-    span,
-    texts,
-    ticks,
-    wrapped,
-)
-from alignlib.result import Exhibit, Row, Scalar
+from alignlib.charts import canvas
+from alignlib.charts.canvas import INK, MUTED, TEXT, Canvas, fitted, span, wrapped
+from alignlib.charts.tables import number
+from alignlib.result import Exhibit, Row
 
 MOST_ROWS = 24  # more than a reader compares by eye
-_TEAMS = {"sales": (SALES, "circle", 110, -8), "marketing": (MARKETING, "diamond", 150, 8)}
-_PHONE_LABEL = 18  # pixels that a row gains on a phone, where its label stands above its marks
+LISTS = {  # shape: the height of a row and of the head, what is drawn, what is written at the right
+    "dumbbell": (46, 46, ("sales", "marketing"), "gap"),
+    "paired": (46, 30, ("sales", "marketing"), "gap"),
+    "intervals": (44, 30, ("value",), "value"),
+    "bars": (34, 30, ("value",), "value"),
+}
+_TEAMS = {  # colour, mark, its area, and its lane above or below the middle of the row
+    "sales": (canvas.SALES, "circle", 110, -8),
+    "marketing": (canvas.MARKETING, "diamond", 150, 8),
+}
+_ABOVE = 18  # pixels that a row gains on a phone, where its label stands above its marks
 
-Drawn = tuple[Frame, list[Marks]]
 
+def lanes(e: Exhibit, width: int, currency: str = "") -> Canvas:
+    """How do rows compare on one axis? Two teams and their gap, estimates and what was agreed, or plain counts.
 
-def teams(e: Exhibit, width: int, currency: str = "") -> Drawn:
-    """How far apart are two teams? Sales on the upper lane, Marketing on the lower, the gap between them tinted.
-
-    Shape dumbbell: mean answers on 1 to 5 with intervals. Shape paired: counted shares.
+    dumbbell: mean answers on 1 to 5 with intervals, Sales on the upper lane. paired: counted shares, in the same way.
+    intervals: a tick in the grey bar of its interval, the agreed line dashed. bars: counted, from zero.
     """
-    survey = e.shape == "dumbbell"
-    unit, gap_unit = unit_of(e, "sales"), unit_of(e, "gap")
-    found = [v for row in e.rows for team in _TEAMS if (v := number(row.get(team))) is not None]
-    marks = [1.0, 2.0, 3.0, 4.0, 5.0] if survey else axis(0, max(found, default=1), unit)
-    f = _frame(e, width, marks, 46, 46 if survey else 30)
-    figures = [words.figure(number(row.get("gap")), gap_unit, currency) or "withheld" for row in e.rows]
-    drawn = _table(f, e, marks, "count" if survey else unit, currency, figures, _heading(e, "gap"))
-    if survey:
-        sides = ("left", "right") if f.narrow else ("center", "center")
-        drawn += [texts([(f.px(at), 14, word)], MUTED, 12, align=side)
-                  for at, word, side in zip((1, 5), ("disagree", "agree"), sides, strict=True)]  # fmt: skip
+    height, head, drawn, written = LISTS[e.shape]
+    units, labels = {c.name: c.unit for c in e.columns}, {c.name: c.label for c in e.columns}
+    unit, limit = units.get(drawn[0], "count"), e.limit if e.shape == "intervals" else None
+    found = [v for row in e.rows for name in (*drawn, "low", "high") if (v := number(row, name)) is not None]
+    found += [limit] if limit is not None else []
+    marks = canvas.axis(min(found, default=0), max(found, default=1), unit)
+    if e.shape == "dumbbell":
+        unit, marks = "count", [1.0, 2.0, 3.0, 4.0, 5.0]
+    foot = 4 if limit is None else 24
+    left, margin, above = (8, 8, _ABOVE) if width < canvas.PHONE else (196, 112, 0)
+    if e.shape == "intervals" and not above and any(span(str(r.get("label") or ""), 13, True) > 176 for r in e.rows):
+        height = 58
+    c = Canvas(width, left, width - margin, marks[0], marks[-1], head, height + above, len(e.rows), foot)
+    _axis(c, marks, [words.figure(mark, unit, currency) for mark in marks], e.shape == "dumbbell")
+    if not c.narrow and e.shape != "intervals":
+        lines = wrapped(labels.get(written, ""), 96, 12)
+        c.lines(width, c.head - 11 - 15 * (len(lines) - 1), lines, MUTED, 12, align="right", step=15)
     named = False
     for i, row in enumerate(e.rows):
-        y, sales, marketing = _middle(f, i), number(row.get("sales")), number(row.get("marketing"))
-        if sales is None and marketing is None:
-            drawn += _withheld(f, y, row, "withheld")
-            continue
-        drawn += [mark for team in _TEAMS for mark in _lane(f, row, team, y)]
-        if sales is not None and marketing is not None:
-            drawn.append(ground([(min(sales, marketing), y, max(sales, marketing), y)], BAND, 30))
-            drawn += [] if named else _names(f, row, y)
-            named = True
-    return f, drawn
+        top = c.head + i * c.row
+        y = top + (c.row + above) / 2
+        value, low, high = (number(row, name) for name in ("value", "low", "high"))
+        figure = words.figure(number(row, written), units.get(written, "count"), currency)
+        under = side = ""
+        if e.shape == "intervals":
+            under = _count(row)
+            side = "" if value is None else "counted" if low is None else f"({words.interval(low, high, unit)})"
+        label(c, top, str(row.get("label") or ""), under, figure or ("withheld" if written == "gap" else ""), side)
+        if all(number(row, name) is None for name in drawn):
+            _withheld(c, y, str(row.get("note") or ("not judged" if e.shape == "intervals" else "withheld")))
+        elif written == "gap":
+            named |= _teams(c, row, y, named)
+        elif e.shape == "bars":
+            c.rule(0, y, value or 0, y, canvas.STAGE, 16)
+        else:
+            c.tick(value or 0, y)
+            if low is not None and high is not None:
+                c.rule(low, y, high, y, canvas.INTERVAL, 7)
+    if limit is not None:
+        _agreed(c, limit, f"agreed {words.value(limit, unit, currency)}")
+    return c
 
 
-def intervals(e: Exhibit, width: int, currency: str = "") -> Drawn:
-    """How large is each estimate, how sure is it, and how does it stand to what was agreed?"""
-    unit = unit_of(e, "value")
-    found = [v for row in e.rows for c in ("value", "low", "high") if (v := number(row.get(c))) is not None]
-    found += [e.limit] if e.limit is not None else []
-    marks = axis(min(found, default=0), max(found, default=1), unit)
-    long_labels = width >= 500 and any(span(str(row.get("label") or ""), 13, True) > 176 for row in e.rows)
-    f = _frame(e, width, marks, 58 if long_labels else 44, 30, 24 if e.limit is not None else 4)
-    figures, sides = [], []
-    drawn: list[Marks] = []
-    for i, row in enumerate(e.rows):
-        y = _middle(f, i)
-        value, low, high = (number(row.get(c)) for c in ("value", "low", "high"))
-        figures.append(words.figure(value, unit, currency))
-        sides.append("" if value is None else "counted" if low is None else f"({words.interval(low, high, unit)})")
-        if value is None:
-            drawn += _withheld(f, y, row, "not judged")
-            continue
-        drawn.append(ticks([(value, y)]))
-        if low is not None and high is not None:
-            drawn.append(rules([(low, y, high, y)], INTERVAL, 7))
-    return f, [*_table(f, e, marks, unit, currency, figures, "", sides), *drawn, *_agreed(f, e.limit, unit, currency)]
+def _axis(c: Canvas, marks: list[float], names: list[str], is_scale: bool) -> None:
+    """Grid lines with their figures above them, and hairlines between the rows."""
+    every = 1 if sum(span(name, 12) + 12 for name in names) < c.right - c.left else 2
+    for mark in marks:
+        c.rule(mark, c.head, mark, c.height - c.foot, canvas.HAIR, z=1)
+    for mark, name in zip(marks[::every], names[::every], strict=True):
+        c.text(c.centred(c.px(mark), name), c.head - 11, name, MUTED, 12, align="center")
+    for i in range(c.rows):
+        c.rule(0, c.head + i * c.row, c.width, c.head + i * c.row, canvas.HAIR, px=True, z=1)
+    if is_scale:
+        for at, word, side in ((marks[0], "disagree", "left"), (marks[-1], "agree", "right")):
+            c.text(c.px(at), 14, word, MUTED, 12, align=side if c.narrow else "center")
 
 
-def bars(e: Exhibit, width: int, currency: str = "") -> Drawn:
-    """How many are there of each? Counted, from zero."""
-    unit = unit_of(e, "value")
-    marks = axis(0, max((number(row.get("value")) or 0 for row in e.rows), default=1), unit)
-    f = _frame(e, width, marks, 34, 30)
-    figures = [words.figure(number(row.get("value")), unit, currency) for row in e.rows]
-    plain = e.model_copy(update={"rows": [{**row, "n": None} for row in e.rows]})
-    drawn = _table(f, plain, marks, unit, currency, figures, _heading(e, "value"))
-    for i, row in enumerate(e.rows):
-        value, y = number(row.get("value")), _middle(f, i)
-        drawn += _withheld(f, y, row, "withheld") if value is None else [rules([(0, y, value, y)], STAGE, 16)]
-    return f, drawn
-
-
-def _frame(e: Exhibit, width: int, marks: list[float], row: float, head: float, foot: float = 4) -> Frame:
-    if width < 500:
-        return Frame(width, 8, width - 8, marks[0], marks[-1], head, row + _PHONE_LABEL, len(e.rows), foot)
-    return Frame(width, 196, width - 112, marks[0], marks[-1], head, row, len(e.rows), foot)
-
-
-def _middle(f: Frame, i: int) -> float:
-    """Where the marks of row ``i`` lie: beside its label, or on a phone below it."""
-    return f.head + i * f.row + (f.row + (_PHONE_LABEL if f.narrow else 0)) / 2
-
-
-def _table(
-    f: Frame, e: Exhibit, marks: list[float], unit: str, currency: str, figures: list[str], head: str,
-    sides: list[str] | None = None,
-) -> list[Marks]:  # fmt: skip
-    """Grid lines with their figures, hairlines, labels at the left, figures (with ``sides`` below) at the right."""
-    bottom = f.height - f.foot
-    names = [words.figure(mark, unit, currency) for mark in marks]
-    every = 1 if sum(span(name, 12) + 12 for name in names) < f.right - f.left else 2
-    spots = [
-        (_within(f, f.px(m), name), f.head - 11, name) for m, name in zip(marks[::every], names[::every], strict=True)
-    ]
-    drawn = [
-        hairs([(mark, f.head, mark, bottom) for mark in marks]),
-        hairs([(0, f.head + i * f.row, f.width, f.head + i * f.row) for i in range(f.rows)], px=True),
-        texts(spots, MUTED, 12, align="center"),
-    ]
-    if not f.narrow and head:
-        lines = wrapped(head, 96, 12)
-        drawn.append(texts([(f.width, f.head - 11 - 15 * (len(lines) - 1 - n), line) for n, line in enumerate(lines)],
-                           MUTED, 12, align="right"))  # fmt: skip
-    for i, row in enumerate(e.rows):
-        side = sides[i] if sides else ""
-        drawn += label(f, f.head + i * f.row, str(row.get("label") or ""), _count(row), figures[i], side)
-    return drawn
-
-
-def label(f: Frame, top: float, name: str, under: str, figure: str, side: str = "") -> list[Marks]:
+def label(c: Canvas, top: float, name: str, under: str, figure: str, side: str = "") -> None:
     """How is a row labelled: name and count at the left, figure and interval at the right, in one line on a phone?"""
-    if f.narrow:
+    if c.narrow:
         right = f"{figure} {side}".strip()
-        cut = fitted(name, f.width - span(right, 13, True) - 14, 13, True)
+        taken = span(right, 13, True)
+        cut = fitted(name, c.width - taken - 14, 13, True)
         x = span(cut, 13, True) + 8
-        room = f.width - x - span(right, 13, True) - 12
-        return [
-            texts([(0, top + 15, cut)], bold=True),
-            texts([(x, top + 15, under if span(under, 12) <= room else "")], MUTED, 12),
-            texts([(f.width, top + 15, right)], bold=True, align="right"),
-        ]
-    lines = wrapped(name, f.left - 20, 13, True, 1 if under and f.row < 50 else 2)
-    middle = top + f.row / 2
+        c.text(0, top + 15, cut, bold=True)
+        c.text(x, top + 15, under if span(under, 12) <= c.width - x - taken - 12 else "", MUTED, 12)
+        c.text(c.width, top + 15, right, bold=True, align="right")
+        return
+    lines = wrapped(name, c.left - 20, 13, True, 1 if under and c.row < 50 else 2)
+    middle = top + c.row / 2
     first = middle - 8 * (len(lines) + bool(under) - 1)
-    return [
-        texts([(0, first + 16 * n, line) for n, line in enumerate(lines)], bold=True),
-        texts([(0, first + 16 * len(lines), fitted(under, f.left - 16, 12))], MUTED, 12),
-        texts([(f.width, middle - (8 if side else 0), figure)], bold=True, align="right"),
-        texts([(f.width, middle + 8, side)], MUTED, 12, align="right"),
-    ]
+    c.lines(0, first, lines, bold=True)
+    c.text(0, first + 16 * len(lines), fitted(under, c.left - 16, 12), MUTED, 12)
+    c.text(c.width, middle - (8 if side else 0), figure, bold=True, align="right")
+    c.text(c.width, middle + 8, side, MUTED, 12, align="right")
 
 
 def _count(row: Row) -> str:
     """The count behind a rate."""
-    k, n = number(row.get("k")), number(row.get("n"))
+    k, n = number(row, "k"), number(row, "n")
     if n is None:
         return ""
     return words.of(int(k), int(n)) if k is not None else f"n{words.NBSP}={words.NBSP}{words.number(n)}"
 
 
-def _withheld(f: Frame, y: float, row: Row, otherwise: str, color: str = TEXT) -> list[Marks]:
+def _withheld(c: Canvas, y: float, text: str, color: str = TEXT) -> None:
     """A hatch over the track, and the words that say why nothing is drawn."""
-    text = fitted(str(row.get("note") or otherwise), f.right - f.left - 60, 12)
-    middle, half, width = (f.left + f.right) / 2, span(text, 12) / 2 + 6, f.right - f.left
-    gap = (width - 2 * half) / 2
-    return [
-        hatch((f.left, y - 7, gap, 14)),
-        hatch((f.right - gap, y - 7, gap, 14)),
-        rules([(middle - half, y, middle + half, y)], "#FFFFFF", 16, px=True, z=2),
-        texts([(middle, y, text)], color, 12, align="center"),
-    ]
+    text = fitted(text, c.right - c.left - 60, 12)
+    middle, half = (c.left + c.right) / 2, span(text, 12) / 2 + 6
+    gap = (c.right - c.left) / 2 - half
+    c.hatch(c.left, y - 7, gap, 14)
+    c.hatch(c.right - gap, y - 7, gap, 14)
+    c.rule(middle - half, y, middle + half, y, canvas.WHITE, 16, px=True, z=2)
+    c.text(middle, y, text, color, 12, align="center")
 
 
-def _agreed(f: Frame, limit: float | None, unit: str, currency: str) -> list[Marks]:
+def _agreed(c: Canvas, limit: float, text: str) -> None:
     """The agreed line, in each row, and its label below the rows."""
-    if limit is None or not f.low <= limit <= f.high:
-        return []
-    text, bottom = f"agreed {words.value(limit, unit, currency)}", f.height - f.foot
-    skip = _PHONE_LABEL + 6 if f.narrow else 0
-    lines = [(limit, f.head + i * f.row + skip, limit, f.head + (i + 1) * f.row) for i in range(f.rows)]
-    return [
-        rules(lines, INK, 1.2, (3, 2), z=1),
-        texts([(_within(f, f.px(limit), text), bottom + 13, text)], INK, 12, align="center"),
-    ]
+    bottom, skip = c.height - c.foot, _ABOVE + 6 if c.narrow else 0
+    for i in range(c.rows):
+        c.rule(limit, c.head + i * c.row + skip, limit, c.head + (i + 1) * c.row, INK, 1.2, dash=(3, 2), z=1)
+    c.text(c.centred(c.px(limit), text), bottom + 13, text, INK, 12, align="center")
 
 
-def _lane(f: Frame, row: Row, team: str, middle: float) -> list[Marks]:
-    color, shape, area, offset = _TEAMS[team]
-    y, value = middle + offset, number(row.get(team))
-    low, high = number(row.get(f"{team}_low")), number(row.get(f"{team}_high"))
-    if value is None:
-        return _withheld(f, y, row, f"{words.TEAM_NAMES[team]}: withheld", color)
-    line: list[Line] = [(f.inside(low), y, f.inside(high), y)] if low is not None and high is not None else []
-    return [rules(line, color, 2.4), points([(f.inside(value), y)], shape, color, area)]
+def _teams(c: Canvas, row: Row, middle: float, named: bool) -> bool:
+    """Each team's mean and interval on its own lane, the gap tinted; named at the first row that has both.
 
-
-def _names(f: Frame, row: Row, middle: float) -> list[Marks]:
-    """The teams' names beside their marks, outwards, in the first row that shows both: no legend."""
-    means = {team: number(row.get(team)) or 0 for team in _TEAMS}
-    drawn = []
-    for team, (color, _, _, offset) in _TEAMS.items():
-        low, high = number(row.get(f"{team}_low")), number(row.get(f"{team}_high"))
-        start, end = f.px(f.inside(low if low is not None else means[team])), f.px(f.inside(high or means[team]))
-        name = words.TEAM_NAMES[team]
-        room = span(name, 12, True) + 12
-        outward = means[team] < max(means.values())
-        to_left = (outward and start - room > (0 if f.narrow else f.left - 40)) or end + room > (
-            f.width if f.narrow else f.width - 60
-        )
-        spot = (start - 10, middle + offset, name) if to_left else (end + 10, middle + offset, name)
-        drawn.append(texts([spot], color, 12, True, "right" if to_left else "left"))
-    return drawn
-
-
-def _within(f: Frame, x: float, text: str) -> float:
-    """The middle of a centred text, moved inwards when it would leave the chart."""
-    half = span(text, 12) / 2
-    return min(max(x, half), f.width - half)
-
-
-def unit_of(e: Exhibit, column: str) -> str:
-    """In which unit is a column?"""
-    return next((c.unit for c in e.columns if c.name == column), "count")
-
-
-def _heading(e: Exhibit, column: str) -> str:
-    return next((c.label for c in e.columns if c.name == column), "")
-
-
-def number(value: Scalar) -> float | None:
-    """Which number does a cell hold, if any?"""
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    Returns whether it has both. The names stand beside the marks, outwards: no legend.
+    """
+    means = {team: value for team in _TEAMS if (value := number(row, team)) is not None}
+    if both := len(means) == 2:
+        c.rule(min(means.values()), middle, max(means.values()), middle, canvas.BAND, 30, z=0)
+    for team, (color, shape, area, offset) in _TEAMS.items():
+        y, name = middle + offset, words.TEAM_NAMES[team]
+        low, high = number(row, f"{team}_low"), number(row, f"{team}_high")
+        if team not in means:
+            _withheld(c, y, str(row.get("note") or f"{name}: withheld"), color)
+            continue
+        mean = means[team]
+        start, end = (c.inside(mean if at is None else at) for at in (low, high))
+        if low is not None and high is not None:
+            c.rule(start, y, end, y, color, 2.4)
+        c.point(c.inside(mean), y, shape, color, area)
+        if both and not named:
+            room, is_lower = span(name, 12, True) + 12, mean < max(means.values())
+            least, most = (0.0, float(c.width)) if c.narrow else (c.left - 40, c.width - 60.0)
+            to_left = (is_lower and c.px(start) - room > least) or c.px(end) + room > most
+            x, align = (c.px(start) - 10, "right") if to_left else (c.px(end) + 10, "left")
+            c.text(x, y, name, color, 12, True, align)
+    return both

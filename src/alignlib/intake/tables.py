@@ -46,9 +46,6 @@ class TableRule:
     key: tuple[str, ...]
     columns: tuple[ColumnRule, ...]
 
-    def column(self, name: str) -> ColumnRule | None:
-        return next((column for column in self.columns if column.name == name), None)
-
 
 # Each table and column is described once, in templates/tables.yml.
 TABLES: dict[str, TableRule] = TypeAdapter(dict[str, TableRule]).validate_python(

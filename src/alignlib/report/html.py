@@ -7,9 +7,8 @@ from typing import Any
 from alignlib import charts, words
 from alignlib.report.document import Document
 from alignlib.resources import resource
+from alignlib.result import Finding
 
-_PAGE = "report.html.j2"
-_STRIP = 212
 _ROWS = 8  # of a table that is not drawn; the rest opens on demand
 
 
@@ -31,20 +30,18 @@ class Picture:
 def render(document: Document) -> str:
     """Which HTML shows this document? One file: styles and charts inline, a strict Content-Security-Policy.
 
-    Raises drawing.DrawingFailed when a chart cannot be drawn.
+    Raises AlignError (E-DRAW) when a chart cannot be drawn.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        autoescape=True,
+        autoescape=True, undefined=StrictUndefined, finalize=_written, trim_blocks=True, lstrip_blocks=True,
         loader=FileSystemLoader(resource("templates", "report")),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_written,
+    )  # fmt: skip
+    environment.globals.update(
+        count=words.count, spelled=words.spelled, minutes=_minutes, left_out=charts.left_out, most=_ROWS
     )
-    environment.globals.update(count=words.count, minutes=_minutes, left_out=charts.left_out, most=_ROWS)
-    return environment.get_template(_PAGE).render(doc=document, pictures=_pictures(document)) + "\n"
+    return environment.get_template("report.html.j2").render(doc=document, pictures=_pictures(document)) + "\n"
 
 
 def _written(value: Any) -> Any:
@@ -54,21 +51,18 @@ def _written(value: Any) -> Any:
 
 def _pictures(document: Document) -> dict[str, Picture]:
     """Every chart by the exhibit's or finding's key: wide and narrow for an exhibit, a strip for a finding."""
-    drawn: dict[str, tuple[Any, str]] = {}
-    for figure in document.figures:
-        if charts.drawable(figure.exhibit):
-            for size, width in (("wide", charts.WIDE), ("narrow", charts.NARROW)):
-                made = charts.chart(figure.exhibit, width, document.currency)
-                drawn[f"{figure.exhibit.key} {size}"] = (made, figure.exhibit.alt)
-    for item in (*document.top, *document.others):
-        strip = charts.interval_strip(item.finding, _STRIP, document.currency)
-        if strip is not None:
-            drawn[item.finding.key] = (strip, _strip_alt(item.finding, document.currency))
-    made_svg = charts.svg([chart for chart, _ in drawn.values()], [label for _, label in drawn.values()])
-    return {key: Picture(svg) for key, svg in zip(drawn, made_svg, strict=True)}
+    currency, drawn = document.record.currency, dict[str, tuple[Any, str]]()
+    for exhibit in (figure.exhibit for figure in document.figures if charts.drawable(figure.exhibit)):
+        for size, width in (("wide", charts.WIDE), ("narrow", charts.NARROW)):
+            drawn[f"{exhibit.key} {size}"] = (charts.chart(exhibit, width, currency), exhibit.alt)
+    for finding in (item.finding for item in (*document.top, *document.others)):
+        if (strip := charts.interval_strip(finding, currency=currency)) is not None:
+            drawn[finding.key] = (strip, _strip_alt(finding, currency))
+    made = charts.svg([chart for chart, _ in drawn.values()], [label for _, label in drawn.values()])
+    return {key: Picture(svg) for key, svg in zip(drawn, made, strict=True)}
 
 
-def _strip_alt(finding: Any, currency: str) -> str:
+def _strip_alt(finding: Finding, currency: str) -> str:
     """The strip in words: estimate, interval, what was agreed."""
     m = finding.measure
     said = [words.value(m.value, m.unit, currency)]

@@ -57,13 +57,6 @@ def tracked_since(one: Step, start: pd.Series, settings: Settings) -> pd.Timesta
     return first if expected > SURELY_SOME else None
 
 
-def comparable(start: pd.Series, since: pd.Timestamp | None) -> np.ndarray:
-    """Which spells began when wins were already recorded? The month in which recording began counts whole."""
-    if since is None:
-        return np.ones(len(start), bool)
-    return (start >= since.to_period("M").to_timestamp()).to_numpy()
-
-
 def cohorts(one: Step, start: pd.Series, settings: Settings) -> Cohorts:
     """How many leads of each month (or quarter) went on within the horizon, all looked at for equally long?
 

@@ -68,7 +68,8 @@ def _stages(tables: Tables, settings: Settings, spells: pd.DataFrame) -> Part:
     part, start = Part(), spells[f"{START}_at"]
     whole = passing.whole_way(spells, settings)
     since = cohorts.tracked_since(whole, start[whole.members], settings) if whole else None
-    kept = spells[start.isna() | cohorts.comparable(start, since)] if whole else spells
+    # the month in which recording began counts whole
+    kept = spells if since is None else spells[start.isna() | (start >= since.to_period("M").to_timestamp())]
     if since is not None:
         part.caveats.append(f"Wins are recorded only since {day(since)}: leads handed over before are kept in counts "
                             "and left out of rates within a number of days (left truncation).")  # fmt: skip

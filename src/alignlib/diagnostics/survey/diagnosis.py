@@ -1,10 +1,10 @@
 """What the survey says: one finding a block, what it rests on, and what it cannot say."""
 
-from collections import Counter
 from math import ceil
 
 import pandas as pd
 
+from alignlib import words
 from alignlib.diagnostics.survey import exhibits
 from alignlib.diagnostics.survey.answers import ALIKE, TEAMS, BlockGap, block_gap, read_answers
 from alignlib.diagnostics.survey.exhibits import in_sentence
@@ -117,47 +117,34 @@ def _settle(gap: BlockGap, limit: float | None, invited: int | None, named: bool
         return "a talk about the items: the gap stands so near the agreed limit that more answers would hardly tell"
     needed = max(ceil(people * (half / distance) ** 2), people + 2)  # a limit just touched still needs somebody more
     if invited is not None and needed > invited:
-        more = f"about {number(needed)} answers, more than the {number(invited)} people invited"
-        return f"{more}: talk the items through with both teams instead"
+        return f"a talk about the items: it would take {number(needed)} answers, more than {number(invited)} invited"
     return f"about {number(needed)} answers in all instead of {number(people)}, if gap and spread stay as they are"
 
 
 def _headline(shown: list[BlockGap], settings: Settings) -> str:
-    limit, n = settings.thresholds.get("survey_gap"), len(shown)
+    limit, blocks = settings.thresholds.get("survey_gap"), count(len(shown), "block")
     if not shown:
         return "What the two teams think of each other could not be compared"
-    if settings.survey.mode == "named":
-        return f"Named answers on {count(n, 'block')} are shown, and nothing is inferred from them"
-    if limit is None:
-        return f"The teams\u2019 gaps on {count(n, 'block')} are shown; no limit was agreed to judge them by"
+    if settings.survey.mode == "named" or limit is None:
+        why = "answers were named" if limit is not None else "no limit was agreed"
+        return f"The teams\u2019 gaps on {blocks} are shown and not judged: {why}"
     beyond = [gap for gap in shown if gap.level(limit) in ("act", "watch")]
     names = [in_sentence(gap.block.title) for gap in sorted(beyond, key=lambda gap: -(gap.size.value or 0))]
-    if len(names) > 3:
-        return f"The teams part on {', '.join(names[:3])} and on {count(len(names) - 3, 'more block')}"
+    more = [f"{spelled(len(names) - 3)} more"] if len(names) > 3 else []
     if names:
-        return f"The teams part on {listed(names)}"
-    line, every = value(limit, "points"), "the one block" if n == 1 else f"all {spelled(n)} blocks"
+        return f"The teams part on {listed(names[:3] + more)}"
     good = sum(gap.level(limit) == "good" for gap in shown)
-    if good == n:
-        return f"The teams agree within {line} on {every}"
-    if good:
-        return f"The teams agree within {line} on {of(good, n)} blocks; the rest is unclear"
-    return f"No gap can be told from the agreed {line}: {every} unclear"
+    return f"The teams agree within {value(limit, 'points')} on {of(good, len(shown))} blocks; nothing else can be told"
 
 
 def _summary(shown: list[BlockGap], posed: int, answered: str, settings: Settings) -> str:
     if not posed:
         return f"{answered}. No block of the survey can be compared."
-    limit, hidden, said = settings.thresholds.get("survey_gap"), posed - len(shown), f"{answered}."
-    if shown and limit is not None and settings.survey.mode == "anonymous":
-        n = Counter(gap.level(limit) for gap in shown)
-        counts = n["act"] + n["watch"], n["good"], n["unclear"]
-        beyond, within, unclear = (spelled(k) if k else "none" for k in counts)
-        said += f" Of {count(len(shown), 'block')}: {beyond} beyond the agreed {value(limit, 'points')}, "
-        said += f"{within} within, {unclear} unclear."
-    if hidden:
-        said += f" {spelled(hidden).capitalize()} block{'s' * (hidden > 1)} cannot be shown for both teams."
-    return said
+    limit, hidden = settings.thresholds.get("survey_gap"), posed - len(shown)
+    said = f"{answered}. {words.tally([gap.level(limit) for gap in shown])}."
+    return said + (
+        f" {words.capital(words.count_spelled(hidden, 'block'))} cannot be shown for both teams." if hidden else ""
+    )
 
 
 def _caveats(tables: Tables, answers: pd.DataFrame, settings: Settings, silent: list[str]) -> list[str]:
@@ -186,12 +173,11 @@ def _silent(who: list[Row], shown: list[BlockGap]) -> list[str]:
         if n > asked:
             said.append(f"{name}: more people answered than were invited; check the invited count.")
         elif n / asked < LOW_RESPONSE:
-            text = f"{name}: only {of(n, asked)} answered ({share(n / asked)}), so the team may think otherwise."
+            said.append(f"{name}: only {of(n, asked)} answered ({share(n / asked)}), so the team may think otherwise.")
             if widest:
                 now, then = (value((widest.size.value or 0) * part, "points") for part in (1, widest.n[team] / asked))
-                text += " Had the silent answered as the other team does on average, the widest gap, on "
-                text += f"{in_sentence(widest.block.title)}, would be {then} instead of {now}."
-            said.append(text)
+                said[-1] += " Had the silent answered as the other team does on average, the widest gap, on "
+                said[-1] += f"{in_sentence(widest.block.title)}, would be {then} instead of {now}."
     if len(rates) == len(TEAMS) and abs(rates[0] - rates[1]) > UNEVEN_RESPONSE:
         said.append("The two teams answered at rates more than 20 points apart: the keener team is heard more fully.")
     return said

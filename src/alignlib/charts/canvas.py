@@ -1,0 +1,188 @@
+"""Which marks is a chart made of? One mark, one meaning; sizes in pixels, values on the chart's own axis."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import ceil, floor, log10
+from typing import TYPE_CHECKING, Any
+
+from alignlib.words import legible
+
+if TYPE_CHECKING:
+    import altair as alt
+
+SALES, MARKETING, ACT = "#14497F", "#9C5A00", "#B0123B"
+INK, TEXT, MUTED, STAGE, WHITE = "#1B1F24", "#454B54", "#636A73", "#3F464F", "#FFFFFF"
+INTERVAL, TRACK, RULE, HAIR = "#7C848E", "#9AA1AA", "#CFCBC2", "#E7E3DB"
+ZONE, BAND, HATCH, DECIDED = "#ECE9E2", "#F1EEE7", "#A9A59B", "#CBC6BB"
+FONT = "Inter, Noto Sans, Helvetica Neue, Arial, sans-serif"
+PHONE = 500  # pixels: a chart that is narrower is laid out for a phone
+_EMS = dict.fromkeys("iljtfrI.,:;'|!()[]/ \u00a0", 0.33) | dict.fromkeys("mwMWOQ@%€&", 0.9)
+
+
+@dataclass
+class Canvas:
+    """How large is a chart, where does its axis run, how tall are its rows, and which marks lie on it?
+
+    In pixels but for ``low`` and ``high``, the ends of the axis. Of the marks those with the highest ``z`` lie on top:
+    grounds, lines, bars, estimates, words. Rules (a thick one is a bar), ticks and points stand at values of the axis,
+    unless ``px`` says that they are pixels; words and hatches always stand at pixels.
+    """
+
+    width: int
+    left: float
+    right: float
+    low: float = 0.0
+    high: float = 1.0
+    head: float = 0.0
+    row: float = 0.0
+    rows: int = 0
+    foot: float = 0.0
+    marks: list[tuple[int, tuple[Any, ...], list[dict[str, Any]]]] = field(default_factory=list)
+
+    @property
+    def height(self) -> float:
+        return self.head + self.rows * self.row + self.foot
+
+    @property
+    def narrow(self) -> bool:
+        return self.width < PHONE
+
+    def px(self, value: float) -> float:
+        """Where on the page does a value of the axis lie?"""
+        return self.left + (value - self.low) / ((self.high - self.low) or 1) * (self.right - self.left)
+
+    def inside(self, value: float) -> float:
+        return min(max(value, self.low), self.high)
+
+    def centred(self, x: float, text: str) -> float:
+        """The middle of a centred text of 12 pixels, moved inwards when it would leave the chart."""
+        half = span(text, 12) / 2
+        return min(max(x, half), self.width - half)
+
+    def _add(self, z: int, kind: str, rows: list[dict[str, Any]], px: bool = False, **options: Any) -> None:
+        own = len(self.marks) if kind in ("line", "area") else 0  # two lines must not become one
+        self.marks.append((z, (kind, px, tuple(options.items()), own), rows))
+
+    def rule(
+        self, x: float, y: float, x2: float, y2: float, color: str, size: float = 1, *,
+        dash: Sequence[int] = (), px: bool = False, z: int = 3,
+    ) -> None:  # fmt: skip
+        dashed: dict[str, Any] = {"strokeDash": tuple(dash)} if dash else {}
+        self._add(z, "rule", [{"x": x, "y": y, "x2": x2, "y2": y2}], px, color=color, strokeWidth=size, **dashed)
+
+    def tick(self, x: float, y: float, half: float = 8) -> None:
+        self.rule(x, y - half, x, y + half, INK, 3, z=4)
+
+    def point(self, x: float, y: float, shape: str, color: str, area: float) -> None:
+        style: dict[str, Any] = {
+            "shape": shape,
+            "fill": color,
+            "stroke": WHITE,
+            "strokeWidth": 1,
+            "size": area,
+            "opacity": 1,
+        }
+        self._add(4, "point", [{"x": x, "y": y}], **style)
+
+    def text(
+        self, x: float, y: float, text: str, color: str = INK, size: int = 13, bold: bool = False, align: str = "left"
+    ) -> None:
+        """Words at a place on the page. They are data values: nothing in them is ever read as an expression."""
+        style: dict[str, Any] = {"color": color, "fontSize": size, "fontWeight": 600 if bold else 400, "align": align}
+        if text:
+            self._add(5, "text", [{"x": x, "y": y, "text": legible(text)}], True, **style)
+
+    def lines(self, x: float, y: float, texts: Sequence[str], *style: Any, step: float = 16, **named: Any) -> None:
+        """Lines of words one below another, the first at ``y``; styled as by ``text``."""
+        for i, text in enumerate(texts):
+            self.text(x, y + step * i, text, *style, **named)
+
+    def curve(self, spots: Sequence[tuple[float, float]], color: str, dash: Sequence[int] = ()) -> None:
+        dashed: dict[str, Any] = {"strokeDash": tuple(dash)} if dash else {}
+        self._add(3, "line", [{"x": x, "y": y} for x, y in spots], color=color, **dashed)
+
+    def band(self, spots: Sequence[tuple[float, float, float]]) -> None:
+        self._add(0, "area", [{"x": x, "y": y, "y2": y2} for x, y, y2 in spots], color=BAND, opacity=1)
+
+    def hatch(self, x: float, y: float, width: float, height: float) -> None:
+        """What is withheld, not recorded or still open: strokes at 45 degrees in a box on the page."""
+        for offset in range(4 - round(height), ceil(width), 6):
+            start, end = max(offset, 0), min(offset + height, width)
+            if end > start:
+                ends = (x + start, y + height - start + offset, x + end, y + height - end + offset)
+                self.rule(*ends, HATCH, px=True, z=2)
+
+    def chart(self) -> "alt.LayerChart":
+        """Which chart do the marks make together, those with the lowest ``z`` at the back?"""
+        import altair as alt
+
+        groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+        for _, kind_of, rows in sorted(self.marks, key=lambda mark: mark[0]):
+            groups.setdefault(kind_of, []).extend(rows)
+        page = alt.Scale(domain=[0, self.width], range=[0, self.width])
+        scale = alt.Scale(domain=[self.low, self.high], range=[self.left, self.right])
+        height = ceil(self.height)
+        down = alt.Y("y:Q", scale=alt.Scale(domain=[0, height], range=[0, height]), axis=None)
+        layers = []
+        for (kind, px, options, _), rows in groups.items():
+            if rows:
+                encoding: dict[str, Any] = {"x": alt.X("x:Q", scale=page if px else scale, axis=None), "y": down}
+                encoding |= {name: f"{name}:Q" for name in ("x2", "y2") if name in rows[0]}
+                encoding |= {"text": alt.Text("text:N")} if kind == "text" else {}
+                mark = getattr(alt.Chart(alt.InlineData(values=rows)), f"mark_{kind}")
+                layers.append(mark(**dict(options)).encode(**encoding))
+        size = {"width": self.width, "height": height, "autosize": alt.AutoSizeParams(type="none")}
+        made = alt.layer(*layers).resolve_scale(x="independent").properties(**size).configure_view(strokeWidth=0)
+        chart: alt.LayerChart = made.configure(padding=0, aria=False, background="transparent", font=FONT)
+        return chart
+
+
+def span(text: str, size: int = 13, bold: bool = False) -> float:
+    """How many pixels does a text take, about? Estimated on the wide side, so that what fits here fits on the page."""
+    ems = sum(_EMS.get(each) or (1.0 if ord(each) > 0x2E7F else 0.7 if each.isupper() else 0.58) for each in text)
+    return ems * size * (1.05 if bold else 1)
+
+
+def fitted(text: str, room: float, size: int = 13, bold: bool = False) -> str:
+    """How much of a text fits into ``room`` pixels? All of it, or its beginning with an ellipsis.
+
+    >>> fitted("Public sector", 200), fitted("Public sector", 60)
+    ('Public sector', 'Public s…')
+    """
+    if span(text, size, bold) <= room:
+        return text
+    while text and span(text + "…", size, bold) > room:
+        text = text[:-1]
+    return text + "…"
+
+
+def wrapped(text: str, room: float, size: int = 13, bold: bool = False, most: int = 2) -> list[str]:
+    """How does a text stand on at most ``most`` lines, the last one cut visibly when it does not fit?
+
+    >>> wrapped("Focus on the same customers", 110)
+    ['Focus on the', 'same customers']
+    """
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if span(longer, size, bold) <= room or not lines[-1] or len(lines) == most:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return [fitted(line, room, size, bold) for line in lines]
+
+
+def axis(low: float, high: float, unit: str, steps: int = 4) -> list[float]:
+    """Which round values mark an axis from ``low`` (or zero) to ``high``?
+
+    >>> axis(0, 0.93, "share"), axis(0, 37, "count"), axis(-0.4, 1.2, "points")
+    ([0.0, 0.25, 0.5, 0.75, 1.0], [0, 10, 20, 30, 40], [-0.5, 0.0, 0.5, 1.0, 1.5])
+    """
+    low, high = min(low, 0.0), max(high, 0.0)
+    rough = (high - low or 1.0) / steps
+    size = 10 ** floor(log10(rough))
+    step = next(size * nice for nice in (1, 2, 2.5, 5, 10) if size * nice >= rough * 0.999)
+    if unit in ("count", "days", "money"):
+        step = max(step, 1.0) if step != 2.5 else 5.0
+    first, last = floor(low / step + 1e-9), ceil(high / step - 1e-9)
+    return [round(i * step, 9) for i in range(first, max(last, first + 1) + 1)]
