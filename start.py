@@ -35,7 +35,7 @@ CHECKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("format", ("ruff", "format", "--check", ".")),
     ("lint", ("ruff", "check", ".")),
     ("types", ("mypy",)),
-    ("tests, doctests and notebooks", ("pytest",)),
+    ("tests, doctests and notebooks", ("pytest", "-n", "2", "--dist", "loadfile")),
 )
 
 

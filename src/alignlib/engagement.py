@@ -257,12 +257,15 @@ def strict_yaml(text: str) -> tuple[Any, dict[tuple[str, ...], int]]:
     """
     if len(text) > 1_000_000:
         raise AlignError(Problem("E-CONFIG", "the file is larger than 1 MB", where=SETTINGS_FILE))
+    depth, problems = 0, []
     try:
         events: Any = yaml.parse(text, Loader=yaml.SafeLoader)
-        problems = [
-            _at(event.start_mark.line, "anchors, aliases and tags are not allowed", "write the value out")
-            for event in events if getattr(event, "anchor", None) or getattr(event, "tag", None)
-        ]  # fmt: skip
+        for event in events:  # stops at the first level too many, however many follow
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > 20:
+                raise AlignError(_at(event.start_mark.line, "nested more than 20 levels deep", "flatten it"))
+            if getattr(event, "anchor", None) or getattr(event, "tag", None):
+                problems.append(_at(event.start_mark.line, "anchors, aliases and tags are not allowed", "write it out"))
         node = None if problems else yaml.compose(text, Loader=yaml.SafeLoader)
     except (yaml.YAMLError, RecursionError) as error:
         line = getattr(getattr(error, "problem_mark", None), "line", 0)
@@ -277,8 +280,6 @@ def strict_yaml(text: str) -> tuple[Any, dict[tuple[str, ...], int]]:
 
 def _plain_data(node: Any, path: tuple[str, ...], lines: dict[tuple[str, ...], int], problems: list[Problem]) -> Any:
     lines[path] = node.start_mark.line
-    if len(path) > 20:
-        raise AlignError(_at(node.start_mark.line, "nested more than 20 levels deep", "flatten it"))
     if isinstance(node, yaml.ScalarNode):
         return None if node.value in ("", "null", "~") and node.style is None else node.value
     if isinstance(node, yaml.SequenceNode):

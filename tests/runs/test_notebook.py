@@ -104,7 +104,7 @@ def test_undeclared_names_and_wrong_types_are_refused_before_a_kernel_starts(
     tmp_path: Path, given: dict[str, Any], what: str
 ) -> None:
     with pytest.raises(AlignError, match="E-PARAM") as caught:
-        run(tmp_path, RESULT, **{k: v for k, v in given.items()})
+        run(tmp_path, RESULT, **given)
     assert what in str(caught.value)
     assert not (tmp_path / "out").exists()
 
