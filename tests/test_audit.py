@@ -59,6 +59,15 @@ def test_the_summary_names_what_calls_for_action_and_says_what_is_open() -> None
     assert "funnel.a is act." in text and "not “no problem”" in text
 
 
+def test_the_summary_begins_with_the_theme_of_the_headline() -> None:
+    findings = ranked([
+        finding("content.a", "act", "content", value=0.0), finding("funnel.b", "act", value=0.5),
+        finding("funnel.c", "act", value=0.4), finding("content.d", "watch", "focus"),
+    ])  # fmt: skip
+    assert findings[0].key == "content.a" and headline(findings) == "The handover is what fails"
+    assert summary(findings, []).startswith("funnel.c is act. content.a is act. content.d is watch.")
+
+
 def test_a_theme_without_any_finding_is_not_judged_and_never_good() -> None:
     gap = NotJudged(what="w", why="no file", settle="the file", theme="focus")
     gaps = not_judged(result(finding("funnel.a", "good"), gaps=(gap,)), [finding("funnel.a", "good")])

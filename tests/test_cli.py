@@ -69,6 +69,23 @@ def test_bad_data_ends_with_1_names_the_file_and_writes_no_report(tmp_path: Path
     assert not (tmp_path / "out" / "report.html").exists()
 
 
+def test_progress_is_a_bar_on_a_terminal_and_plain_lines_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from alignlib.cli import _progress
+
+    with _progress() as say:
+        say("reading the files", 1, 6)
+    assert capsys.readouterr().err == "[1/6] reading the files\n"
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich, too, must take this for a terminal
+    with _progress() as say:  # rich draws the bar: a step without a total used to end it with a TypeError
+        say("reading the files", 1, 6)
+        say("survey.ipynb", 2, 6)
+    shown = capsys.readouterr()
+    assert "[1/6]" not in shown.err and "survey.ipynb" in shown.out and "1/6" in shown.out
+
+
 def test_unknown_commands_and_options_end_with_2(tmp_path: Path) -> None:
     assert alignlib("audti", cwd=tmp_path).returncode == 2
     assert alignlib("audit", "--fast", cwd=tmp_path).returncode == 2

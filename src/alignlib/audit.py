@@ -115,10 +115,11 @@ def _theme_row(theme: str, label: str, findings: list[Finding], gaps: list[NotJu
 
 
 def _leading(findings: list[Finding]) -> list[Finding]:
-    """The first three that call for action or are to watch, no theme twice unless there is no other."""
+    """The first of up to three themes that call for action or are to watch, the theme of the headline leading."""
     loud = [finding for finding in findings if finding.level in ("act", "watch")]
+    acts = Counter(finding.theme for finding in loud if finding.level == "act")
     first = {finding.theme: finding for finding in reversed(loud)}
-    return sorted(first.values(), key=loud.index)[:3]
+    return sorted(first.values(), key=lambda finding: (-acts[finding.theme], loud.index(finding)))[:3]
 
 
 def _distance(finding: Finding) -> float:
