@@ -65,7 +65,8 @@ def headline(findings: list[Finding]) -> str:
 
 def summary(findings: list[Finding], gaps: list[NotJudged]) -> str:
     """What do the findings say together, in a few sentences?"""
-    said = [f"{finding.title}." for finding in _leading(findings) or findings[:1]]
+    leading, verdict = _leading(findings), headline(findings)
+    said = [f"{f.title}." for f in (leading if len(leading) > 1 else findings[:2]) if f.title != verdict]
     agree = [f for f in findings if f.key.startswith("survey.gap.") and f.level == "good"]
     said += [f"{finding.title}." for finding in agree[:1]]
     if gaps:
