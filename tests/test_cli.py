@@ -79,6 +79,7 @@ def test_progress_is_a_bar_on_a_terminal_and_plain_lines_elsewhere(
     assert capsys.readouterr().err == "[1/6] reading the files\n"
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setenv("FORCE_COLOR", "1")  # rich, too, must take this for a terminal
+    monkeypatch.setenv("TERM", "xterm")
     with _progress() as say:  # rich draws the bar: a step without a total used to end it with a TypeError
         say("reading the files", 1, 6)
         say("survey.ipynb", 2, 6)

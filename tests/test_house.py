@@ -420,7 +420,7 @@ SOUND = {
     "tests/diagnostics/test_funnel.py": "",
     "tests/diagnostics/test_survey.py": "",
     "templates/report/report.html": "<p>{{ words }}</p>",
-    "README.md": "See https://example.org/work/page and src/home/x/.",
+    "README.md": "See https://example.org/workshop/page and src/home/x/.",
 }
 FUNNEL, TEXT = f"{SRC}/diagnostics/funnel.py", '"""Leads."""\n'
 BREAKS: list[tuple[Rule, str, str]] = [
