@@ -26,7 +26,10 @@ def diagnose(tables: Tables, settings: Settings) -> Result:
         spells = read_spells(tables)
         parts.append(Part(caveats=_caveats(spells)))
         if spells["mql_at"].notna().any():
-            parts += [_handoff(tables, settings, spells), _stages(tables, settings, spells)]
+            handed = handoff.handed_over(tables, spells)
+            bucket = handoff.buckets(handed, tables, settings)
+            leaked = handoff.leaked_spells(spells, handed, bucket)
+            parts += [_handoff(tables, settings, handed, bucket), _stages(settings, spells, leaked)]
     if tables.has("opportunities"):
         parts.append(_deals(tables, settings))
     findings = [finding for part in parts for finding in part.findings]
@@ -44,10 +47,8 @@ def diagnose(tables: Tables, settings: Settings) -> Result:
     )  # fmt: skip
 
 
-def _handoff(tables: Tables, settings: Settings, spells: pd.DataFrame) -> Part:
+def _handoff(tables: Tables, settings: Settings, handed: pd.DataFrame, bucket: pd.Series) -> Part:
     """Is the promise kept, and where does each lead end?"""
-    handed = handoff.handed_over(tables, spells)
-    bucket = handoff.buckets(handed, tables, settings)
     part = Part(
         basis=[f"{count(len(handed), 'lead')} handed over, {count(int((bucket == 'won').sum()), 'win')} so far"]
     )
@@ -63,7 +64,7 @@ def _handoff(tables: Tables, settings: Settings, spells: pd.DataFrame) -> Part:
     return part
 
 
-def _stages(tables: Tables, settings: Settings, spells: pd.DataFrame) -> Part:
+def _stages(settings: Settings, spells: pd.DataFrame, leaked: pd.Series) -> Part:
     """How do leads pass from stage to stage, from which sources, and does that change?"""
     part, start = Part(), spells[f"{START}_at"]
     whole = passing.whole_way(spells, settings)
@@ -75,7 +76,6 @@ def _stages(tables: Tables, settings: Settings, spells: pd.DataFrame) -> Part:
                             "and left out of rates within a number of days (left truncation).")  # fmt: skip
     part.findings += passing.findings(kept, settings)
     if len(stages_in(spells)) > 1:
-        leaked = handoff.leaked_spells(tables, settings, spells)
         part.exhibits += [passing.waterfall(spells, kept, settings, leaked), passing.time_in_stage(kept, settings)]
     if whole:
         sources = spells.loc[whole.members, "source"]

@@ -131,10 +131,9 @@ def buckets(handed: pd.DataFrame, tables: Tables, settings: Settings) -> pd.Seri
     return bucket.mask(handed["won_at"].notna(), "won")
 
 
-def leaked_spells(tables: Tables, settings: Settings, spells: pd.DataFrame) -> pd.Series:
+def leaked_spells(spells: pd.DataFrame, handed: pd.DataFrame, bucket: pd.Series) -> pd.Series:
     """Which of all spells leaked, as one flag a spell?"""
-    handed = handed_over(tables, spells)
-    leaks = handed.assign(leaked=buckets(handed, tables, settings).isin(LEAKS))[["lead_id", "spell", "leaked"]]
+    leaks = handed.assign(leaked=bucket.isin(LEAKS))[["lead_id", "spell", "leaked"]]
     return spells[["lead_id", "spell"]].merge(leaks, how="left")["leaked"].fillna(False).astype(bool)
 
 
