@@ -107,7 +107,7 @@ def test_a_file_that_is_no_set_of_settings_is_refused(text: str) -> None:
 def test_an_unknown_key_is_named_with_its_line_and_the_nearest_known_one() -> None:
     (said,) = faults(SOUND + "survey:\n  smalest_group: 5\n")
     assert "line 8" in said and "survey.smalest_group" in said and "did you mean 'smallest_group'?" in said
-    assert "Allowed: mode, smallest_group" in said
+    assert "Allowed: consent_on, form, language, mode, notice, segments, smallest_group" in said
 
 
 def test_an_unknown_threshold_is_named_with_the_nearest_known_one() -> None:

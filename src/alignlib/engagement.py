@@ -29,6 +29,8 @@ Team = Literal["sales", "marketing"]
 # key: (direction, unit, meaning). No default values: a threshold is agreed with the client or it is absent.
 THRESHOLDS: dict[str, tuple[Literal["at_least", "at_most"], Literal["share", "points"], str]] = {
     "survey_gap": ("at_most", "points", "gap between the two teams' means of a survey block"),
+    "mirror_gap": ("at_most", "points", "error of one team's guess at the other's answers"),
+    "ownerless_rules": ("at_most", "share", "rules in force that nobody owns or that carry no date"),
     "unused_content": ("at_most", "share", "assets nobody opened or shared within the agreed days"),
     "stale_content": ("at_most", "share", "assets neither made nor reviewed within the agreed days"),
     "untagged_content": ("at_most", "share", "assets that name no conversation"),
@@ -123,8 +125,8 @@ class Input(Reading):
     def _shape_fits(self) -> "Input":
         if self.shape == "wide" and (self.table != "stage_events" or not self.stages):
             raise ValueError("shape wide is for stage_events and needs stages: {mql: their column}")
-        if self.shape == "survey" and (self.table != "responses" or not self.items):
-            raise ValueError("shape survey is for responses and needs items: {item: their column}")
+        if self.shape == "survey" and self.table != "responses":
+            raise ValueError("shape survey is for responses")
         return self
 
 
@@ -135,11 +137,39 @@ class Promises(_Part):
     stalled_days: Count = Field(default=30, ge=1)
 
 
+class Notice(_Part):
+    """What participants are told: who keeps the answers, who sees them, until when, and whom to ask."""
+
+    kept_by: str = ""
+    seen_by: str = ""
+    kept_until: Day | None = None
+    contact: str = ""
+
+
 class SurveySettings(_Part):
-    """Whether answers are anonymous, and below which size a group is withheld."""
+    """Whether answers are anonymous, below which size a group is withheld, and which form is asked in which language.
+
+    ``named`` is for firms too small for anonymity: everybody has agreed, and ``consent_on`` says when.
+    """
 
     mode: Literal["anonymous", "named"] = "anonymous"
     smallest_group: Count = Field(default=5, ge=3)
+    consent_on: Day | None = None
+    form: Literal["full", "short"] = "full"
+    language: str = Field(default="en", pattern="^[a-z]{2}$")
+    segments: list[str] = Field(default_factory=list)
+    notice: Notice = Notice()
+
+    @model_validator(mode="after")
+    def _consented(self) -> "SurveySettings":
+        if self.mode == "named" and self.consent_on is None:
+            raise ValueError("named answers need consent_on: the day on which everybody asked had agreed to it")
+        return self
+
+    @property
+    def least(self) -> int:
+        """Of how many people at least is a figure shown? Named answers hide nobody."""
+        return 1 if self.mode == "named" else self.smallest_group
 
 
 class ContentSettings(_Part):

@@ -35,6 +35,7 @@ class World:
     effort: dict[str, float]
     shares: dict[str, float]
     empty: dict[str, list[str]]
+    survey: dict[str, Any]
     speed: dict[str, float] = field(default_factory=dict)
     skill: dict[str, float] = field(default_factory=dict)
     tables: dict[str, list[Row]] = field(default_factory=dict)

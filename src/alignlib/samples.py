@@ -3,6 +3,7 @@
 import csv
 import io
 from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,19 +15,18 @@ from pyarrow import parquet
 
 from alignlib.engagement import SETTINGS_FILE, Input, Settings, parse_settings, write_lock
 from alignlib.files import write_file
-from alignlib.instrument import read_instrument
+from alignlib.instrument import Instrument, Item, read_instrument
 from alignlib.resources import read_resource
 from alignlib.sample_rows import END, Row, World, make_rows
 
 TRUTH_FILE = "truth.json"
 SEED = 7
 _SAID: dict[str, Any] = yaml.safe_load(read_resource("templates", "sample", "companies.yml"))
-# block: (items, Sales' mean, Marketing's mean) where the gaps are planted; the null company has both at Sales' mean.
-BLOCKS: dict[str, tuple[tuple[str, ...], float, float]] = {
-    block.block: (tuple(item.item for item in block.items), *_SAID["survey"][block.block])
-    for block in read_instrument().blocks
-}
-REVERSED = frozenset(code for code, item in read_instrument().items.items() if item.reverse)
+PEOPLE = {"sales": 12, "marketing": 8}  # who answers the survey, of 14 and 9 invited
+# How far does a person lean to one side in all that belongs together, and how far are people of one team apart beyond
+# that, by kind of item: in points of the scale, shares of a guess, ranks, and points of a hundred?
+LEAN = 0.4
+SPREAD = {"agree": 0.3, "conversation": 0.3, "mirror": 0.3, "estimate": 0.15, "rank": 0.8, "owner": 9, "points": 4}
 FIXED = ("scorecards", "facts")  # written out, not drawn: templates/sample/planted and templates/sample/null
 
 
@@ -47,7 +47,7 @@ def write_sample(folder: Path, planted: bool = True) -> Path:
     for table in FIXED:
         rows = read_resource("templates", "sample", kind, f"{table}.csv").splitlines()
         world.tables[table] = list(csv.DictReader(rows))
-    _survey(world)
+    _survey(world, settings)
     _dirty(world.tables)
     for item in settings.inputs:
         write_file(folder / "data" / item.file, _file(item, world.tables[item.table], settings))
@@ -57,28 +57,92 @@ def write_sample(folder: Path, planted: bool = True) -> Path:
     return folder
 
 
-def _survey(world: World) -> None:
-    """Adds the answers of twelve of fourteen sellers and eight of nine marketers, in uneven capitals as forms have."""
+def _survey(world: World, settings: Settings) -> None:
+    """Adds the answers to the form as Google Forms exports them, labels in uneven capitals as forms have them."""
     # a stream of its own: what people answer must not change when a table is added
-    world.rng = rng = np.random.default_rng([SEED, int(world.planted), 1])
-    scale, answers = read_instrument().scale, list[Row]()
-    for team, n in (("sales", 12), ("marketing", 8)):
-        rows: list[Row] = [{"team": team, "role": "leader" if person < 2 else "staff"} for person in range(n)]
-        for items, sales, marketing in BLOCKS.values():
-            mean = marketing if team == "marketing" and world.planted else sales
-            people = world.centred(n, 0.28)
-            for item in items:
-                for person, noise in enumerate(world.centred(n, 0.42)):
-                    score = min(max(round(mean + people[person] + noise), 1), 5)
-                    word = "Cannot say"
-                    if rng.random() >= 0.03:
-                        word = scale[5 - score if item in REVERSED else score - 1]
-                        word = world.pick({word: 88, word.upper(): 3, word.lower(): 5, word + " ": 4})
-                    rows[person][item] = word
+    world.rng = np.random.default_rng([SEED, int(world.planted), 1])
+    instrument = read_instrument(settings.survey.language)
+    asked = instrument.form(settings.survey.form, settings.survey.segments)
+    heads = {item.item: item.prompt for item in asked}
+    heads |= {i.item: f"{instrument.stems[i.kind]} [{i.text}]" for i in asked if i.kind in ("agree", "conversation")}
+    answers: list[Row] = []
+    for team, n in PEOPLE.items():
+        given: dict[str, list[Any]] = {}
+        for kind, items in groupby(asked, lambda item: item.kind):
+            given |= _GIVEN[kind](world, instrument, list(items), team)
+        rows = [
+            {instrument.team["text"]: instrument.team[team],
+             instrument.role["text"]: instrument.role["leader" if person < 2 else "staff"],
+             **{head: given[code][person] for code, head in heads.items()}}
+            for person in range(n)
+        ]  # fmt: skip
+        if world.survey["careless"] and team == "sales":
+            words = [item for item in asked if item.kind in ("agree", "conversation", "mirror")]
+            rows[-1] |= {heads[item.item]: instrument.scale[2] for item in words}
+            rows.append(rows[3])
         answers += rows
-    for i, at in enumerate(rng.permutation(len(answers)), 1):
+    for i, at in enumerate(world.rng.permutation(len(answers)), 1):
         stamp = datetime(2026, 4, 13) + timedelta(days=i // 3, hours=9 + i % 7, minutes=7 * i % 60)
-        world.add("responses", **{"+Timestamp": stamp, "respondent_id": f"R{i:02d}", **answers[int(at)]})
+        row = {"Timestamp": stamp, **answers[int(at)]}
+        world.add("responses", **{f"+{head}": answer for head, answer in row.items()})
+
+
+def _mean(world: World, instrument: Instrument, item: Item, team: str) -> float:
+    """What does this team answer to this item on average? A mirror: what the other does, and how wrong this one is."""
+    said, at = world.survey, list(PEOPLE).index(team)
+    if item.kind == "rank":
+        return float(said["goals"][at].index(item.item))
+    if item.kind == "points":
+        return 100 * float(getattr(world, said["points"][at])[item.text])
+    asked = item.about if item.kind == "mirror" else item.item
+    block = next((block.block for block in instrument.blocks if asked in [i.item for i in block.items]), "")
+    means = said.get(asked) or said[block]
+    return float(means[1 - at] + said["mirror"][at] if item.kind == "mirror" else means[at])
+
+
+def _words(world: World, instrument: Instrument, items: list[Item], team: str) -> dict[str, list[Any]]:
+    """Answers on the scale: a person leans to one side in all that belongs together."""
+    n, given = PEOPLE[team], dict[str, list[Any]]()
+    blocks = {item.item: block.block for block in instrument.blocks for item in block.items}
+    people: dict[str, list[float]] = {}
+    for item in items:
+        about = blocks.get(item.item, item.kind if item.kind == "mirror" else item.about)
+        lean = people.setdefault(about, world.centred(n, LEAN))
+        for person, noise in enumerate(world.centred(n, SPREAD[item.kind])):
+            score = min(max(round(_mean(world, instrument, item, team) + lean[person] + noise), 1), 5)
+            word = instrument.scale[5 - score if item.reverse else score - 1]
+            word = world.pick({word: 88, word.upper(): 3, word.lower(): 5, word + " ": 4})
+            said = instrument.cannot_say if world.rng.random() < 0.03 else word
+            given.setdefault(item.item, []).append(said)
+    return given
+
+
+def _numbers(world: World, instrument: Instrument, items: list[Item], team: str) -> dict[str, list[Any]]:
+    """Numbers, to the nearest five where they go to a hundred; ranks are whole rankings, and points add up to 100."""
+    kind, n = items[0].kind, PEOPLE[team]
+    means = np.array([_mean(world, instrument, item, team) for item in items])
+    spread = np.maximum(SPREAD[kind] * means, 0.6) if kind == "estimate" else np.full(len(means), SPREAD[kind])
+    raw = np.array([mean + np.array(world.centred(n, each)) for mean, each in zip(means, spread, strict=True)])
+    if kind == "rank":
+        raw = raw.argsort(axis=0).argsort(axis=0) + 1.0
+    else:
+        step = np.array([[5 if item.high == 100 else 1] for item in items])
+        low, high = (np.array([[getattr(item, end)] for item in items]) for end in ("low", "high"))
+        raw = np.clip(np.round(raw / step) * step, low, high)
+    if kind == "points":
+        raw[int(means.argmax())] += 100 - raw.sum(axis=0)
+    blank = world.rng.random(raw.shape) < (0.03 if kind in ("estimate", "owner") else 0)
+    given = [["" if b else int(v) for v, b in zip(*row, strict=True)] for row in zip(raw, blank, strict=True)]
+    return {item.item: row for item, row in zip(items, given, strict=True)}
+
+
+def _comments(world: World, instrument: Instrument, items: list[Item], team: str) -> dict[str, list[Any]]:
+    texts = {item.item: world.survey["comments"][item.item][team] for item in items}
+    return {code: [*said, *[""] * (PEOPLE[team] - len(said))] for code, said in texts.items()}
+
+
+_GIVEN = {"agree": _words, "conversation": _words, "mirror": _words, "estimate": _numbers, "rank": _numbers,
+          "owner": _numbers, "points": _numbers, "comment": _comments}  # fmt: skip
 
 
 def _dirty(t: dict[str, list[Row]]) -> None:

@@ -58,10 +58,10 @@ def survey_form(store: Store, settings: Settings, wave: str = "") -> Any:
     """Where does one person answer the short survey? A form, nothing preselected, under a random code of its own."""
     instrument, sheet = read_instrument(), Sheet(store, wave)
     scale: dict[str, int | str] = {label: i for i, label in enumerate(instrument.scale, start=1)}
-    scale["Cannot say"] = "cannot say"
+    scale[instrument.cannot_say] = "cannot say"
+    asked = [item for item in instrument.form("short", []) if item.kind in ("agree", "conversation")]
     team = _choice("Your team", {name: code for code, name in TEAM_NAMES.items()})
-    items = {code: _choice(f"{i} of {len(instrument.items)}. {item.text}", scale)
-             for i, (code, item) in enumerate(instrument.items.items(), start=1)}  # fmt: skip
+    items = {item.item: _choice(f"{i} of {len(asked)}. {item.text}", scale) for i, item in enumerate(asked, start=1)}
     save = widgets.Button(description="Save answers", button_style="primary")
     style = widgets.HTML(f"<style>{read_resource('templates', 'survey', 'form.css')}</style>")
     promise = widgets.HTML(

@@ -144,7 +144,7 @@ def tables_of(store: Store) -> Tables:
     given = [asdict(answer) for answer in responses(store)]
     fingerprint = sha256(dumps(given, default=str, sort_keys=True).encode()).hexdigest()
     file, n = store.path.name, len(given)
-    rows = [{**{name: row[name] for name in _RULES}, "wave": row["wave"] or None, "file": file, "record": None}
+    rows = [{**{name: row.get(name) for name in _RULES}, "wave": row["wave"] or None, "file": file, "record": None}
             for row in given]  # fmt: skip
     return open_tables(
         {"responses": arrow_rows("responses", rows)},
