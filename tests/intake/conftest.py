@@ -1,5 +1,6 @@
 """How the tests of intake make an engagement: a folder with engagement.yml and data, from a few lines of text."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pytest
 from alignlib.errors import AlignError
 from alignlib.intake import snapshot
 from alignlib.intake.tables import Tables
+
+sys.path.insert(0, str(Path(__file__).parent))  # importlib mode does not: lets tests import survey_files
 
 Files = dict[str, str | bytes]
 HEAD = """

@@ -251,7 +251,7 @@ def test_an_anonymous_survey_keeps_no_id_no_order_and_no_text_of_a_person(engage
     assert tables.query(
         "select count(distinct respondent_id) as n, count(record) as r from responses"
     ).values.tolist() == [[2, 0]]
-    named = engage({"s.csv": text}, survey, TEAMS + "\nsurvey: {mode: named}").open()
+    named = engage({"s.csv": text}, survey, TEAMS + "\nsurvey: {mode: named, consent_on: 2024-06-01}").open()
     assert set(column(named, "responses", "respondent_id")) == {"zoe@example.org", "kim@example.org"}
 
 

@@ -269,3 +269,67 @@ def test_rejected_rows_are_kept_with_record_code_and_text(leads: Make) -> None:
     assert json.loads(rejected[0]["original"]) == ["2", "30 Feb", "b", "c"]
     assert json.loads(rejected[1]["original"]) == {"id": "3", "created": "2024-02-30", "source": "d"}
     assert "(line 3)" in rejected[0]["reason"]
+
+
+FACTS = "  - {file: facts.yml, table: facts}\n"
+CHECKLIST = """
+# filled in by the sponsor
+facts:
+  - fact: joint_head
+    answer: No
+  - {fact: lead_rules, answer: "012", owner: Head of Sales, dated_on: 2024-03-01}
+  - {fact: pay_rules, answer: , owner: }
+"""
+
+
+def test_a_checklist_of_facts_is_read_as_written_under_our_own_names(engage: Make) -> None:
+    tables = engage({"facts.yml": CHECKLIST}, FACTS).open()
+    rows = tables.connection.execute("select fact, answer, owner, dated_on::text, record from facts").fetchall()
+    assert rows == [
+        ("joint_head", "No", None, None, 1),
+        ("lead_rules", "012", "Head of Sales", "2024-03-01", 2),
+        ("pay_rules", None, None, None, 3),
+    ]
+    (count,) = tables.row_counts
+    assert (count.read, count.used) == (3, 3)
+
+
+def test_a_checklist_under_other_names_is_mapped_like_a_table(engage: Make) -> None:
+    inputs = FACTS.replace("facts}", "facts, columns: {fact: Question, answer: Reply}}")
+    tables = engage({"facts.yml": "facts: [{question: joint_head, reply: Yes}]"}, inputs).open()
+    assert tables.connection.execute("select fact, answer from facts").fetchall() == [("joint_head", "Yes")]
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "code"),
+    [
+        ("facts: {a: b}", "facts.yml: a checklist is a list under the one key facts", "E-MAP"),
+        ("- fact: a", "facts.yml: a checklist is a list under the one key facts", "E-MAP"),
+        ("facts:", "facts.yml: a checklist is a list under the one key facts", "E-MAP"),
+        ("other: 1\nfacts: []", "facts.yml: a checklist is a list under the one key facts", "E-MAP"),
+        (
+            "facts:\n- {fact: a}\n- fact: [a, b]",
+            "facts.yml, line 3: an entry of the checklist is no plain list",
+            "E-MAP",
+        ),
+        ("facts:\n- just words", "facts.yml, line 2: an entry of the checklist is no plain list", "E-MAP"),
+        ("facts:\n- {fact: a, onwer: b}", "facts has no column 'onwer'; did you mean 'owner'?", "E-MAP"),
+        ("facts:\n- {answer: a}", "facts needs fact (which fact), and nothing is mapped to it", "E-NOCOL"),
+        ("facts:\n- {fact: a, fact: b}", "facts.yml, line 2: 'fact' is given twice", "E-OPEN"),
+        ("facts:\n- {fact: &a b}", "facts.yml, line 2: anchors, aliases and tags are not allowed", "E-OPEN"),
+        ("facts: [", "facts.yml, line 1: this is not valid YAML", "E-OPEN"),
+    ],
+)
+def test_a_checklist_that_is_none_is_refused_with_its_line(engage: Make, text: str, said: str, code: str) -> None:
+    message = engage({"facts.yml": text}, FACTS).message()
+    assert said in message
+    assert code in message
+
+
+def test_a_checklist_without_entries_is_an_empty_table(engage: Make) -> None:
+    tables = engage({"facts.yml": "facts: []"}, FACTS).open()
+    assert "facts.yml has a header and no rows." in tables.notes["files"]
+
+
+def test_yaml_is_read_for_the_facts_alone(tmp_path: Path) -> None:
+    assert "files ending in .yml are not read for this table, only for facts" in refused(tmp_path, "a: 1", "plan.yml")

@@ -3,11 +3,13 @@
 import os
 import stat
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
+from alignlib.comments import approve, fingerprint
 from alignlib.errors import AlignError
 from alignlib.intake import snapshot
 from alignlib.intake.tables import TABLES
@@ -113,3 +115,112 @@ def test_tables_by_hand_have_the_columns_they_name_and_no_others() -> None:
     ]
     with pytest.raises(KeyError, match="efort"):
         snapshot.arrow_rows("plan", [{"segment": "retail", "efort": 5}])
+
+
+SURVEY = """
+  - file: s.csv
+    table: responses
+    shape: survey
+    columns: {respondent_id: Mail, team: Department}
+    items: {goal_1: "Same goal?", comment_well: "What goes well?", comment_change: "What should change?"}
+  - {file: leads.csv, table: leads, columns: {lead_id: id, created_at: created, owner_id: owner}}
+"""
+MODES = ["survey: {mode: anonymous}", "survey: {mode: named, consent_on: 2023-12-01}"]
+LEADS = "id,created,owner\n1,2024-01-01,Kim Lang\n"
+# an answer outside the scale, a team nobody knows, a broken row: none of that may let a text by
+WROTE = """Mail,Department,Same goal?,What goes well?,What should change?
+zoe@example.org,Sales,5,Canary one,Canary two
+kim@example.org,Marketing,9,Canary three,
+ann@example.org,HR,2,Canary four,Canary one
+bob@example.org,Sales,4,,Ask Kim for canary five
+too,few,Canary six
+"""
+
+
+def stored(folder: Path) -> bytes:
+    import pyarrow.parquet as pq
+
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    read = [str(pq.read_table(path).to_pydict()).encode() for path in files if path.suffix == ".parquet"]
+    return b"".join([*(path.read_bytes() for path in files), *read]).lower()  # a Parquet file is compressed
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_no_comment_is_written_anywhere_before_it_is_approved(engage: Make, mode: str) -> None:
+    engagement = engage({"s.csv": WROTE, "leads.csv": LEADS}, SURVEY, mode)
+    tables = engagement.open()
+    assert b"canary" not in stored(engagement.folder / "run")
+    assert b"kim lang" in stored(engagement.folder / "run")  # the search does find what is there
+    left = tables.query("select item, count(*) as n from responses where item like 'comment%' group by 1 order by 1")
+    assert left.values.tolist() == [["comment_change", 2], ["comment_well", 2]]  # so many were left, blank ones apart
+    approve(engagement.folder, ["Canary two", "Canary three!"], by="x", at="now")
+    kept = engagement.open().query("select distinct comment from responses where comment is not null")
+    assert kept["comment"].tolist() == ["Canary two"]
+    assert stored(engagement.folder / "run").count(b"canary") == stored(engagement.folder / "run").count(b"canary two")
+
+
+def test_a_damaged_approval_stops_the_run(engage: Make) -> None:
+    engagement = engage({"s.csv": WROTE, "leads.csv": LEADS}, SURVEY)
+    (engagement.folder / "comments_approved.json").write_text("{}")
+    assert "E-CORRUPT" in engagement.message()
+
+
+def test_comments_are_listed_with_their_flags_in_an_order_that_says_nothing(engage: Make) -> None:
+    engagement = engage({"s.csv": WROTE, "leads.csv": LEADS}, SURVEY)
+    found = snapshot.comments_of(engagement.folder)
+    assert {(c.text, c.team, c.flags) for c in found} == {
+        ("Canary one", "sales", ()),
+        ("Canary two", "sales", ()),
+        ("Canary three", "marketing", ()),
+        ("Ask Kim for canary five", "sales", ("a name?",)),  # Kim Lang owns leads
+    }
+    assert [fingerprint(c.text) for c in found] == sorted(fingerprint(c.text) for c in found)
+    backwards = "\n".join([WROTE.splitlines()[0], *reversed(WROTE.splitlines()[1:])]) + "\n"
+    again = engage({"s.csv": backwards, "leads.csv": LEADS}, SURVEY)
+    assert snapshot.comments_of(again.folder) == found
+    assert not (engagement.folder / "private").exists() and not (engagement.folder / "run").exists()
+
+
+def codes(engagement: Any) -> list[str]:
+    found = engagement.open().query("select distinct respondent_id as who from responses order by who")
+    return [str(who) for who in found["who"]]
+
+
+def test_one_person_has_one_code_in_every_run_of_an_engagement_and_another_elsewhere(engage: Make) -> None:
+    files = {"s.csv": WROTE, "leads.csv": LEADS}
+    engagement, elsewhere = engage(files, SURVEY), engage(files, SURVEY)
+    first = codes(engagement)
+    assert len(first) == 3 and codes(engagement) == first and not set(codes(elsewhere)) & set(first)
+    key = engagement.folder / "private" / "survey.key"
+    assert len(key.read_bytes()) == 32
+    assert os.name == "nt" or (stat.S_IMODE(key.stat().st_mode), stat.S_IMODE(key.parent.stat().st_mode)) == (
+        0o600,
+        0o700,
+    )
+    key.write_bytes(b"short")
+    with pytest.raises(AlignError, match=r"survey\.key: the engagement's secret is damaged.*E-CORRUPT"):
+        engagement.open()
+
+
+def test_S35_nobody_finds_a_person_by_trying_every_address_without_the_secret(engage: Make) -> None:
+    import hashlib
+    import hmac
+
+    people = [f"person{i}@example.org" for i in range(60)]
+    text = "Mail,Department,Same goal?,What goes well?,What should change?\n"
+    engagement = engage({"s.csv": text + "".join(f"{who},Sales,{1 + i % 5},,\n" for i, who in enumerate(people)),
+                         "leads.csv": LEADS}, SURVEY)  # fmt: skip
+    hidden = engagement.open().query("select respondent_id as who, answer from responses where item = 'goal_1'")
+    tried = {f"r-{hashlib.sha256(who.encode()).hexdigest()[:12]}" for who in people}
+    tried |= {
+        f"r-{hmac.digest(k, who.encode(), 'sha256').hex()[:12]}" for who in people for k in (b"", bytes(32), b"key")
+    }
+    assert len(hidden) == 60 and not tried & set(hidden["who"])
+    by_order = sum(answer == 1 + i % 5 for i, answer in enumerate(hidden["answer"].tolist()))
+    assert by_order < 30  # chance gives twelve: the order of the rows is that of the codes
+
+
+def test_a_survey_without_people_to_hide_makes_no_secret(leads: Make) -> None:
+    engagement = leads(HEAD + "1,2024-01-01,a\n")
+    engagement.open()
+    assert not (engagement.folder / "private").exists()

@@ -1,11 +1,13 @@
 """How do a client's columns and labels become ours? Only what engagement.yml maps is ever loaded."""
 
 import difflib
+import hashlib
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from functools import cache, partial
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,17 +15,22 @@ import pandas as pd
 
 from alignlib.engagement import Input, Lookup, Settings
 from alignlib.errors import AlignError, Problem
-from alignlib.intake.read import Raw, plain_name
-from alignlib.intake.rows import Part, distinct
+from alignlib.instrument import languages, read_instrument
+from alignlib.intake.exports import ONE_ANSWER, PEOPLE, TOOLS, Export, fold, name_asked, recognise
+from alignlib.intake.read import LISTS, Raw, plain_name
+from alignlib.intake.rows import SCALED, Part, distinct, is_hasty, read_answer
 from alignlib.intake.tables import TABLES
 from alignlib.result import RowCount
-from alignlib.words import count
+from alignlib.words import count, listed
 
 _TOTAL = re.compile(r"(grand |sub-?)?(totals?|sum|summe|gesamt|insgesamt|report total)\W*$", re.IGNORECASE)
 _EDGE = "[\\s\u00a0\u200b\u200c\u200d\u2060\ufeff]"
 _TRIM = re.compile(f"^{_EDGE}+|{_EDGE}+$")
+MOST_NAMED = 10  # columns that a note names one by one
 # Columns that stand for people: their values are never printed in a note.
 _PEOPLE = frozenset({"respondent_id", "owner_id", "user_id", "lead_id", "owner"})
+_ANSWERS = ("responses", "respondents")
+_RESPONSES = frozenset(column.name for column in TABLES["responses"].columns)
 
 
 def map_input(raw: Raw, entry: Input, settings: Settings, lookups: list[Raw]) -> tuple[Part, list[RowCount]]:
@@ -31,15 +38,29 @@ def map_input(raw: Raw, entry: Input, settings: Settings, lookups: list[Raw]) ->
 
     Their columns are found by name without case, invisible signs and doubled spaces; with two header rows a column is
     "row 1 | row 2", row 2 alone when that is unique, or row 1 alone when row 2 is empty or "Response". One column of
-    theirs may feed several of ours (a date is both creation and first stage); one of ours has one origin.
+    theirs may feed several of ours (a date is both creation and first stage); one of ours has one origin. A survey
+    without ``items`` is mapped by the words of its questions.
     Raises AlignError with every fault: E-MAP, E-NOCOL, E-DUPCOL, E-DUPID (a lookup's key stands twice).
     """
-    problems = list(_unknown_names(entry))
+    problems: list[Problem] = []
+    known: dict[str, int] = {}
+    if entry.table == "facts" and Path(entry.file).suffix.lower() in LISTS and not entry.columns:
+        ours = {column.name for column in TABLES["facts"].columns}  # the checklist says more, such as its questions
+        entry = entry.model_copy(update={"columns": {key: key for key in raw.headers[0] if key in ours}})
+    export = recognise([*raw.headers, *raw.rows[:2]], len(raw.headers)) if entry.shape == "survey" else None
+    if export and not entry.items:
+        entry, known = _by_words(raw, entry, export, settings, problems)
+    problems += _unknown_names(entry)
     mapped = [*entry.columns.values(), *entry.stages.values(), *entry.items.values()]
     mapped += [theirs for lookup in entry.lookups for theirs in lookup.match]
-    places = _places(raw, mapped, problems)
+    places = known | _places(raw, [theirs for theirs in mapped if theirs not in known], problems)
     ruled = [entry.columns.get(name, name) for name in entry.exclude]
-    ruled_places = places | _places(raw, [theirs for theirs in ruled if theirs not in mapped], problems)
+    ruled_places = places | _places(raw, [theirs for theirs in ruled if theirs not in places], problems)
+    rule = export.at(export.tool.leave_out[0]) if export else None
+    if export and rule is not None:
+        ruled_places |= {raw.headers[0][rule]: rule}
+        left_out = {raw.headers[0][rule]: [*export.tool.leave_out[1]]}
+        entry = entry.model_copy(update={"exclude": left_out | entry.exclude})
     partners = [
         (lookup, other, _places(other, [*lookup.match.values(), *lookup.columns.values()], problems))
         for lookup, other in zip(entry.lookups, lookups, strict=True)
@@ -47,7 +68,14 @@ def map_input(raw: Raw, entry: Input, settings: Settings, lookups: list[Raw]) ->
     if problems:
         raise AlignError(problems)
     part = _frame(raw, entry, places)
+    if entry.table in _ANSWERS and settings.survey.mode == "anonymous":
+        hidden = {entry.columns.get("respondent_id"), *(theirs for lookup in entry.lookups for theirs in lookup.match)}
+        part.raw_columns = {theirs: at for theirs, at in places.items() if theirs not in hidden}
+    if export:
+        _add_respondents(part, export)
     counts = [_look_up(part, *partner) for partner in partners]
+    if export:
+        _note_export(part, export, {*ruled_places.values()})
     _leave_out(part, ruled_places)
     _reshape(part)
     _rename_values(part, settings)
@@ -87,17 +115,63 @@ def _places(raw: Raw, wanted: Iterable[str], problems: list[Problem]) -> dict[st
     places: dict[str, int] = {}
     for theirs in dict.fromkeys(wanted):
         hits = names.get(plain_name(theirs), [])
-        if len(hits) > 1 and all(len({row[at] for at in hits}) == 1 for row in raw.rows):
-            times = f"{len(hits)} times with the same content"
-            raw.notes.append(f"{raw.file} has the column {theirs} {times}; one is read.")
-        elif len(hits) > 1:
-            at = ", ".join(str(hit + 1) for hit in hits)
-            what = f"the name {theirs!r} stands over {len(hits)} columns (number {at}) that differ"
-            problems.append(Problem("E-DUPCOL", what, where=raw.file, fix="rename one of them in the file"))
-        elif not hits:
+        _tell_apart(raw, theirs, hits, problems)
+        if not hits:
             problems.append(_absent(raw, theirs, names))
         places |= {theirs: hits[0]} if hits else {}
     return places
+
+
+def _tell_apart(raw: Raw, name: str, hits: list[int], problems: list[Problem]) -> None:
+    if len(hits) > 1 and all(len({row[at] for at in hits}) == 1 for row in raw.rows):
+        times = f"{len(hits)} times with the same content"
+        raw.notes.append(f"{raw.file} has the column {name} {times}; one is read.")
+    elif len(hits) > 1:
+        at = ", ".join(str(hit + 1) for hit in hits)
+        what = f"the name {name!r} stands over {len(hits)} columns (number {at}) that differ"
+        problems.append(Problem("E-DUPCOL", what, where=raw.file, fix="rename one of them in the file"))
+
+
+def _by_words(
+    raw: Raw, entry: Input, export: Export, settings: Settings, problems: list[Problem]
+) -> tuple[Input, dict[str, int]]:
+    """The input with the items and columns that its questions ask for, and where they stand; a mapping by hand wins."""
+    found, places = export.items(settings.survey.segments), dict[str, int]()
+    mapped: dict[str, dict[str, str]] = {"columns": {}, "items": {}}
+    for code, hits in found.items():
+        if code not in {*entry.columns, *entry.constants}:
+            _tell_apart(raw, " / ".join(dict.fromkeys(map(export.title, hits))), hits, problems)
+            title = export.title(hits[0])
+            title += f" (column {hits[0] + 1})" if title in {*places, *entry.columns.values()} else ""
+            places[title] = hits[0]
+            mapped["columns" if code in _RESPONSES else "items"][code] = title
+    asked = export.at(name_asked())
+    if settings.survey.mode == "named" and asked is not None and not {"respondent_id"} & {*found, *entry.columns}:
+        places[export.title(asked)], mapped["columns"]["respondent_id"] = asked, export.title(asked)
+    if not mapped["items"]:
+        tool = f"an export of {export.tool.name} it seems" if export.tool.name else "no known survey tool wrote this"
+        what = f"{tool}, and none of its {count(len(export.columns), 'column')} asks an item of the survey"
+        allowed = "questions in the kit's words, or item codes such as goal_1, from " + listed([t.name for t in TOOLS])
+        fix = "map the items by hand, as in items: {goal_1: their header}; if the header stands lower, set skip_rows"
+        problems.append(Problem("E-MAP", what, where=entry.file, allowed=allowed, fix=fix))
+    given = {"columns": mapped["columns"] | entry.columns, "labels": labels_of("scale") | entry.labels}
+    return entry.model_copy(update={**given, "items": mapped["items"]}), places
+
+
+def _note_export(part: Part, export: Export, used: set[int]) -> None:
+    """Says which tool was recognised, which columns were not read, and whether teams are known."""
+    file, people, notes = part.entry.file, export.people(), part.file_notes
+    if export.tool.name:
+        notes.append(f"{file} was read as an export of {export.tool.name}: {count(len(part.entry.items), 'item')}.")
+    if kinds := [kind for kind in PEOPLE if any(kind == each for at, each in people.items() if at not in used)]:
+        notes.append(f"Columns of {file} with {listed(kinds)} were not read and are stored nowhere.")
+    rest = [at for at in range(len(export.columns)) if at not in used | people.keys() | export.own()]
+    rest = [at for at in rest if any(export.columns[at]) or any(row[at].strip() for row in part.raw.rows)]
+    if rest:
+        names = "; ".join(repr(title if len(title) <= 80 else title[:79] + "…") for title in map(export.title, rest))
+        notes.append(f"{count(len(rest), 'column')} of {file} not mapped, and so not read: {names}.")
+    if "team" not in {*part.entry.constants, *part.source}:
+        notes.append(f"{file} does not say who is in which team: set team in columns, or in constants.")
 
 
 def _absent(raw: Raw, theirs: str, names: dict[str, list[int]]) -> Problem:
@@ -123,7 +197,7 @@ def addresses(raw: Raw) -> dict[str, list[int]]:
     for at, parts in enumerate(zip(*rows, strict=True)):
         filled = [part for part in parts if part]
         full.setdefault(" | ".join(filled) or f"column_{at + 1}", []).append(at)
-        if len(rows) == 2 and parts[1] not in ("", "response"):
+        if len(rows) == 2 and parts[1] not in ONE_ANSWER:
             filled = [parts[1]]
         for name in filled if len(rows) > 1 else []:
             short.setdefault(name, []).append(at)
@@ -133,16 +207,45 @@ def addresses(raw: Raw) -> dict[str, list[int]]:
 def _frame(raw: Raw, entry: Input, places: dict[str, int]) -> Part:
     """Their mapped columns as tidy text, each under \\0 and its own name, beside the number of the record."""
     columns: dict[str, Any] = {"record": pd.Series(raw.records, dtype="int64")}
-    notes = []
+    tidied: dict[str, int] = {}
     for theirs, at in places.items():
         columns["\0" + theirs], changed = _by_value(pd.Series([row[at] for row in raw.rows], dtype="str"), tidy)
-        if changed:
-            where = f"{count(changed, 'value')} of {entry.file}, column {theirs}"
-            notes.append(f"{where}, had spaces at an end or accents written in another form.")
+        tidied |= {theirs: changed} if changed else {}
+    where = [f"{count(n, 'value')} of {entry.file}, column {theirs}" for theirs, n in tidied.items()]
+    if len(tidied) > MOST_NAMED:
+        where = [f"{count(sum(tidied.values()), 'value')} of {entry.file}, in {count(len(tidied), 'column')}"]
+    notes = [f"{each}, had spaces at an end or accents written in another form." for each in where]
     return Part(
         entry, raw, pd.DataFrame(columns), source=dict(entry.columns), rejects=list(raw.rejects), file_notes=notes,
         excluded={"empty row": list(raw.blank)} if raw.blank else {}, raw_columns=places,
     )  # fmt: skip
+
+
+def _add_respondents(part: Part, export: Export) -> None:
+    """Adds what the mapping does not name: a code for each person, and whether they answered in haste.
+
+    The code is the tool's own id of the response; without one a digest of what the row says, so that a row more above
+    renames nobody. Times are looked at and dropped.
+    """
+    entry, raw, data, tool = part.entry, part.raw, part.data, export.tool
+    named = sorted({**entry.columns, **entry.items}.items())
+    rows = zip(*(data["\0" + theirs].tolist() for _, theirs in named), strict=True)
+    digests = pd.Series([hashlib.sha256("\x1f".join((entry.file, *row)).encode()).hexdigest()[:12] for row in rows])
+    nth = digests.groupby(digests).cumcount() + 1
+
+    def cells(pattern: str) -> list[str]:
+        at = export.at(pattern)
+        return [""] * len(raw.rows) if at is None else [tidy(row[at]) for row in raw.rows]
+
+    if "respondent_id" not in {*entry.columns, *entry.constants}:
+        behind = f" of {entry.file}" if tool.counted else ""
+        three = zip(cells(tool.response_id), digests, nth, strict=True)
+        ids = [own + behind if own else f"a-{digest}-{n}" for own, digest, n in three]
+        data["respondent_id"] = pd.Series(ids, index=data.index, dtype="str")
+    if "is_hasty" not in {*entry.columns, *entry.constants}:
+        answered = (data[["\0" + theirs for theirs in entry.items.values()]] != "").sum(axis=1)
+        times = zip(cells(tool.seconds), cells(tool.started), cells(tool.ended), answered, strict=True)
+        data["is_hasty"] = pd.Series([is_hasty(*each) for each in times], index=data.index, dtype="str")
 
 
 def tidy(text: str) -> str:
@@ -183,7 +286,7 @@ def _look_up(part: Part, lookup: Lookup, other: Raw, found: dict[str, int]) -> R
 
 
 def _note_partners(part: Part, lookup: Lookup, mine: str, keys: "pd.Series[str]", known: list[str]) -> None:
-    people = any(ours in _PEOPLE for ours, name in part.entry.columns.items() if name == mine)
+    people = part.entry.table in _ANSWERS or any(part.entry.columns.get(ours) == mine for ours in _PEOPLE)
     lone = keys[(keys != "") & ~keys.isin(known)].value_counts()
     file, shown = part.entry.file, 0 if people else 10
     for value, n in lone.head(shown).items():
@@ -221,14 +324,13 @@ def _reshape(part: Part) -> None:
         part.data[ours] = pd.Series(constant, index=part.data.index, dtype="str")
     if part.entry.shape == "rows":
         return
-    if part.entry.shape == "survey" and "respondent_id" not in part.data:
-        part.data["respondent_id"] = part.data["record"].astype("str") + f" of {part.entry.file}"
     wide = part.entry.shape == "wide"
     named: dict[Any, str] = {**part.entry.stages} if wide else {**part.entry.items}
     name, value = ("stage", "entered_at") if wide else ("item", "answer")
     filled = (part.data[["\0" + theirs for theirs in named.values()]] != "").any(axis=1)
     part.exclude(~filled, "no stage recorded" if wide else "no item answered")
-    pieces = [part.data.assign(**{name: ours, value: part.data["\0" + theirs]}) for ours, theirs in named.items()]
+    kept = part.data[[column for column in part.data if not str(column).startswith("\0")]]
+    pieces = [kept.assign(**{name: ours, value: part.data["\0" + theirs]}) for ours, theirs in named.items()]
     long = pd.concat(pieces, ignore_index=True)
     part.data = (long[long[value] != ""] if wide else long).sort_values("record", kind="stable", ignore_index=True)
 
@@ -237,8 +339,8 @@ def _rename_values(part: Part, settings: Settings) -> None:
     """Their labels become ours: by the input's values first, then by the engagement's stages and teams."""
     teams = {label: team for team, each in settings.teams.items() for label in (team, *each.labels)}
     agreed: dict[str, dict[str, Any]] = {"team": teams, "owner_team": teams, "stage": {**settings.stages}}
-    if part.entry.table == "responses":
-        agreed["answer"] = {**part.entry.labels}
+    if part.entry.table in _ANSWERS:
+        agreed |= {"team": labels_of("team") | teams, "role": labels_of("role")}
     for column in part.rule.columns:
         if column.name in part.data and column.kind != "labels":
             exact = agreed.get(column.name, {}) | part.entry.values.get(column.name, {})
@@ -247,8 +349,42 @@ def _rename_values(part: Part, settings: Settings) -> None:
             change = partial(lambda known, near, text: known.get(text, near.get(plain_name(text), text)), exact, folded)
             if folded:
                 part.data[column.name], _ = _by_value(part.data[column.name], change)
-    if part.entry.table == "responses" and "answer" in part.data:
-        cannot = part.data["answer"] == "cannot_say"
-        part.data["answer"] = part.data["answer"].mask(cannot, "")
-        if "cannot_say" not in part.data:
-            part.data["cannot_say"] = cannot.map({True: "true", False: "false"}).astype("str")
+    if part.entry.table == "responses" and "answer" in part.data and "item" in part.data:
+        _read_answers(part)
+
+
+@cache
+def labels_of(part: str) -> dict[str, str]:
+    """What do the labels of the scale, of "team" or of "role" stand for, in every language? {folded label: ours}."""
+    found: dict[str, str] = {}
+    for each in map(read_instrument, languages()):
+        if part == "scale":
+            found |= {fold(each.cannot_say): "cannot_say"} | {fold(s): str(i) for i, s in enumerate(each.scale, 1)}
+        else:
+            found |= {fold(label): ours for ours, label in getattr(each, part).items() if ours != "text"}
+    return found
+
+
+def _read_answers(part: Part) -> None:
+    """Answers become numbers as their item is answered; comments get a column of their own."""
+    data, given = part.data, part.entry.labels or labels_of("scale")
+    labels = {"cannot_say": "cannot_say"} | {plain_name(label): number for label, number in given.items()}
+    items = {code: read_instrument().find(code) for code in data["item"].unique()}
+    ways: dict[tuple[str, float], list[str]] = {}
+    for code, item in items.items():
+        ways.setdefault(("scale", 5) if item is None or item.kind in SCALED else (item.kind, item.high), []).append(
+            code
+        )
+    answers = data["answer"].copy()
+    for (kind, _), codes in ways.items():
+        rows = data["item"].isin(codes)
+        if kind == "comment":
+            data["comment"] = data["answer"].where(rows, data.get("comment", ""))
+            answers[rows] = ""
+        else:
+            change = partial(read_answer, item=items[codes[0]], labels=labels)
+            answers[rows], _ = _by_value(data.loc[rows, "answer"], change)
+    cannot = answers == "cannot_say"
+    data["answer"] = answers.mask(cannot, "")
+    if "cannot_say" not in data:
+        data["cannot_say"] = cannot.map({True: "true", False: "false"}).astype("str")

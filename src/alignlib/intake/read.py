@@ -10,13 +10,14 @@ import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from alignlib.engagement import Reading
+from alignlib.engagement import Input, Reading, strict_yaml
 from alignlib.errors import AlignError, Problem
 from alignlib.files import inside
 
 TEXT_FILES = (".csv", ".tsv", ".tab", ".txt")
 WORKBOOKS = (".xlsx", ".xlsm")
 READABLE = (*TEXT_FILES, *WORKBOOKS, ".parquet")
+LISTS = (".yml", ".yaml")  # a checklist that a person fills in: the table facts alone
 DELIMITERS = (",", ";", "\t", "|")
 MAX_BYTES, MAX_COLUMNS, MAX_CELL = 2_000_000_000, 2_000, 16_000_000
 # What a file is by its first bytes, whatever its name says: (how it starts, what it is, what to do).
@@ -79,13 +80,15 @@ class Raw:
 def read_table(folder: Path, reading: Reading) -> Raw:
     """What does this file of the data folder hold, as text?
 
-    CSV and other delimited text, XLSX (one sheet) and Parquet. Encoding and delimiter are found from the whole file or
-    taken from ``reading``. Raises AlignError: E-OPEN, E-EMPTY, E-TYPE, E-ENC, E-QUOTE, E-WIDTH, E-CHANGED and, for
-    workbooks, E-SHEET, E-FORMULA, E-CORRUPT, E-XLSXSIZE.
+    CSV and other delimited text, XLSX (one sheet), Parquet, and YAML for the facts checklist. Encoding and delimiter
+    are found from the whole file or taken from ``reading``; how many rows of a survey's export are its header as well.
+    Raises AlignError: E-OPEN, E-EMPTY, E-TYPE, E-ENC, E-QUOTE, E-WIDTH, E-CHANGED, for workbooks E-SHEET, E-FORMULA,
+    E-CORRUPT, E-XLSXSIZE, and for a checklist E-MAP.
     """
     content = read_bytes(folder, reading.file)
     kind = Path(reading.file).suffix.lower()
-    _refuse_other_types(reading.file, kind, content)
+    is_list = kind in LISTS and isinstance(reading, Input) and reading.table == "facts"
+    _refuse_other_types(reading.file, ".csv" if is_list else kind, content)
     notes: list[str] = []
     lines: list[int] = []
     if kind in WORKBOOKS:
@@ -94,6 +97,8 @@ def read_table(folder: Path, reading: Reading) -> Raw:
         cells, notes = read_workbook(content, reading)
     elif kind == ".parquet":
         cells = _parquet_rows(content, reading.file)
+    elif is_list:
+        cells, lines = _listed_facts(decode(content, reading)[0], reading.file)
     else:
         text, encoding = decode(content, reading)
         if encoding == "cp1252":
@@ -102,7 +107,8 @@ def read_table(folder: Path, reading: Reading) -> Raw:
         if reading.skip_rows:
             notes.append(f"The first {reading.skip_rows} lines of {reading.file} were skipped, as declared.")
     lines = lines or list(range(reading.skip_rows + 1, reading.skip_rows + len(cells) + 1))
-    raw = _shaped(cells, lines, reading, hashlib.sha256(content).hexdigest(), kind in WORKBOOKS)
+    depth = _header_depth(cells, reading)
+    raw = _shaped(cells, lines, reading.file, depth, hashlib.sha256(content).hexdigest(), kind in WORKBOOKS)
     raw.notes = [*notes, *raw.notes]
     return raw
 
@@ -131,7 +137,8 @@ def read_bytes(folder: Path, name: str) -> bytes:
 
 def _refuse_other_types(name: str, kind: str, content: bytes) -> None:
     if kind not in READABLE:
-        what, fix = f"files ending in {kind or 'nothing'} are not read", "save it as .xlsx or .csv"
+        only = " for this table, only for facts" if kind in LISTS else ""
+        what, fix = f"files ending in {kind or 'nothing'} are not read{only}", "save it as .xlsx or .csv"
         raise AlignError(Problem("E-TYPE", what, where=name, allowed=", ".join(READABLE), fix=fix))
     if not content.strip(_BLANK):
         raise AlignError(Problem("E-EMPTY", "the file is empty", where=name, fix="export it again"))
@@ -258,9 +265,48 @@ def _parquet_rows(content: bytes, name: str) -> list[list[str]]:
     return [list(table.column_names), *map(list, zip(*texts, strict=True))]
 
 
-def _shaped(cells: list[list[str]], lines: list[int], reading: Reading, sha256: str, is_workbook: bool) -> Raw:
+def _listed_facts(text: str, name: str) -> tuple[list[list[str]], list[int]]:
+    """Which rows does a checklist hold, a list of {fact, answer, owner, dated_on} under ``facts:``, and on which lines?
+
+    >>> _listed_facts("facts:\\n- {fact: joint_head, answer: No}\\n- {fact: rules, owner: CRO}", "facts.yml")
+    ([['fact', 'answer', 'owner'], ['joint_head', 'No', ''], ['rules', '', 'CRO']], [1, 2, 3])
+    """
+    try:
+        data, lines = strict_yaml(text)
+    except AlignError as error:
+        places = [problem.where.partition(", ")[2] for problem in error.problems]
+        raise AlignError(
+            Problem("E-OPEN", problem.what, where=", ".join(filter(None, (name, place))), fix=problem.fix)
+            for problem, place in zip(error.problems, places, strict=True)
+        ) from error
+    rows = data.get("facts") if isinstance(data, dict) and len(data) == 1 else None
+    fix = "write facts: and below it one entry each, as in: - {fact: joint_head, answer: No, owner: CEO}"
+    if not isinstance(rows, list):
+        what = "a checklist is a list under the one key facts"
+        raise AlignError(Problem("E-MAP", what, where=name, allowed="fact, answer, owner, dated_on", fix=fix))
+    at = [lines["facts", str(number)] + 1 for number in range(len(rows))]
+    flat = [isinstance(row, dict) and not any(isinstance(v, dict | list) for v in row.values()) for row in rows]
+    if not all(flat):
+        what = "an entry of the checklist is no plain list of names and texts"
+        bad = (line for line, is_flat in zip(at, flat, strict=True) if not is_flat)
+        raise AlignError(Problem("E-MAP", what, where=f"{name}, line {line}", fix=fix) for line in bad)
+    keys = list(dict.fromkeys(key for row in rows for key in row)) or ["fact"]
+    return [keys, *([row.get(key) or "" for key in keys] for row in rows)], [1, *at]
+
+
+def _header_depth(cells: list[list[str]], reading: Reading) -> int:
+    """How many rows are the header? A survey's export shows it, unless the mapping says it."""
+    is_survey = isinstance(reading, Input) and reading.table in ("responses", "respondents")
+    if not is_survey or "header_rows" in reading.model_fields_set:
+        return reading.header_rows
+    from alignlib.intake.exports import recognise
+
+    return recognise(cells[:3]).header_rows
+
+
+def _shaped(cells: list[list[str]], lines: list[int], name: str, depth: int, sha256: str, is_workbook: bool) -> Raw:
     """Which rows are the header, and which records have as many fields as it? A workbook's rows are padded."""
-    name, depth, n = reading.file, reading.header_rows, len(cells) - reading.header_rows
+    n = len(cells) - depth
     if n < 0:
         what = f"the file has fewer than {depth} header rows"
         raise AlignError(Problem("E-EMPTY", what, where=name, fix="export it again"))

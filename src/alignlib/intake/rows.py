@@ -14,9 +14,11 @@ import pandas as pd
 
 from alignlib.engagement import Input, Settings
 from alignlib.errors import AlignError, Problem
+from alignlib.instrument import Item, read_instrument
 from alignlib.intake.dates import day_end, read_moments
+from alignlib.intake.exports import fold
 from alignlib.intake.numbers import read_numbers
-from alignlib.intake.read import Raw, Reject
+from alignlib.intake.read import Raw, Reject, plain_name
 from alignlib.intake.tables import TABLES, TYPES, ColumnRule, TableRule
 from alignlib.result import RowCount
 from alignlib.words import count
@@ -32,6 +34,13 @@ PARENTS = {
     "training": ("asset_id", "assets"), "recommendations": ("asset_id", "assets"),
 }  # fmt: skip
 XLSX_ERROR = re.compile(r"#(N/A|REF!|VALUE!|DIV/0!|NAME\?|NULL!|NUM!|SPILL!|CALC!)$")
+SCALED = ("agree", "conversation", "mirror")  # the kinds of item answered from 1 to 5
+MAX_ANSWER = 100  # letters; what is longer is no number, and is not searched for one
+_NUMBERED = re.compile(r"([0-9])\s*[-–—:.)=(]+\s*([^0-9]*?)\)?|([^0-9]+?)\s*\(([0-9])\)")
+_NUMBER = re.compile(r"(-?[0-9]+(?:[.,][0-9]{1,2})?)\s*(%?)")
+_SECONDS = re.compile(r"[0-9]+(?:[.,][0-9]+)?")
+_CLOCK = re.compile(r"(.*?)([0-9]{1,2}):([0-9]{2}):([0-9]{2})(?:[.,][0-9]+)?\s*([AaPp]?)")
+HASTY_SECONDS = 2  # an item, on average
 Values = tuple[list[Any], list[str]]  # what each distinct text means, and why it means nothing
 AS_DAY = "\0day "  # beside a column of times: this value is a day as written, not a moment in UTC
 
@@ -66,9 +75,11 @@ class Part:
 
     def remember(self, records: Any, column: str, code: str, reasons: Iterable[str]) -> None:
         """Keeps for each of these records which value could not be used, and why; whether its row stays is open."""
-        theirs = self.source.get(column, column)
-        pairs = zip(records.tolist(), reasons, strict=False)
-        self.rejects += [Reject(record, theirs, code, why) for record, why in pairs]
+        theirs: Iterable[str] = repeat(self.source.get(column, column))
+        if self.entry.shape == "survey" and column == "answer":  # each item has a column of its own
+            theirs = self.data.loc[records.index, "item"].map(self.entry.items)
+        triples = zip(records.tolist(), theirs, reasons, strict=False)
+        self.rejects += [Reject(record, name, code, why) for record, name, why in triples]
 
     def reject(self, bad: "pd.Series[bool]", column: str, code: str, reason: "str | pd.Series[str]") -> None:
         """Takes these rows out as rejected, and remembers which value and why."""
@@ -132,6 +143,8 @@ def type_columns(part: Part, settings: Settings) -> list[Problem]:
             continue
         try:
             (_put if rule.kind in READERS else _read_time)(part, rule, settings)
+            if (part.entry.table, rule.name) == ("responses", "answer"):
+                _reject_beyond_ends(part)
             if rule.required:
                 part.reject(part.data[rule.name].isna(), rule.name, "E-VALUE", f"{rule.name} is empty")
         except AlignError as error:
@@ -149,6 +162,69 @@ def _put(part: Part, rule: ColumnRule, settings: Settings) -> None:
         reasons = pd.Series(wrong, dtype="str").take(codes).set_axis(part.data.index)
         code = "E-NUM" if rule.kind in ("number", "integer", "money") else "E-VALUE"
         part.reject(reasons != "", rule.name, CODE_OF.get(rule.name, code), reasons)
+
+
+def read_answer(text: str, item: Item | None, labels: dict[str, str]) -> str:
+    """Which number (or cannot_say) does this answer give to this item? "?" when it gives none.
+
+    ``labels``: {label without case: number}. An item the instrument does not know (None) is answered on its scale.
+
+    >>> scale = {"rather agree": "4", "agree": "5"}
+    >>> [read_answer(text, None, scale) for text in ("Rather Agree", "5 (Agree)", "1 - Agree", "about 4")]
+    ['4', '5', '?', '?']
+    """
+    on_scale = item is None or item.kind in SCALED
+    meant = labels.get(plain_name(text)) or labels.get(fold(text) or text, "")
+    if not text or text.startswith("#") or meant == "cannot_say" or (on_scale and meant):
+        return meant or text  # errors of a workbook are told as such
+    if len(text) > MAX_ANSWER:
+        return "?"
+    if on_scale and (both := _NUMBERED.fullmatch(text)):
+        number, label = both[1] or both[4], both[2] or both[3] or ""
+        return number if labels.get(fold(label), number) == number else "?"
+    found = _NUMBER.fullmatch(text)
+    has_other_unit = found and found[2] and (item is None or item.high != 100)
+    return found[1].replace(",", ".") if found and not has_other_unit else "?"
+
+
+def is_hasty(seconds: str, started: str, ended: str, answers: int) -> str:
+    """Did somebody take less than two seconds an answer? "true", "false", or "" when nobody knows.
+
+    Tools write dates in many ways; two moments of one day need no reading of the date.
+
+    >>> is_hasty("", "8/20/25 12:51:45", "8/20/25 12:52:30", 60), is_hasty("465", "", "", 60)
+    ('true', 'false')
+    """
+    least = HASTY_SECONDS * answers
+    if _SECONDS.fullmatch(seconds) and (took := float(seconds.replace(",", "."))):
+        return str(took < least).lower()
+    (day, begun), (last_day, done) = _clock(started), _clock(ended)
+    if begun is None or done is None or (day == last_day and done <= begun):
+        return ""  # a tool set to keep no times writes the same moment twice
+    quick = (done - begun) % 86_400 < least
+    return "false" if not quick else "true" if day == last_day else ""
+
+
+def _clock(text: str) -> tuple[str, int | None]:
+    """Which day as written, and which second of it?"""
+    if not (found := _CLOCK.match(text)):
+        return "", None
+    hour, half = int(found[2]), found[5].lower()
+    hour = hour % 12 + 12 * (half == "p") if half else hour
+    return found[1], hour * 3600 + int(found[3]) * 60 + int(found[4])
+
+
+def _reject_beyond_ends(part: Part) -> None:
+    """Rejects answers outside the ends of their item; of an item the instrument does not know, outside 1 to 5."""
+    codes, names, _ = distinct(part.data["item"])
+    ends = [(1, 5) if item is None else (item.low, item.high) for item in map(read_instrument().find, names)]
+    for at, why in enumerate(("below", "above")):
+        limits = pd.Series([pair[at] for pair in ends], dtype="float64").take(codes).set_axis(part.data.index)
+        answers = part.data["answer"]
+        beyond = answers < limits if why == "below" else answers > limits
+        reasons = limits[beyond].map(lambda limit, why=why: f"{why} {limit:g}").reindex(limits.index)
+        part.reject(beyond, "answer", "E-SCALE", reasons)
+        codes = codes[~beyond.to_numpy()]
 
 
 def _read_text(part: Part, rule: ColumnRule, texts: list[str], counts: list[int], settings: Settings) -> Values:
@@ -192,9 +268,9 @@ def _read_flag(part: Part, rule: ColumnRule, texts: list[str], counts: list[int]
 
 
 def _read_number(part: Part, rule: ColumnRule, texts: list[str], counts: list[int], settings: Settings) -> Values:
-    if CODE_OF.get(rule.name) == "E-SCALE":  # an unknown label is one value, not a column written in two ways
-        texts = [text if re.fullmatch(r"-?\d+([.,]\d+)?", text) else text and "?" for text in texts]
-    found, wrong = read_numbers(texts, part.where(rule.name), part.entry.decimal, settings.currency, rule.kind)
+    # people write answers in several ways; each has been read by itself (read_answer), with a decimal point
+    decimal = "." if CODE_OF.get(rule.name) == "E-SCALE" else part.entry.decimal
+    found, wrong = read_numbers(texts, part.where(rule.name), decimal, settings.currency, rule.kind)
     for at, number in enumerate(found):
         if number is not None and rule.low is not None and number < rule.low:
             wrong[at] = f"below {rule.low:g}"

@@ -1,6 +1,5 @@
 """One audit's input, frozen: prepare reads and checks every file into a run folder, open_run reads it back locked."""
 
-import hashlib
 import hmac
 import io
 import json
@@ -9,9 +8,11 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alignlib.comments import Comment, approved, fingerprint, flags_of
 from alignlib.engagement import Reading, Settings, read_engagement
 from alignlib.errors import CODES, AlignError, Problem
 from alignlib.files import make_folder, sha256, write_file
+from alignlib.instrument import read_instrument
 from alignlib.intake.tables import SQL_TYPES, TABLES, TYPES, Tables
 from alignlib.result import RowCount, Source
 from alignlib.words import count
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from alignlib.intake.read import Raw
     from alignlib.intake.rows import Part
 
+PRIVATE, SECRET_FILE = "private", "survey.key"  # in the engagement's folder; never sent on
 SETTINGS_JSON, REPORT_JSON, REJECTED_FILE = "settings.json", "intake.json", "rejected.parquet"
 # No files, no extensions, no Python variables, bounded memory and threads.
 LOCKED: dict[str, str | bool | int | float | list[str]] = {
@@ -37,7 +39,8 @@ def prepare(engagement_folder: Path, run_dir: Path) -> Settings:
     """Which settings govern this run, now that all its files are read, checked and frozen in ``run_dir``?
 
     Writes settings.json, tables/<name>.parquet, intake.json (row counts, sources, notes, fingerprints) and
-    rejected.parquet (private). Raises AlignError with every problem of every file; then nothing is written.
+    rejected.parquet (private); no comment that nobody approved is in any of them.
+    Raises AlignError with every problem of every file; then nothing is written.
     """
     import pyarrow as pa
 
@@ -45,8 +48,9 @@ def prepare(engagement_folder: Path, run_dir: Path) -> Settings:
     parts, row_counts, sources, notes, problems = take_in(engagement_folder, settings)
     if problems:
         raise AlignError(problems)
+    _blank_comments(parts, engagement_folder)
+    _hide_people(parts, settings, engagement_folder)
     make_folder(run_dir, private=True)
-    _hide_people(parts, settings)
     prints: dict[str, str] = {}
     for name in TABLES:
         frames = [part.data.assign(file=part.entry.file) for part in parts if part.entry.table == name]
@@ -125,15 +129,67 @@ def _values_rejected(part: "Part") -> list[str]:
     return [f"{count(n, 'value')} of {part.entry.file} had to be left out ({c}); {rest}." for c, n in codes.items()]
 
 
-def _hide_people(parts: "list[Part]", settings: Settings) -> None:
-    """Replaces respondents' ids by codes under a key that is thrown away; their order in the file goes too."""
-    key = secrets.token_bytes(32)
+def _blank_comments(parts: "list[Part]", engagement_folder: Path) -> None:
+    """Takes out what people wrote unless its text was approved; the row stays, so that one knows a comment was left."""
+    asked = [item.item for item in read_instrument().of("comment")]
+    for part in (part for part in parts if part.entry.table == "responses"):
+        data = part.data[~part.data["item"].isin(asked) | part.data["comment"].notna()]
+        texts = data["comment"].dropna()
+        known = approved(engagement_folder, texts.tolist())
+        part.data = data.assign(comment=texts[texts.map(fingerprint).isin(known)].reindex(data.index))
+
+
+def _hide_people(parts: "list[Part]", settings: Settings, engagement_folder: Path) -> None:
+    """Replaces respondents' ids by codes under the engagement's secret; their order in the file goes too.
+
+    One secret for all runs, so that two runs can be compared: who is in both, and whose answer was corrected.
+    """
     for part in parts:
         if settings.survey.mode == "anonymous" and part.entry.table in PEOPLE:
-            names = part.data["respondent_id"].astype("str")
-            codes = ["r-" + hmac.new(key, name.encode(), hashlib.sha256).hexdigest()[:12] for name in names]
+            key, names = engagement_secret(engagement_folder), part.data["respondent_id"].astype("str")
+            codes = ["r-" + hmac.digest(key, name.encode(), "sha256").hex()[:12] for name in names]
             hidden = part.data.assign(respondent_id=codes, record=None)
             part.data = hidden.sort_values(["respondent_id"], kind="stable", ignore_index=True)
+
+
+def engagement_secret(engagement_folder: Path) -> bytes:
+    """Under which secret are this engagement's people hidden? Made once, at random, and kept in its private folder.
+
+    Raises AlignError (E-CORRUPT) when the file is not what was made.
+    """
+    path = make_folder(engagement_folder / PRIVATE, private=True) / SECRET_FILE
+    if not path.exists():
+        write_file(path, secrets.token_bytes(32), private=True)
+    secret = path.read_bytes()  # read back also when just made: of two runs at once, the later one's holds for both
+    if len(secret) != 32:
+        fix = f"restore it from a copy; without it what was published before cannot be compared ({PRIVATE}/)"
+        raise AlignError(Problem("E-CORRUPT", "the engagement's secret is damaged", where=SECRET_FILE, fix=fix))
+    return secret
+
+
+def comments_of(engagement_folder: Path) -> list[Comment]:
+    """What did people write, approved or not? Sorted by fingerprint, an order that says nothing about who or when.
+
+    A comment that a person left twice stands once; its team is missing when not named. Writes nothing.
+    Raises AlignError with every problem of the files.
+    """
+    parts, _, _, _, problems = take_in(engagement_folder, read_engagement(engagement_folder))
+    if problems:
+        raise AlignError(problems)
+    known: dict[str, str] = {}
+    for part in parts:
+        if part.entry.table == "respondents":
+            listed = part.data.dropna(subset=["team"])
+            known |= dict(zip(listed["respondent_id"].astype(str), listed["team"].astype(str), strict=True))
+    names = {str(name) for part in parts for column in ("owner_id", "user_id") if column in part.data
+             for name in part.data[column].dropna().unique()}  # fmt: skip
+    found: dict[tuple[str, str], str | None] = {}
+    for part in (part for part in parts if part.entry.table == "responses"):
+        left = part.data[part.data["comment"].notna()]
+        for who, text, team in left[["respondent_id", "comment", "team"]].astype(object).itertuples(index=False):
+            found[str(who), str(text)] = team if isinstance(team, str) else known.get(str(who))
+    written = [Comment(text, team, flags_of(text, names)) for (_, text), team in found.items()]
+    return sorted(written, key=lambda comment: (fingerprint(comment.text), comment.team or ""))
 
 
 def arrow_schema(name: str) -> "pa.Schema":
@@ -164,7 +220,7 @@ def _rejected(parts: "list[Part]", settings: Settings) -> "pa.Table":
     for part in parts:
         entry = part.entry
         hidden = settings.survey.mode == "anonymous" and entry.table in PEOPLE
-        texts = {} if hidden else part.originals()
+        texts = {} if hidden or entry.table == "responses" else part.originals()  # a row holds what a person wrote
         used = set(part.data["record"].tolist())
         rows += [
             {"file": entry.file, "table": entry.table, "original": texts.get(reject.record, ""), **vars(reject),
