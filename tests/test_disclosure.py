@@ -1,9 +1,25 @@
 """What is withheld, and whether what is published together gives anybody away."""
 
-from itertools import product
+import json
+import os
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import combinations, product
+from math import lcm
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
+from scipy.optimize import Bounds, LinearConstraint, milp
 
+from alignlib.diagnostics.survey import releases
+from alignlib.diagnostics.survey.answers import Answers
 from alignlib.disclosure import (
     ReleaseLog,
     audit_release,
@@ -11,7 +27,18 @@ from alignlib.disclosure import (
     published_limits,
     published_mean,
     releasable,
+    roles_releasable,
+    tells_all,
+    told_alike,
 )
+from alignlib.engagement import Settings, parse_settings
+from alignlib.errors import AlignError
+from alignlib.instrument import read_instrument
+from alignlib.intake.snapshot import prepare
+from alignlib.pipeline import _safe_to_release
+
+FEW = "fewer than five people"
+SECRET = bytes(range(32))
 
 
 @pytest.mark.parametrize(
@@ -38,8 +65,19 @@ def test_what_may_be_published_of_two_teams_and_their_total(
     assert releasable(sales, marketing, unassigned, 5) == shown
 
 
-def people(start: int, n: int) -> frozenset[str]:
-    return frozenset(f"P{i}" for i in range(start, start + n))
+@pytest.mark.parametrize(
+    ("leaders", "staff", "unassigned", "shown"),
+    [(5, 5, 0, True), (5, 9, 5, True), (4, 9, 0, False), (9, 4, 0, False), (6, 6, 1, False), (0, 12, 0, False)],
+)
+def test_both_roles_of_a_team_are_shown_or_neither(leaders: int, staff: int, unassigned: int, shown: bool) -> None:
+    assert roles_releasable(leaders, staff, unassigned, 5) == ({"leader", "staff"} if shown else set())
+
+
+# --- the release log and its auditor ----------------------------------------------------------------------------------
+
+
+def people(start: int, n: int, score: float = 3.0) -> dict[str, float]:
+    return {f"P{i}": score for i in range(start, start + n)}
 
 
 def log_of(sales: int, marketing: int, unassigned: int, groups: frozenset[str]) -> ReleaseLog:
@@ -51,40 +89,214 @@ def log_of(sales: int, marketing: int, unassigned: int, groups: frozenset[str]) 
     return log
 
 
+def log_with(*figures: tuple[str, str, dict[str, float]]) -> ReleaseLog:
+    log = ReleaseLog()
+    for figure in figures:
+        log.add(*figure)
+    return log
+
+
 @pytest.mark.parametrize("k", [3, 5])
 def test_no_small_group_can_be_worked_out_whatever_the_sizes(k: int) -> None:
-    for sales, marketing, unassigned in product(range(13), repeat=3):
+    for sales, marketing, unassigned in product(range(14), repeat=3):
         groups = releasable(sales, marketing, unassigned, k)
         assert audit_release(log_of(sales, marketing, unassigned, frozenset(groups)), k) == []
         if {"sales", "marketing", "total"} <= groups:  # both teams subtracted leave those without a team
             assert unassigned == 0 or unassigned >= k
 
 
+@pytest.mark.parametrize("k", [3, 5])
+def test_no_small_role_can_be_worked_out_whatever_the_sizes(k: int) -> None:
+    for leaders, staff, unassigned in product(range(14), repeat=3):
+        team = leaders + staff + unassigned
+        if team >= k and (roles := roles_releasable(leaders, staff, unassigned, k)):
+            log = log_with(("block", "sales", people(0, team)), ("block", "marketing", people(100, 7)))
+            log.add("block", "total", people(0, team) | people(100, 7))
+            assert roles == {"leader", "staff"}
+            log.add("block", "sales.leader", people(0, leaders))
+            log.add("block", "sales.staff", people(leaders, staff))
+            assert audit_release(log, k) == []
+
+
 def test_the_auditor_finds_what_subtraction_gives_away() -> None:
     everybody = log_of(12, 4, 0, frozenset({"sales", "total"}))
-    assert audit_release(everybody, 5) == ["item: total less sales leaves fewer than five people"]
-    assert audit_release(log_of(12, 4, 0, frozenset({"marketing"})), 5) == ["item: marketing is fewer than five people"]
+    assert audit_release(everybody, 5) == [f"item: total less sales leaves {FEW}"]
+    assert audit_release(log_of(12, 4, 0, frozenset({"marketing"})), 5) == [f"item: marketing is {FEW}"]
 
 
-def test_the_auditor_finds_the_eighth_person() -> None:
+def test_all_8_with_sales_7_is_refused() -> None:
     # The mean of all 8 is 3.500 (sum 28), that of 7 from Sales 3.857 (sum 27): the eighth person's answer is exactly 1.
     log = log_of(7, 1, 0, frozenset({"sales", "total"}))
-    assert len(audit_release(log, 5)) == 1
+    assert audit_release(log, 5) == [f"item: total less sales leaves {FEW}"]
 
 
-def test_the_auditor_compares_two_rounds_of_one_figure() -> None:
+def test_the_auditor_finds_who_is_left_of_three_groups() -> None:
+    # No two of them differ by few: 20 in all, 9 and 8 in the teams, and the three without a team are what is left.
+    log = log_of(9, 8, 3, frozenset({"sales", "marketing", "total"}))
+    assert audit_release(log, 5) == [f"item: marketing, sales and total together tell of {FEW}"]
+
+
+def test_the_auditor_finds_small_classes_that_only_their_sum_gives_away() -> None:
+    # a and b know the total of two pairs, each pair in a further group of its own: no pair alone, but all four.
+    rest = people(20, 9)
+    log = log_with(
+        ("q", "total", people(0, 4) | rest | people(40, 9)), ("q", "a", rest), ("q", "b", people(40, 9)),
+        ("q", "c", people(0, 2) | people(60, 9)), ("q", "d", people(2, 2) | people(80, 9)),
+    )  # fmt: skip
+    assert audit_release(log, 5) == [f"q: total, a and b together tell of {FEW}"]
+
+
+def test_honest_margins_pass() -> None:
+    everybody = {f"P{i}": float(1 + i % 5) for i in range(24)}
     log = ReleaseLog()
-    log.add("goal_1", "total, first round", people(0, 12))
-    log.add("goal_1", "total, second round", people(0, 11))
-    log.add("goal_2", "total", people(0, 10))  # another question: nothing to subtract
-    assert audit_release(log, 5) == [
-        "goal_1: total, first round less total, second round leaves fewer than five people"
+    for i, team in enumerate(("sales", "marketing")):
+        log.add("q", team, {p: s for p, s in everybody.items() if int(p[1:]) // 12 == i})
+    for i in range(2):
+        log.add("q", f"region {i}", {p: s for p, s in everybody.items() if int(p[1:]) % 2 == i})
+    log.add("q", "total", everybody)
+    assert audit_release(log, 5) == [] and audit_release(ReleaseLog(), 5) == []
+    log.add("q", "nobody", {})
+    assert audit_release(log, 5) == []
+
+
+def wave(people_in: int = 12, corrected: dict[str, float] | None = None, item_less: str = "") -> ReleaseLog:
+    """One wave as published: two items and their block, for everybody, from answers that do not change."""
+    log = ReleaseLog()
+    for item in ("goal_1", "goal_2", "block"):
+        answers = {f"P{i:02}": float(1 + (i * 7 + len(item)) % 5) for i in range(people_in)}
+        if item == "goal_1":
+            answers |= corrected or {}
+            answers.pop(item_less, None)
+        log.add(item, "total", answers)
+    return log
+
+
+def again(first: ReleaseLog, second: ReleaseLog) -> list[str]:
+    """What does the auditor say of a second release of the same wave, the first read back from its file?"""
+    before = ReleaseLog.from_json(first.to_json(SECRET))
+    return audit_release(before.merged(second.sealed(SECRET)), 5)
+
+
+def test_a_wave_of_12_published_again_with_11_is_refused() -> None:
+    assert again(wave(12), wave(11)) == [
+        f"{i}: two versions of total differ by {FEW}" for i in ("goal_1", "goal_2", "block")
     ]
 
 
-def test_the_log_names_figures_and_never_people() -> None:
-    text = log_of(12, 8, 0, frozenset({"total"})).to_json()
-    assert '"n": 20' in text and "P0" not in text and "P100" not in text
+def test_one_corrected_answer_is_refused() -> None:
+    assert again(wave(), wave(corrected={"P03": 5.0})) == [f"goal_1: two versions of total differ by {FEW}"]
+
+
+def test_one_answer_less_to_one_item_is_refused_for_that_item() -> None:
+    assert again(wave(), wave(item_less="P07")) == [f"goal_1: two versions of total differ by {FEW}"]
+
+
+def test_four_corrected_answers_are_refused_and_six_pass() -> None:
+    assert again(wave(), wave(corrected={f"P0{i}": 1.5 for i in range(4)}))
+    assert again(wave(), wave(corrected={f"P0{i}": 1.5 for i in range(6)})) == []
+
+
+def test_an_identical_run_passes_and_adds_nothing() -> None:
+    assert again(wave(), wave()) == []
+    before = wave().sealed(SECRET)
+    assert len(before.merged(wave().sealed(SECRET)).releases) == len(wave().releases)
+
+
+def test_late_answers_pass_only_when_there_are_enough_of_them() -> None:
+    assert again(wave(12), wave(17)) == []
+    assert len(again(wave(12), wave(16))) == 3
+
+
+def test_two_runs_under_two_secrets_are_never_compared() -> None:
+    with pytest.raises(AlignError, match=r"under another key.*E-CHANGED"):
+        ReleaseLog.from_json(wave().to_json(SECRET)).merged(wave().sealed(bytes(32)))
+    with pytest.raises(AlignError):
+        wave().sealed(SECRET).merged(wave())
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"seal": "x"}', '{"seal": "x", "figures": [{"key": "a"}]}'])
+def test_a_damaged_log_does_not_pass_for_an_empty_one(text: str) -> None:
+    with pytest.raises(AlignError, match="E-CORRUPT"):
+        ReleaseLog.from_json(text)
+
+
+def test_S35_the_log_tells_no_person_and_no_answer_without_the_secret() -> None:
+    text = wave().to_json(SECRET)
+    assert "P0" not in text and '"total"' in text
+    tokens = [token for figure in json.loads(text)["figures"] for token in figure["members"].values()]
+    assert len(set(tokens)) == len(tokens)  # equal answers, of two people or to two items, look different
+    figures = json.loads(text)["figures"]
+    assert list(figures[0]["members"]) == sorted(figures[0]["members"])  # an order that says nothing
+    # one who knows every code and the scale, and tries them under secrets of their own, finds none again
+    guesses = {
+        token
+        for secret in (b"", bytes(32), b"survey.key", SECRET[::-1])
+        for score in range(1, 6)
+        for release in log_with(("goal_1", "total", people(0, 12, score))).sealed(secret).releases
+        for token in (*release.members, *release.members.values())
+    }
+    assert not guesses & {*tokens, *(person for figure in figures for person in figure["members"])}
+
+
+def filters(n: int, chance: float) -> ReleaseLog:
+    rng = np.random.default_rng(3)
+    log = ReleaseLog()
+    for i in range(n):
+        log.add("q", f"filter {i}", {f"P{p}": float(1 + p % 5) for p in np.flatnonzero(rng.random(60) < chance)})
+    return log
+
+
+def test_400_random_filters_over_60_people_are_refused_within_a_second() -> None:
+    log, started = filters(400, 0.5), time.process_time()
+    found = audit_release(log, 5)
+    assert time.process_time() - started < 1
+    assert found == [f"q: filter 0, filter 1, filter 2, filter 3 and 396 more together tell of {FEW}"]
+    assert audit_release(filters(20, 0.5), 5) == []  # twenty sums of sixty unknowns
+
+
+def test_60_people_and_400_honest_figures_pass_within_a_second() -> None:
+    log = ReleaseLog()
+    for item in range(100):
+        answers = {f"P{p}": float(1 + (p + item) % 5) for p in range(60)}
+        log.add(f"q{item}", "total", answers)
+        for group, (low, high) in {"sales": (0, 30), "marketing": (30, 60), "sales.leader": (0, 9)}.items():
+            log.add(f"q{item}", group, {f"P{p}": answers[f"P{p}"] for p in range(low, high)})
+    started = time.process_time()
+    assert audit_release(log, 5) == [] and time.process_time() - started < 1
+
+
+# --- single figures ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("step", [1, 1 / 2, 1 / 3])
+def test_a_mean_tells_all_exactly_when_no_other_sum_is_published_alike(step: float) -> None:
+    for n in [*range(1, 30), 99, 100]:
+        sums = n + step * np.arange(round(4 * n / step) + 1)
+        alike: dict[float, set[int]] = {}
+        for at, mean in enumerate((sums / n).tolist()):
+            ways = {published_mean(mean + noise, n) for noise in (-1e-9, 1e-9)}
+            if len(ways) == 1:  # a mean on a half may be published either way: nobody hides behind it
+                alike.setdefault(ways.pop(), set()).add(at)
+        for at, mean in enumerate((sums / n).tolist()):
+            expected = alike.get(published_mean(mean, n)) in ({0}, {len(sums) - 1})
+            on_a_half = not any(at in hidden for hidden in alike.values())
+            assert tells_all(mean, n, step) == expected or on_a_half, (n, mean)
+
+
+def test_nothing_exempts_ten_people_who_answered_alike() -> None:
+    assert [n for n in range(1, 40) if tells_all(5.0, n)] == list(range(1, 21))
+    assert [n for n in range(1, 40) if tells_all(1.0, n)] == list(range(1, 21))
+    assert tells_all(5.0, 500) and not tells_all(4.99, 500)  # four decimals from a hundred people on
+    assert (
+        tells_all(5.0, 7) and tells_all(4.9, 6) and not tells_all(4.9, 7)
+    )  # where one answered a single item of a block
+    assert tells_all(0.0, 8, low=0.0, high=100.0) and tells_all(100.0, 15, step=5, low=0.0, high=100.0)
+
+
+def test_a_total_beside_its_teams_can_tell_that_those_without_a_team_answered_alike() -> None:
+    # 2.5 of 15 people is 37 or 38; the teams' 1.2 of 5 is 6 each; the five others can only have given 25.
+    assert told_alike((37 / 15, 15), [(1.2, 5), (1.2, 5)])
+    assert not told_alike((35 / 15, 15), [(1.2, 5), (1.2, 5)])
 
 
 def test_a_small_count_is_written_without_its_number() -> None:
@@ -99,3 +311,345 @@ def test_published_limits_never_claim_more_than_was_found() -> None:
         assert low - 0.1 < shown[0] <= low + 1e-9 and high - 1e-9 <= shown[1] < high + 0.1
     assert published_limits(0.8, 1.2, 20) == (0.8, 1.2)
     assert published_mean(2 / 3, 99) == 0.7 and published_mean(2 / 3, 100) == 0.6667
+
+
+# --- two attackers, who know who answered what and see every published mean ------------------------------------------
+#
+# People who are alike in team, role and in which items they answered form a class. Unknown to the attackers: the sum of
+# each class's answers to each item. Known: the classes, their sizes, and every published mean.
+
+Matrix = np.ndarray[Any, Any]
+ITEMS, ALL = 3, (0, 1, 2)
+TEAMS = {"sales", "marketing"}
+ROLES = {f"{team}.{role}" for team in TEAMS for role in ("leader", "staff")}
+Means = dict[str, tuple[float, int]]  # of which group, which mean and of how many people
+
+
+@dataclass(frozen=True)
+class World:
+    """One made-up engagement: people by team and role, their answers (NaN: cannot say), and the smallest group."""
+
+    team: Matrix
+    role: Matrix
+    answers: Matrix
+    k: int
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A published mean: of whom, of which items (one, or all: the block), as printed."""
+
+    rows: Matrix
+    items: tuple[int, ...]
+    printed: float
+
+
+def make_world(seed: int) -> World:
+    rng = np.random.default_rng([20261121, seed])
+    sizes = [*rng.integers(0, 13, 2), rng.integers(0, 13) if rng.random() < 0.3 else rng.integers(0, 3)]
+    team = np.repeat(["sales", "marketing", ""], sizes)
+    role = rng.choice(["leader", "staff", ""], len(team), p=[0.45, 0.5, 0.05])
+    liking = rng.dirichlet(np.full(5, 0.4), 2)[rng.integers(0, 2, len(team))]
+    answers = np.array([rng.choice([1.0, 2, 3, 4, 5], ITEMS, p=chance) for chance in liking]).reshape(-1, ITEMS)
+    answers[rng.random(answers.shape) < rng.choice([0, 0.03, 0.1])] = np.nan
+    there = ~np.isnan(answers).all(axis=1)
+    return World(team[there], role[there], answers[there], int(rng.choice([3, 5])))
+
+
+def naively(world: World) -> Iterator[Figure]:
+    """Everything of every group: each item, and the block as the mean of its item means."""
+    groups = {team: world.team == team for team in ("sales", "marketing")} | {"": np.ones(len(world.team), dtype=bool)}
+    groups |= {f"{team}{role}": groups[team] & (world.role == role) for team in TEAMS for role in ("leader", "staff")}
+    for items in [*((item,) for item in range(ITEMS)), ALL]:
+        for rows in groups.values():
+            means = [answers[~np.isnan(answers)].mean() for answers in world.answers[rows][:, items].T
+                     if not np.isnan(answers).all()]  # fmt: skip
+            if means:
+                n = int((~np.isnan(world.answers[rows][:, items])).any(axis=1).sum())
+                yield Figure(rows, items, published_mean(float(np.mean(means)), n))
+
+
+@dataclass(frozen=True)
+class Puzzle:
+    """What do the attackers face? One unknown a class and item; ``low <= figures @ unknown <= high``, whole numbers.
+
+    ``targets`` name what must not come out: linear combinations of the unknowns, with the reason.
+    """
+
+    truth: Matrix
+    n: Matrix
+    figures: Matrix
+    low: Matrix
+    high: Matrix
+    targets: dict[str, Matrix]
+
+
+def puzzle(world: World, published: list[Figure]) -> Puzzle:
+    given = ~np.isnan(world.answers)
+    marks = [
+        f"{t}|{r}|{''.join('01'[g] for g in row)}" for t, r, row in zip(world.team, world.role, given * 1, strict=True)
+    ]
+    names, of = np.unique(marks, return_inverse=True)
+    unknowns = [(c, j) for c, name in enumerate(names) for j in range(ITEMS) if name[-ITEMS + j] == "1"]
+    size = np.bincount(of, minlength=len(names))
+    truth = np.array([world.answers[of == c, j].sum() for c, j in unknowns])
+
+    def sums(rows: Matrix, items: tuple[int, ...], weights: Sequence[int] = (1, 1, 1)) -> Matrix:
+        """Which unknowns add up to the answers of these people to these items, each item with its weight?"""
+        there = np.bincount(of[rows], minlength=len(names)) > 0
+        return np.array([weights[j] * (there[c] and j in items) for c, j in unknowns])
+
+    figures, low, high = [], [], []
+    for figure in published:
+        counts = [int(given[figure.rows, j].sum()) if j in figure.items else 0 for j in range(ITEMS)]
+        whole = lcm(*(count for count in counts if count))  # the mean of item means, as one sum of whole numbers
+        unit = whole * sum(count > 0 for count in counts)
+        possible = np.arange(unit, 5 * unit + 1)
+        noise = 1e-9 if len(figure.items) > 1 else 0.0  # thirds do not add up to the last digit: a half goes either way
+        near = possible[np.abs(possible / unit - figure.printed) < 0.0501]
+        fits = [
+            total for total in near if figure.printed in {published_mean(total / unit + d, 9) for d in (-noise, noise)}
+        ]
+        figures.append(sums(figure.rows, figure.items, [whole // count if count else 0 for count in counts]))
+        low.append(fits[0])
+        high.append(fits[-1])
+        assert figures[-1] @ truth in fits
+
+    targets = {}
+    teams = {t: world.team == t for t in (*TEAMS, "")} | {"everybody": np.ones(len(of), dtype=bool)}
+    partial = ~given.all(axis=1)
+    small = {f"class {names[c]}": of == c for c in range(len(names))}
+    small |= {f"team {t!r}": rows for t, rows in teams.items()}
+    small |= {f"team {t!r}, who could not say": rows & partial for t, rows in teams.items()}
+    for name, rows in small.items():
+        for items in [*((j,) for j in range(ITEMS)), ALL]:
+            n = int((given[:, items].any(axis=1) & rows).sum())
+            if 0 < n < world.k:
+                targets[f"{name}, {items}, {n} people"] = sums(rows, items)
+    for name, rows in teams.items():  # a large group's sum is nobody's answer, unless it is everybody's
+        for j in range(ITEMS):
+            values = world.answers[rows & given[:, j], j]
+            if len(values) >= world.k and (values == values[0]).all() and values[0] in (1, 5):
+                targets[f"team {name!r}, {j}: all {values[0]:g}"] = sums(rows, (j,))
+    empty = np.empty((0, len(unknowns)))
+    return Puzzle(truth, np.array([size[c] for c, _ in unknowns]), np.array(figures) if figures else empty,
+                  np.array(low), np.array(high), targets)  # fmt: skip
+
+
+def linear_attacker(found: Puzzle) -> set[str]:
+    """Which targets are a linear combination of the published figures, were these not rounded at all?
+
+    An answer that all of a large group gave is no sum the linear attacker can tell from another.
+    """
+    if not len(found.figures):
+        return set()
+    _, strength, axes = np.linalg.svd(found.figures.astype(float), full_matrices=False)
+    axes = axes[strength > 1e-9 * strength[0]]
+    left = {name: target - axes.T @ (axes @ target) for name, target in found.targets.items() if ": all" not in name}
+    return {name for name, rest in left.items() if np.abs(rest).max() < 1e-9}
+
+
+@cache
+def small_moves(n: int) -> Matrix:
+    """Every way to change one or two of ``n`` whole numbers by 1 to 3."""
+    one = [d * np.eye(n)[i] for i in range(n) for d in (-2, -1, 1, 2)]
+    two = [a * np.eye(n)[i] + b * np.eye(n)[j] for i, j in combinations(range(n), 2)
+           for a, b in product((-3, -2, -1, 1, 2, 3), repeat=2)]  # fmt: skip
+    return np.array(one + two).reshape(-1, n)
+
+
+def integer_attacker(found: Puzzle) -> set[str]:
+    """Which targets have one value only over all whole answers that would have been published just so?
+
+    Every neighbour of the truth is tried at once; what none of them changes is settled by exhaustive search (branch
+    and bound) for a larger and for a smaller value.
+    """
+    if not found.targets:
+        return set()
+    moves = small_moves(len(found.truth))
+    points = found.truth + moves
+    fits = ((points >= found.n) & (points <= 5 * found.n)).all(axis=1)
+    change = moves[fits] @ found.figures.T + found.figures @ found.truth
+    moves = moves[fits][((change >= found.low) & (change <= found.high)).all(axis=1)]
+    fixed = {name: target for name, target in found.targets.items() if not (moves @ target).any()}
+    limits = LinearConstraint(found.figures, found.low, found.high) if len(found.figures) else ()
+    told = set()
+    for name, target in fixed.items():
+        ends = [milp(sign * target, constraints=limits, integrality=np.ones(len(target)),
+                     bounds=Bounds(found.n, 5 * found.n)) for sign in (1, -1)]  # fmt: skip
+        assert all(end.success for end in ends)
+        if round(ends[0].fun) == round(-ends[1].fun):
+            told.add(name)
+    return told
+
+
+def recovered(publish: Callable[[World], Iterator[Figure]], worlds: range) -> tuple[list[str], list[str]]:
+    linear, integer = [], []
+    for seed in worlds:
+        world = make_world(seed)
+        if len(world.team):
+            found = puzzle(world, list(publish(world)))
+            linear += [f"world {seed}: {name}" for name in sorted(linear_attacker(found))]
+            integer += [f"world {seed}: {name}" for name in sorted(integer_attacker(found))]
+    return linear, integer
+
+
+@cache
+def agreed(k: int) -> Settings:
+    return parse_settings(SETTINGS.replace("MODE", "mode: anonymous").replace("group: 5", f"group: {k}"))
+
+
+def diagnosed(world: World) -> Iterator[Figure]:
+    """What the survey diagnostic itself publishes of these answers, as its release log says: a block of three items."""
+    block = next(b for b in read_instrument().blocks if len(b.items) == ITEMS and not any(i.reverse for i in b.items))
+    place = {f"survey.item.{item.item}": (j,) for j, item in enumerate(block.items)} | {
+        f"survey.block.{block.block}": ALL
+    }
+    known = {name: [each or None for each in given.tolist()]
+             for name, given in (("team", world.team), ("role", world.role))}  # fmt: skip
+    people = pd.DataFrame({"respondent_id": [str(i) for i in range(len(world.team))], **known, "is_hasty": False})
+    codes = [item.item for item in block.items]
+    asked = Answers(people, codes, world.answers, np.ones(world.answers.shape, dtype=bool))
+    for release in releases.log_of(asked, agreed(world.k)).releases:
+        if release.key in place:
+            there = np.isin(np.arange(len(world.team)), [int(person) for person in release.members])
+            mean = float(np.mean([*release.members.values()]))
+            yield Figure(there, place[release.key], published_mean(mean, len(release.members)))
+
+
+def test_S40_a_linear_and_an_integer_attacker_recover_nothing_from_1000_random_engagements() -> None:
+    assert recovered(diagnosed, range(1000)) == ([], [])
+
+
+def test_the_attackers_work_against_one_who_publishes_everything() -> None:
+    linear, integer = recovered(naively, range(25))
+    assert len(linear) > 100 and len(integer) > 100
+
+
+RULES: dict[str, Callable[..., Any]] = {
+    "releasable": lambda sales, marketing, unassigned, k: {"sales", "marketing", "total"},
+    "roles_releasable": lambda leaders, staff, unassigned, k: {"leader", "staff"},
+    "tells_all": lambda *figures: False,
+}
+
+
+@pytest.mark.parametrize(("rule", "first"), [("releasable", 0), ("roles_releasable", 0), ("tells_all", 40)])
+def test_without_any_one_of_the_rules_the_attackers_win(rule: str, first: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"alignlib.diagnostics.survey.answers.{rule}", RULES[rule])
+    linear, integer = recovered(diagnosed, range(first, first + 6))
+    assert linear + integer
+
+
+def test_the_integer_attacker_finds_those_without_a_team_where_the_roundings_fall_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers = np.repeat([[2.0], [1], [1], [1], [1], [2], [1], [1], [1], [1], [5], [5], [5], [5], [5]], ITEMS, axis=1)
+    world = World(np.repeat(["sales", "marketing", ""], 5), np.repeat("", 15), answers, 5)
+    assert integer_attacker(puzzle(world, list(diagnosed(world)))) == set()
+    monkeypatch.setattr("alignlib.diagnostics.survey.answers.told_alike", lambda *figures: False)
+    assert integer_attacker(puzzle(world, list(diagnosed(world)))) == {f"team '', {j}: all 5" for j in range(ITEMS)}
+
+
+# --- what was published before is remembered with the engagement -----------------------------------------------------
+
+SETTINGS = """
+version: 1
+client: Test Client
+period: {start: 2024-01-01, end: 2024-12-31}
+as_of: 2025-01-31
+currency: EUR
+timezone: UTC
+survey: {MODE, smallest_group: 5}
+inputs:
+  - file: survey.csv
+    table: responses
+    shape: survey
+    columns: {respondent_id: Code, team: Team, wave: Wave}
+    items: {goal_1: One, goal_2: Two}
+"""
+Rows = dict[str, list[str]]  # code: team, answer to the first item, answer to the second
+
+
+def staff() -> Rows:
+    return {f"P{i:02}": [("sales", "marketing")[i % 2], str(1 + i % 5), str(1 + (i + 2) % 5)] for i in range(14)}
+
+
+def published(folder: Path, rows: Rows, wave: str = "", mode: str = "mode: anonymous") -> None:
+    """What the pipeline does between the notebooks and the report, for one survey as delivered today."""
+    lines = [f"{code},{team},{wave},{one},{two}" for code, (team, one, two) in rows.items()]
+    (folder / "data").mkdir(parents=True, exist_ok=True)
+    (folder / "data" / "survey.csv").write_text("\n".join(["Code,Team,Wave,One,Two", *lines]) + "\n")
+    (folder / "engagement.yml").write_text(SETTINGS.replace("MODE", mode))
+    with TemporaryDirectory() as out:  # another folder each time: what was published is known all the same
+        settings = prepare(folder, Path(out) / "run")
+        _safe_to_release(folder, Path(out) / "run", settings)
+
+
+def test_the_same_survey_may_be_published_again_and_a_wave_with_one_less_or_one_corrected_may_not(
+    tmp_path: Path,
+) -> None:
+    published(tmp_path, staff())
+    log = tmp_path / "private" / "release_log.json"
+    first = log.read_bytes()
+    published(tmp_path, staff())
+    published(tmp_path, dict(reversed(staff().items())))  # the same people in another order
+    assert log.read_bytes() == first
+    less, corrected, silent = staff(), staff(), staff()
+    del less["P03"]
+    corrected["P03"][1] = "1"
+    silent["P03"][2] = ""
+    for rows, items in ((less, 2), (corrected, 1), (silent, 1)):
+        with pytest.raises(AlignError, match="E-SMALL") as caught:
+            published(tmp_path, rows)
+        text = str(caught.value)
+        assert "two versions of marketing differ by fewer than five people" in text
+        assert "keep the earlier report, or ask again as a new wave" in text
+        assert len({line.split(": ")[1] for line in text.splitlines() if "item" in line}) == items
+        assert log.read_bytes() == first
+    published(tmp_path, less, wave="2")  # a new wave is a new matter
+    assert set(json.loads(log.read_text())["waves"]) == {"", "2"}
+    with pytest.raises(AlignError, match="wave 2"):
+        published(tmp_path, staff(), wave="2")
+
+
+def test_a_refused_first_release_says_what_to_do_and_records_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("alignlib.disclosure.audit_release", lambda log, k: ["goal_1: sales is fewer than five people"])
+    with pytest.raises(AlignError, match=r"goal_1: sales is fewer.*leave out the survey.*E-SMALL"):
+        published(tmp_path, staff())
+    assert not (tmp_path / "private" / "release_log.json").exists()
+
+
+def test_the_record_is_private_and_holds_no_code_and_no_answer(tmp_path: Path) -> None:
+    published(tmp_path, staff())
+    private = tmp_path / "private"
+    assert os.name == "nt" or private.stat().st_mode & 0o777 == 0o700
+    assert {path.name for path in private.iterdir()} == {"release_log.json", "survey.key"}
+    assert os.name == "nt" or all(path.stat().st_mode & 0o777 == 0o600 for path in private.iterdir())
+    text = (private / "release_log.json").read_text()
+    assert not re.search(r"P\d\d|r-[0-9a-f]", text)
+
+
+def test_named_answers_are_neither_audited_nor_recorded(tmp_path: Path) -> None:
+    published(tmp_path, {"P01": ["sales", "1", "2"]}, mode="mode: named, consent_on: 2024-12-01")
+    assert not (tmp_path / "private").exists()
+
+
+def test_a_lost_key_or_a_damaged_record_stops_the_release(tmp_path: Path) -> None:
+    published(tmp_path, staff())
+    key, log = tmp_path / "private" / "survey.key", tmp_path / "private" / "release_log.json"
+    secret, text = key.read_bytes(), log.read_text()
+    key.unlink()
+    with pytest.raises(AlignError, match=r"under another key.*put survey\.key back.*E-CHANGED"):
+        published(tmp_path, staff())
+    key.write_bytes(secret[:-1])
+    with pytest.raises(AlignError, match="E-CORRUPT"):
+        published(tmp_path, staff())
+    key.write_bytes(secret)
+    for damaged in ("", "{}", text[: len(text) // 2], text.replace("members", "people")):
+        log.write_text(damaged)
+        with pytest.raises(AlignError, match="E-CORRUPT"):
+            published(tmp_path, staff())
+    log.write_text(text)
+    published(tmp_path, staff())

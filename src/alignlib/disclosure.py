@@ -1,16 +1,27 @@
 """What may be said about a group of people, and could anybody be worked out from what is said together?"""
 
+import hmac
 import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import permutations
-from math import ceil, floor
-from typing import Literal
+from functools import cache
+from itertools import combinations
+from math import ceil, comb, floor
+from typing import Any, Literal
 
-from alignlib.words import number, spelled
+import numpy as np
 
-Group = Literal["sales", "marketing", "total"]
+from alignlib.errors import AlignError, Problem
+from alignlib.words import listed, number, spelled
+
+Group = Literal["sales", "marketing", "total", "sales.leader", "sales.staff", "marketing.leader", "marketing.staff"]
+Mean = tuple[float, int]  # and of how many people
 SPREAD_FROM = 10  # an interval or a spread on a smaller group says too much about single answers
 EXACT_FROM = 100  # below this many people a mean is published with one decimal
+LOG_FILE = "release_log.json"
+COMMENTS_FROM = 8  # comments of a smaller group are not shown: people know one another's way of writing
+LOW, HIGH, TOLERANCE = 1.0, 5.0, 1e-8  # the ends of the scale; what counts as nothing
+MOST_SETS = 50_000  # three classes and more are looked at together while there are no more combinations than this
 
 
 def releasable(sales: int, marketing: int, unassigned: int, k: int) -> frozenset[Group]:
@@ -33,13 +44,46 @@ def releasable(sales: int, marketing: int, unassigned: int, k: int) -> frozenset
     return shown | {"total"}
 
 
-def tells_all(mean: float, n: int) -> bool:
-    """Would this mean (1-5) of ``n`` people tell what each of them answered? At an end of the scale all are alike.
+def roles_releasable(leaders: int, staff: int, unassigned: int, k: int) -> frozenset[Literal["leader", "staff"]]:
+    """Of which roles may a statistic be published beside their team's? Both or none, and nobody few left over.
 
-    >>> tells_all(5.0, 9), tells_all(5.0, 10), tells_all(4.0, 9)
-    (True, False, False)
+    >>> [sorted(roles_releasable(*n, 5)) for n in ((5, 7, 0), (5, 7, 1), (2, 10, 0))]
+    [['leader', 'staff'], [], []]
     """
-    return n < SPREAD_FROM and mean in (1.0, 5.0)
+    return frozenset(("leader", "staff") if min(leaders, staff) >= k and not 0 < unassigned < k else ())
+
+
+def tells_all(mean: float, n: int, step: float = 1.0, low: float = LOW, high: float = HIGH) -> bool:
+    """Would this mean of ``n`` people, as published, leave somebody one possibility only: an end of the scale?
+
+    ``step``: by how much the sum falls at least when one answer leaves its end; 1 for an item.
+
+    >>> tells_all(5.0, 20), tells_all(5.0, 21), tells_all(4.9, 6), tells_all(5.0, 500), tells_all(5.0, 7, 1 / 3)
+    (True, False, True, True, False)
+    """
+    least, most = _sums(mean, n)
+    return most < low * n + step or least > high * n - step
+
+
+def told_alike(whole: Mean, parts: Sequence[Mean], step: float = 1.0, grid: float = 1.0) -> bool:
+    """Would a whole's mean beside those of its parts leave somebody in a part, or in the rest, an end alone?
+
+    Sums are multiples of ``grid``. By itself no mean need tell; when the roundings fall so, together they do.
+
+    >>> told_alike((37 / 15, 15), [(1.2, 5), (1.2, 5)])  # 2.5 of 15: 37 or 38; 6 and 6 are known; the others gave 25
+    True
+    """
+    rest, (least, most) = whole[1] - sum(n for _, n in parts), _sums(*whole, grid)
+    known = [(n, *_sums(mean, n, grid)) for mean, n in parts] + [(rest, LOW * rest, HIGH * rest)]
+    spare, lack, near = most - sum(low for _, low, _ in known), sum(high for *_, high in known) - least, step - 1e-6
+    return any(n and (low + spare < LOW * n + near or high - lack > HIGH * n - near) for n, low, high in known)
+
+
+def _sums(mean: float, n: int, grid: float = 0.0) -> tuple[float, float]:
+    """Between which sums do ``n`` scores lie that have this mean as published? Nobody hides behind a sum on a half."""
+    shown, half = published_mean(mean, n), 0.05 if n < EXACT_FROM else 0.00005
+    least, most = n * (shown - half) + 1e-6, n * (shown + half) - 1e-6
+    return (ceil(least / grid) * grid, floor(most / grid) * grid) if grid else (least, most)
 
 
 def count_text(n: int, k: int) -> str:
@@ -57,7 +101,7 @@ def published_mean(value: float, n: int) -> float:
     >>> published_mean(3.8571, 7), published_mean(4.671990, 814)
     (3.9, 4.672)
     """
-    return round(value, 1 if n < EXACT_FROM else 4) + 0.0
+    return round(float(value), 1 if n < EXACT_FROM else 4) + 0.0  # numpy rounds 3.15 up, Python down
 
 
 def published_limits(low: float | None, high: float | None, n: int, few: int = 1) -> tuple[float | None, float | None]:
@@ -76,38 +120,127 @@ def published_limits(low: float | None, high: float | None, n: int, few: int = 1
 
 @dataclass(frozen=True)
 class Release:
-    """Which figure is published (``key``: what it measures), for which group, and who is in it (kept private)?"""
+    """Which figure is published (``key``: what it measures), for which group, and which score does each person give?"""
 
     key: str
     group: str
-    members: frozenset[str]
+    members: Mapping[str, float]
 
 
 @dataclass
 class ReleaseLog:
-    """Which figures about people does an audit publish? The members stay in memory: they are never written."""
+    """Which figures on one wave are published? ``seal``: the mark of the secret, once people are keyed tokens."""
 
     releases: list[Release] = field(default_factory=list)
+    seal: str = ""
 
-    def add(self, key: str, group: str, members: frozenset[str]) -> None:
-        self.releases.append(Release(key, group, members))
+    def add(self, key: str, group: str, members: Mapping[str, float]) -> None:
+        self.releases.append(Release(key, group, dict(members)))
 
-    def to_json(self) -> str:
-        """How is the log written for the engagement's private folder: key, group and n of each figure, no people?"""
-        rows = [{"key": release.key, "group": release.group, "n": len(release.members)} for release in self.releases]
-        return json.dumps(rows, ensure_ascii=False, indent=1) + "\n"
+    def merged(self, other: "ReleaseLog") -> "ReleaseLog":
+        """What is published in all? The same figure of the same people with the same scores stands once."""
+        if self.seal != other.seal:  # under two secrets the same person would pass for two
+            raise AlignError(Problem("E-CHANGED", "it is under another key", LOG_FILE, fix="put survey.key back"))
+        every = {(r.key, r.group, frozenset(r.members.items())): r for r in (*self.releases, *other.releases)}
+        return ReleaseLog(list(every.values()), self.seal)
+
+    def sealed(self, secret: bytes) -> "ReleaseLog":
+        """How does this log look with a keyed token (HMAC-SHA256) for each person, and for each score of a person?"""
+        if self.seal:
+            return self
+
+        @cache
+        def token(said: str) -> int:  # 52 bits: exact as a float
+            return int.from_bytes(hmac.digest(secret, said.encode(), "sha256")[:8], "big") >> 12
+
+        codes = {code: f"{token(code):013x}" for release in self.releases for code in release.members}
+        log = ReleaseLog(seal=f"{token(''):013x}")
+        for r in self.releases:
+            scores = r.members.items()
+            log.add(r.key, r.group, {codes[who]: token(f"{who}\0{r.key}\0{score:.9f}") for who, score in scores})
+        return log
+
+    def to_json(self, secret: bytes) -> str:
+        """How is the log written? Tokens only: without the secret no answer can be read off."""
+        log = self.sealed(secret)
+        figures = [vars(release) for release in log.releases]
+        return json.dumps({"seal": log.seal, "figures": figures}, sort_keys=True)  # an order that says nothing
+
+    @classmethod
+    def from_json(cls, text: str) -> "ReleaseLog":
+        """Which log was written? Raises AlignError (E-CORRUPT): a log that cannot be read must not pass for empty."""
+        try:
+            data = json.loads(text)
+            rows = [Release(str(f["key"]), str(f["group"]), dict(f["members"])) for f in data["figures"]]
+            return cls(rows, str(data["seal"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise AlignError(Problem("E-CORRUPT", "it is damaged", LOG_FILE, fix="restore it from a copy")) from error
 
 
 def audit_release(log: ReleaseLog, k: int) -> list[str]:
-    """Could a group of fewer than ``k`` be worked out from what is published? One sentence a way; empty is good.
+    """Could anything about fewer than ``k`` people be worked out from what is published? One sentence a way.
 
-    Two checks, as a disclosure auditor makes them first: a published group is itself too small; or one group contains
-    another of the same figure, and the people between them are too few. Not checked: sums over three or more groups,
-    figures that answer nearly the same question, and what a reader knows from elsewhere.
+    A column is one person with one score, so that a corrected answer is another column. Each key by itself: (1) a group
+    is too small; (2) two groups differ by too few people, one left out or one answer corrected; (3) a linear attacker:
+    columns in the same groups form a class, and some combination of published sums rests on one or two classes of
+    together fewer than ``k`` people (or on more classes, while there are few such sets). Not seen: what
+    different keys, taken as different questions, tell of each other (``items_beside_block``); what whole numbers give
+    away (``tells_all``, ``told_alike``); what a reader knows from elsewhere.
     """
-    small = f"fewer than {spelled(k)} people"
-    return [f"{r.key}: {r.group} is {small}" for r in log.releases if 0 < len(r.members) < k] + [
-        f"{outer.key}: {outer.group} less {inner.group} leaves {small}"
-        for outer, inner in permutations(log.releases, 2)
-        if outer.key == inner.key and inner.members < outer.members and len(outer.members - inner.members) < k
-    ]
+    by_key = {key: [r for r in log.releases if r.key == key] for key in dict.fromkeys(r.key for r in log.releases)}
+    return list(dict.fromkeys(f"{key}: {way}" for key, rows in by_key.items() for way in _ways(rows, k)))
+
+
+def _ways(rows: list[Release], k: int) -> Iterator[str]:
+    small, names = f"fewer than {spelled(k)} people", [row.group for row in rows]
+    index: dict[str, int] = {}
+    who = [np.array([index.setdefault(person, len(index)) for person in row.members], dtype=int) for row in rows]
+    # one complex number a column: the person and the score
+    pairs = [people + 1j * np.array([*row.members.values()], float) for people, row in zip(who, rows, strict=True)]
+    columns, at = np.unique(np.concatenate(pairs), return_inverse=True)
+    is_in, person_in = np.zeros((len(rows), len(columns))), np.zeros((len(rows), len(index)))
+    for i, own in enumerate(np.split(at, np.cumsum([len(people) for people in who])[:-1])):
+        is_in[i, own] = person_in[i, who[i]] = 1
+    _, first, class_of = np.unique(np.packbits(is_in > 0, axis=0), axis=1, return_index=True, return_inverse=True)
+    classes, told = is_in[:, first], set[frozenset[int]]()
+
+    n, same, common = person_in.sum(axis=1), is_in @ is_in.T, person_in @ person_in.T
+    for i in np.flatnonzero((n > 0) & (n < k)).tolist():
+        told.add(frozenset(np.flatnonzero(classes[i]).tolist()))
+        yield f"{names[i]} is {small}"
+    touched = n[:, None] + n - common - same  # people in one of two groups only, or in both with another score
+    for i, j in np.argwhere(np.triu((common > 0) & (touched > 0) & (touched < k))).tolist():
+        told.add(frozenset(np.flatnonzero(classes[i] != classes[j]).tolist()))
+        less, more = sorted((i, j), key=lambda row: float(n[row]))
+        both = f"two versions of {names[i]}" if names[i] == names[j] else f"{names[less]} and {names[more]}"
+        nested = same[less, more] == n[less] and names[i] != names[j]
+        yield f"{names[more]} less {names[less]} leaves {small}" if nested else f"{both} differ by {small}"
+    belongs = np.zeros((len(index), len(first)))
+    belongs[columns.real.astype(int), class_of.ravel()] = 1
+    for weights in (weights for group, weights in _recovered(classes, belongs.T @ belongs, k) if group not in told):
+        used = [name for name, weight in zip(names, weights, strict=True) if abs(weight) > TOLERANCE]
+        used[4:] = [f"{number(len(used) - 4)} more"] if len(used) > 4 else []
+        yield f"{listed(used)} together tell of {small}"
+
+
+def _recovered(classes: Any, shared: Any, k: int) -> Iterator[tuple[frozenset[int], list[float]]]:
+    """On which few classes (of fewer than ``k`` people) does a combination of rows rest, and with which weights?
+
+    ``shared``: how many people two classes share. The row space holds a vector on some classes exactly when what
+    projection leaves of those classes is linearly dependent.
+    """
+    inverse = np.linalg.pinv(classes, rcond=1e-10)
+    residual = np.eye(len(shared)) - inverse @ classes
+    left = np.flatnonzero(np.diag(shared) < k)
+    for many in range(1, min(k - 1, len(left)) + 1):
+        if many > 2 and comb(len(left), many) > MOST_SETS:
+            return
+        sets = np.array([*combinations(left, many)], dtype=int).reshape(-1, many)
+        grid = sets[:, :, None], sets[:, None, :]
+        people = 1.5 * np.trace(shared[grid], axis1=1, axis2=2) - shared[grid].sum(axis=(1, 2)) / 2
+        values, vectors = np.linalg.eigh(residual[grid][people < k])
+        hits = values[:, 0] < TOLERANCE
+        sets = sets[people < k][hits]
+        for group, vector in zip(sets, vectors[hits, :, 0], strict=True):
+            yield frozenset(group.tolist()), (vector @ inverse[group]).tolist()
+        left = np.setdiff1d(left, sets)  # what is told by itself is told in any larger set as well

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from alignlib import __version__
 from alignlib.engagement import Settings, lock_state, read_engagement
@@ -87,7 +88,8 @@ def run_audit(engagement: Path, out: Path, say: Say, seconds: float = 600) -> Re
         thresholds_lock=lock_state(engagement, settings), results=results,
     )  # fmt: skip
     report = html.render(document.build(record))
-    write_file(private / "release_log.json", _safe_to_release(run_dir, settings), private=True)
+    _balanced(record)
+    _safe_to_release(engagement, run_dir, settings)
     _publish(out, run_dir, record, report)
     return record
 
@@ -104,24 +106,50 @@ def _run(name: str, run_dir: Path, settings: Settings, seconds: float) -> Result
     return result
 
 
-def _safe_to_release(run_dir: Path, settings: Settings) -> str:
-    """Which figures about people does this audit publish? Refuses those from which a small group could be told."""
-    from alignlib.diagnostics.survey import release_log
-    from alignlib.disclosure import audit_release
-
-    log = release_log(load(str(run_dir)).tables, settings)
-    problems = audit_release(log, settings.survey.smallest_group) if settings.survey.mode == "anonymous" else []
-    if problems:
-        fix = "leave out the survey, or ask more people"
-        raise AlignError([Problem("E-SMALL", what, where="the survey", fix=fix) for what in problems])
-    return log.to_json()
-
-
-def _publish(out: Path, run_dir: Path, record: Record, report: str) -> None:
+def _balanced(record: Record) -> None:
     what = "rows read are not rows used, rejected and excluded"
     counts = [count for result in record.results.values() for count in result.row_counts]
     if problems := [Problem("E-ROWS", what, where=count.file) for count in counts if not count.balances]:
         raise AlignError(problems)
+
+
+def _safe_to_release(engagement: Path, run_dir: Path, settings: Settings) -> None:
+    """Records what the survey publishes beside what was published of this wave before, in whatever folder.
+
+    Raises AlignError (E-SMALL) when a small group could be told from both together. The record is written before
+    anything is published: one that knows too much is safe, one that knows too little is not.
+    """
+    from alignlib.diagnostics import survey
+    from alignlib.disclosure import LOG_FILE, ReleaseLog, audit_release
+    from alignlib.intake.snapshot import PRIVATE, engagement_secret
+
+    tables = load(str(run_dir)).tables
+    log = survey.release_log(tables, settings)
+    if settings.survey.mode == "named" or not log.releases:
+        return
+    secret, wave = engagement_secret(engagement), survey.last_wave(tables)
+    path = engagement / PRIVATE / LOG_FILE
+    waves = _waves(path)
+    before = ReleaseLog.from_json(json.dumps(waves[wave])) if wave in waves else ReleaseLog().sealed(secret)
+    log = before.merged(log.sealed(secret))
+    if problems := audit_release(log, settings.survey.smallest_group):
+        fix = "keep the earlier report, or ask again as a new wave" if wave in waves else "leave out the survey"
+        where = f"the survey, wave {wave}" if wave else "the survey"
+        raise AlignError([Problem("E-SMALL", what, where=where, fix=fix) for what in problems])
+    waves[wave] = json.loads(log.to_json(secret))
+    write_file(path, json.dumps({"waves": waves}, ensure_ascii=False), private=True)
+
+
+def _waves(path: Path) -> dict[str, Any]:
+    """What was published of each wave so far? Raises AlignError (E-CORRUPT): damaged must not pass for nothing."""
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8"))["waves"]) if path.exists() else {}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        fix = "restore it from a copy: it holds what was published before"
+        raise AlignError(Problem("E-CORRUPT", "it is damaged", where=path.name, fix=fix)) from error
+
+
+def _publish(out: Path, run_dir: Path, record: Record, report: str) -> None:
     executed = sorted((run_dir / "notebooks").glob("*.ipynb"))
     written = [*(write_file(out / "notebooks" / path.name, path.read_bytes()) for path in executed),
                write_file(out / "results.json", to_json(record)), write_file(out / "report.html", report)]  # fmt: skip
