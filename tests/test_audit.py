@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from alignlib.audit import audit, headline, not_judged, ranked, scorecard, summary
+from alignlib.audit import audit, headline, ranked, scorecard, summary
 from alignlib.engagement import Settings, parse_settings
 from alignlib.result import Finding, Level, Measure, NotJudged, Result
 
@@ -70,8 +70,8 @@ def test_the_summary_begins_with_the_theme_of_the_headline() -> None:
 
 def test_a_theme_without_any_finding_is_not_judged_and_never_good() -> None:
     gap = NotJudged(what="w", why="no file", settle="the file", theme="focus")
-    gaps = not_judged(result(finding("funnel.a", "good"), gaps=(gap,)), [finding("funnel.a", "good")])
-    assert [g.theme for g in gaps] == ["focus", "structure"] and all(g.settle and g.why for g in gaps)
+    gaps = audit(result(finding("funnel.a", "good"), gaps=(gap,)), SETTINGS).not_judged
+    assert gaps == [gap]
     rows = {row["label"]: row for row in scorecard([finding("funnel.a", "good")], gaps).rows}
     assert rows["Focus"]["good"] == 0 and rows["Focus"]["parts"] == "not judged: no file"
     assert rows["Regard"]["good"] == 0 and rows["Regard"]["parts"].startswith("not judged: nothing was delivered")

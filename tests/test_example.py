@@ -119,8 +119,10 @@ def test_private_things_stay_with_their_owner(demo: Path) -> None:
     ids = set(re.findall(r"L-\d{5,}", leads))
     assert len(ids) > 1000 and not any(lead in shared for lead in list(ids)[:300])
     assert "Seller " not in shared
-    log = json.loads((demo / "private" / "release_log.json").read_text())
-    assert log and all(entry["n"] >= 5 for entry in log)
+    private = demo / "engagement" / "private"
+    assert private.stat().st_mode & 0o077 == 0 and not (demo / "private" / "release_log.json").exists()
+    (published,) = json.loads((private / "release_log.json").read_text())["waves"].values()
+    assert len(published["figures"]) > 100 and all(len(each["members"]) >= 5 for each in published["figures"])
 
 
 def test_the_same_inputs_give_the_same_results(demo: Path, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def audit(results: Mapping[str, Result], settings: Settings, previous: Mapping[s
     if previous is not None:
         raise ValueError("comparing with an earlier audit is not possible in this version")
     findings = ranked([finding for result in results.values() for finding in result.findings])
-    gaps = not_judged(results, findings)
+    gaps = [gap for result in results.values() for gap in result.not_judged]
     return Result(
         diagnostic="audit", question=QUESTION, headline=headline(findings), summary=summary(findings, gaps),
         basis=[line for result in results.values() for line in result.basis], findings=findings,
@@ -72,18 +72,6 @@ def summary(findings: list[Finding], gaps: list[NotJudged]) -> str:
     if gaps:
         said.append(f"{capital(count_spelled(len(gaps), 'question'))} could not be judged, which is not “no problem”.")
     return " ".join(said)
-
-
-def not_judged(results: Mapping[str, Result], findings: list[Finding]) -> list[NotJudged]:
-    """What could not be judged, the structure included as long as no diagnostic looks at it?"""
-    gaps = [gap for result in results.values() for gap in result.not_judged]
-    if not any(f.theme == "structure" for f in findings):
-        gaps.append(NotJudged(
-            what="How the teams are led, paid and ruled", theme="structure",
-            why="this version of the kit reads the facts checklist and does not judge it yet",
-            settle="a talk with the sponsor along the checklist",
-        ))  # fmt: skip
-    return gaps
 
 
 def scorecard(findings: list[Finding], gaps: list[NotJudged]) -> Exhibit:

@@ -11,7 +11,7 @@ from alignlib.errors import AlignError, Problem
 
 SCHEMA_VERSION = 1
 MIME = "application/vnd.alignlib.result+json"
-Unit = Literal["share", "days", "points", "count", "money", "delta", "text", "date"]
+Unit = Literal["share", "days", "points", "count", "money", "delta", "p", "text", "date"]
 Level = Literal["act", "watch", "good", "unclear"]
 Direction = Literal["at_least", "at_most", "equals"]
 Shape = Literal["dumbbell", "grid", "waterfall", "stack", "intervals", "paired", "curve", "bars", "table"]

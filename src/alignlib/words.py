@@ -188,7 +188,9 @@ def figure(amount: float | None, unit: str, currency: str = "") -> str:
         return money(amount, currency).replace(" million", "m").strip()
     if unit == "share":
         return share(amount, 1 if 0 < abs(amount) < 0.0095 else 0)
-    digits = {"points": 1, "delta": 2}.get(unit, 0 if float(amount).is_integer() or abs(amount) >= 10 else 1)
+    if unit == "p" and amount < 0.001:
+        return "under 0.001"
+    digits = {"points": 1, "delta": 2, "p": 3}.get(unit, 0 if float(amount).is_integer() or abs(amount) >= 10 else 1)
     return number(amount, digits)
 
 

@@ -73,16 +73,11 @@ class Canvas:
     def tick(self, x: float, y: float, half: float = 8) -> None:
         self.rule(x, y - half, x, y + half, INK, 3, z=4)
 
-    def point(self, x: float, y: float, shape: str, color: str, area: float) -> None:
-        style: dict[str, Any] = {
-            "shape": shape,
-            "fill": color,
-            "stroke": WHITE,
-            "strokeWidth": 1,
-            "size": area,
-            "opacity": 1,
-        }
-        self._add(4, "point", [{"x": x, "y": y}], **style)
+    def point(self, x: float, y: float, shape: str, color: str, area: float, is_hollow: bool = False) -> None:
+        """A team's mark; hollow for what the other team expects of it."""
+        fill, stroke, width = (WHITE, color, 1.8) if is_hollow else (color, WHITE, 1)
+        style: dict[str, Any] = {"shape": shape, "fill": fill, "stroke": stroke, "strokeWidth": width}
+        self._add(4, "point", [{"x": x, "y": y}], **style, size=area, opacity=1)
 
     def text(
         self, x: float, y: float, text: str, color: str = INK, size: int = 13, bold: bool = False, align: str = "left"

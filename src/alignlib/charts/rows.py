@@ -9,7 +9,7 @@ from alignlib.result import Exhibit, Row
 MOST_ROWS = 24  # more than a reader compares by eye
 LISTS = {  # shape: the height of a row and of the head, what is drawn, what is written at the right
     "dumbbell": (46, 46, ("sales", "marketing"), "gap"),
-    "paired": (46, 30, ("sales", "marketing"), "gap"),
+    "paired": (46, 44, ("sales", "marketing"), "gap"),
     "intervals": (44, 30, ("value",), "value"),
     "bars": (34, 30, ("value",), "value"),
 }
@@ -23,7 +23,8 @@ _ABOVE = 18  # pixels that a row gains on a phone, where its label stands above 
 def lanes(e: Exhibit, width: int, currency: str = "") -> Canvas:
     """How do rows compare on one axis? Two teams and their gap, estimates and what was agreed, or plain counts.
 
-    dumbbell: mean answers on 1 to 5 with intervals, Sales on the upper lane. paired: counted shares, in the same way.
+    dumbbell: mean answers on 1 to 5 with intervals, Sales on the upper lane, hollow what the other expects.
+    paired: shares, in the same way.
     intervals: a tick in the grey bar of its interval, the agreed line dashed. bars: counted, from zero.
     """
     height, head, drawn, written = LISTS[e.shape]
@@ -136,7 +137,8 @@ def _teams(c: Canvas, row: Row, middle: float, named: bool) -> bool:
     Returns whether it has both. The names stand beside the marks, outwards: no legend.
     """
     means = {team: value for team in _TEAMS if (value := number(row, team)) is not None}
-    if both := len(means) == 2:
+    guesses = {team: value for team in _TEAMS if (value := number(row, f"{team}_guess")) is not None}
+    if (both := len(means) == 2) and not guesses:
         c.rule(min(means.values()), middle, max(means.values()), middle, canvas.BAND, 30, z=0)
     for team, (color, shape, area, offset) in _TEAMS.items():
         y, name = middle + offset, words.TEAM_NAMES[team]
@@ -148,6 +150,10 @@ def _teams(c: Canvas, row: Row, middle: float, named: bool) -> bool:
         start, end = (c.inside(mean if at is None else at) for at in (low, high))
         if low is not None and high is not None:
             c.rule(start, y, end, y, color, 2.4)
+        if team in guesses:
+            start, end = sorted((c.inside(mean), c.inside(guesses[team])))
+            c.rule(start, y, end, y, color, 1.2, dash=(2, 2))
+            c.point(c.inside(guesses[team]), y, shape, color, area, is_hollow=True)
         c.point(c.inside(mean), y, shape, color, area)
         if both and not named:
             room, is_lower = span(name, 12, True) + 12, mean < max(means.values())

@@ -158,8 +158,9 @@ def _answered(result: Result) -> Iterator[Answered]:
 
 
 def _proof(key: str) -> str:
-    if key.startswith("survey.gap."):
-        return "survey.blocks"
+    for start, exhibit in (("survey.gap.", "survey.blocks"), ("survey.mirror.", "survey.mirror")):
+        if key.startswith(start):
+            return exhibit
     return _PROOF.get(key, "funnel.waterfall" if "_to_" in key else key)
 
 

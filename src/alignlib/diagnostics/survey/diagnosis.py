@@ -2,18 +2,16 @@
 
 from math import ceil
 
-import pandas as pd
-
 from alignlib import words
-from alignlib.diagnostics.survey import exhibits
-from alignlib.diagnostics.survey.answers import ALIKE, TEAMS, BlockGap, block_gap, read_answers
+from alignlib.diagnostics.survey import exhibits, mirror, remarks, structure, views, within
+from alignlib.diagnostics.survey.answers import TEAMS, Answers, opinions, read_answers
 from alignlib.diagnostics.survey.exhibits import in_sentence
-from alignlib.disclosure import SPREAD_FROM
+from alignlib.diagnostics.survey.gaps import ALIKE, BlockGap, block_gap, firmness
 from alignlib.engagement import Settings
 from alignlib.instrument import read_instrument
 from alignlib.intake.tables import Tables
 from alignlib.judging import measured
-from alignlib.result import Finding, Level, NotJudged, Result, Row
+from alignlib.result import Exhibit, Finding, Level, NotJudged, Result, Row
 from alignlib.words import NBSP, TEAM_NAMES, agreed, count, figure, interval, listed, number, of, share, spelled, value
 
 QUESTION = "What do the two teams say of each other, and where do they part?"
@@ -22,43 +20,72 @@ CAVEATS = [
     "The survey says what people think, not what happened, and not who is right.",
     "Each block is judged on its own, and of many intervals at 95 % about one in twenty misses the truth.",
 ]
-NAMED = "Answers were given under names, so means are shown and nothing is inferred from them."
+NAMED = (
+    "Answers were given under names, with everybody's consent: no anonymity was promised, means and differences are "
+    "shown as something to talk about, and nothing is inferred from them."
+)
 NO_TEAM = "the answers do not say who belongs to which team"
 
 
 def diagnose(tables: Tables, settings: Settings) -> Result:
     """Where do Sales and Marketing part in what they answer to the same words, and how sure is that?
 
-    Reads ``responses`` and, where delivered, ``respondents``. A block's score is the mean of the items a person
-    answered, reverse items turned round; the gap is Sales less Marketing with Welch's 95 % interval, and a finding's
-    measure is its size, counted from the team with the lower mean. Groups below ``survey.smallest_group`` are withheld,
-    and so is a team below ten whose scores all lie at one end of the scale. It does not say who is right.
+    Reads ``responses`` and, where delivered, ``respondents`` and ``facts``. A block's score is the mean of the items a
+    person answered, reverse items turned round; the gap is Sales less Marketing with Welch's 95 % interval, and a
+    finding's measure is its size, counted from the team with the lower mean. Groups below ``survey.smallest_group`` are
+    withheld, and so is a team whose published mean would tell that all answered alike. It does not say who is right.
     """
     answers = read_answers(tables)
     who = exhibits.who_answered(tables, answers, settings)
-    given = set(answers.loc[answers["answer"].notna(), "item"])
-    posed = [block for block in read_instrument().blocks if given & {item.item for item in block.items}]
+    posed = [block for block in read_instrument().blocks if answers.asked(block.items)]
     gaps = [block_gap(answers, block, settings) for block in posed]
-    shown = [gap for gap in gaps if gap.is_shown]
-    tabled = [exhibits.response(who, settings), exhibits.blocks(gaps, settings), exhibits.items(answers, settings)]
-    tabled = tabled if len(answers) else []
-    sources, row_counts = tables.records_of("responses", "respondents")
+    shown, ruled = [gap for gap in gaps if gap.is_shown], structure.structure(tables, settings)
+    comments, commented = remarks.remarks(tables, settings)
+    tabled = _tabled(tables, answers, who, gaps, settings) if len(answers) else []
+    tabled += [comments] if comments else []
+    sources, row_counts = tables.records_of("responses", "respondents", "facts")
     return Result(
         diagnostic="survey", question=QUESTION, headline=_headline(shown, settings),
-        summary=_summary(shown, len(gaps), tabled[0].title if tabled else "No answers were delivered", settings),
-        basis=[
-            f"{r['label']}: {of(r['answered'], r['invited']) if r['share'] else count(r['answered'], 'answer')}"
-            for r in who[:2] if r["answered"]
-        ],
-        findings=[_finding(gap, who[2]["invited"], settings) for gap in shown], exhibits=tabled,
-        caveats=_caveats(tables, answers, settings, _silent(who, shown)) if tabled else [],
-        not_judged=_not_judged(gaps, bool(tabled), settings.survey.smallest_group),
+        summary=_summary(shown, len(gaps), tabled[0].title if len(answers) else "No answers were delivered", settings),
+        basis=_basis(who, settings) + ruled.basis,
+        findings=[_finding(gap, who[2]["invited"], settings) for gap in shown]
+        + list(mirror.findings(answers, settings)) + ruled.findings,
+        exhibits=tabled + ruled.exhibits,
+        caveats=_caveats(tables, answers, settings, [*_silent(who, shown), *filter(None, [commented])])
+        + within.caveat(tabled) if len(answers) else [],
+        not_judged=_not_judged(gaps, bool(len(answers)), settings.survey.least) + ruled.not_judged,
         settings={
             "mode": settings.survey.mode, "smallest_group": settings.survey.smallest_group,
             "survey_gap": settings.thresholds.get("survey_gap"), "instrument_version": read_instrument().version,
         },
         sources=sources, row_counts=row_counts,
     )  # fmt: skip
+
+
+def _tabled(
+    tables: Tables, answers: Answers, who: list[Row], gaps: list[BlockGap], settings: Settings
+) -> list[Exhibit]:
+    """Every table the answers make, in the order they are read; what was not asked makes none."""
+    asked = {team: row["invited"] for team, row in zip(TEAMS, who[:2], strict=True)}
+    firm = firmness(answers, gaps, asked, settings)
+    found = [
+        exhibits.response(who, settings), exhibits.blocks(gaps, settings),
+        exhibits.firm(gaps, firm, answers, settings) if any(gap.is_shown for gap in gaps) else None,
+        views.conversations(answers, settings), mirror.mirror(answers, settings), *views.others(answers, settings),
+        within.within(answers, gaps, settings), exhibits.roles(gaps), exhibits.items(answers, settings),
+    ]  # fmt: skip
+    return [exhibit for exhibit in found if exhibit is not None]
+
+
+def _basis(who: list[Row], settings: Settings) -> list[str]:
+    said = [
+        f"{r['label']}: {of(r['answered'], r['invited']) if r['share'] else count(r['answered'], 'answer')}"
+        for r in who[:2]
+        if r["answered"]
+    ]
+    if settings.survey.mode == "named":
+        return [*said, "Named answers, with consent; nothing is inferred"] if said else []
+    return [*said, f"Anonymous answers; groups below {spelled(settings.survey.least)} are withheld"] if said else []
 
 
 def _finding(gap: BlockGap, invited: int | None, settings: Settings) -> Finding:
@@ -147,18 +174,18 @@ def _summary(shown: list[BlockGap], posed: int, answered: str, settings: Setting
     )
 
 
-def _caveats(tables: Tables, answers: pd.DataFrame, settings: Settings, silent: list[str]) -> list[str]:
-    said = CAVEATS + [NAMED] * (settings.survey.mode == "named") + silent
-    if not answers["team"].isin(TEAMS).all():
+def _caveats(tables: Tables, answers: Answers, settings: Settings, more: list[str]) -> list[str]:
+    said = CAVEATS + [NAMED] * (settings.survey.mode == "named") + more
+    if not answers.people["team"].isin(TEAMS).all():
         said.append("People whose team is not named, or named twice, count for everybody and for neither team.")
-    foreign = sorted(set(answers["item"]) - set(read_instrument().items))
+    foreign = [item.item for item in opinions(answers) if read_instrument().find(item.item) is None]
     if foreign:
         names = listed(foreign[:8]) + (f" and {number(len(foreign) - 8)} more" if len(foreign) > 8 else "")
         said.append(f"Not items of this survey, so listed and not judged: {names}.")
     waves = tables.query("select count(distinct coalesce(wave, '')) as n from responses")
     if int(waves["n"].iloc[0]) > 1:
         said.append("Of several rounds, only the last is read.")
-    return said + tables.notes_on("responses", "respondents")
+    return said + tables.notes_on("responses", "respondents", "facts")
 
 
 def _silent(who: list[Row], shown: list[BlockGap]) -> list[str]:
@@ -192,11 +219,11 @@ def _not_judged(gaps: list[BlockGap], any_answers: bool, k: int) -> list[NotJudg
     for gap in (gap for gap in gaps if not gap.is_shown):
         reasons = {why: [TEAM_NAMES[team] for team in teams] for why, teams in gap.withheld(k).items() if teams}
         why = "; ".join(f"{listed(teams)}: {reason}" for reason, teams in reasons.items())
-        enough = SPREAD_FROM if ALIKE in reasons else k
+        enough = "more" if ALIKE in reasons else f"at least {spelled(k)}"
         said.append(NotJudged(
             what=f"The teams\u2019 views on {in_sentence(gap.block.title)}", theme=gap.block.theme,
             why=f"{why}, so the figures are withheld" if any(gap.n.values()) else NO_TEAM,
-            settle=f"answers from at least {spelled(enough)} people of each team, with the team named",
+            settle=f"answers from {enough} people of each team, with the team named",
         ))  # fmt: skip
     posed = [gap.block for gap in gaps]
     missing = [block for block in read_instrument().blocks if block not in posed]

@@ -1,20 +1,38 @@
-"""The tables that prove what the survey says: who answered, block by block, item by item."""
+"""The tables that prove what the survey says: who answered, block by block, how firm it is, item by item."""
 
-import pandas as pd
+from math import comb
 
-from alignlib.diagnostics.survey.answers import GROUPS, TEAMS, BlockGap, Scores, item_scores
-from alignlib.disclosure import count_text
+import numpy as np
+
+from alignlib.diagnostics.survey.answers import (
+    GROUPS,
+    ROLES,
+    TEAMS,
+    Answers,
+    Scores,
+    careless,
+    item_scores,
+    opinions,
+)
+from alignlib.diagnostics.survey.gaps import BlockGap, Firmness, in_order, published_gap
+from alignlib.diagnostics.survey.views import filled
+from alignlib.disclosure import Group, count_text
 from alignlib.engagement import Settings
 from alignlib.instrument import read_instrument
 from alignlib.intake.tables import Tables
 from alignlib.result import Exhibit, Row, columns
-from alignlib.words import TEAM_NAMES, figure, listed, number, of, spelled, value
+from alignlib.words import TEAM_NAMES, capital, count_spelled, figure, listed, number, of, spelled, value
+
+FLAGS = {
+    "is_partial": "fewer than half of the statements answered", "is_straight": "always the same answer",
+    "is_repeat": "the same answers as somebody else", "is_hasty": "less than two seconds an item",
+}  # fmt: skip
 
 
-def who_answered(tables: Tables, answers: pd.DataFrame, settings: Settings) -> list[Row]:
+def who_answered(tables: Tables, answers: Answers, settings: Settings) -> list[Row]:
     """How many were invited (as agreed in the settings, else as listed), and how many answered: each team, then all?"""
-    k = settings.survey.smallest_group
-    everybody = Scores(answers.drop_duplicates("respondent_id"), k)
+    k = settings.survey.least
+    everybody = Scores(answers.people, np.zeros((len(answers), 1)), k)
     sql = "select team, count(*) as n from respondents where team is not null group by team"
     asked = tables.query(sql).set_index("team")["n"].to_dict() if tables.has("respondents") else {}
     asked |= {team: part.invited for team, part in settings.teams.items() if part.invited is not None}
@@ -41,7 +59,7 @@ def response(rows: list[Row], settings: Settings) -> Exhibit:
             share=("Share", "share"), note=("Note", "text"),
         ),
         read="Answered means at least one answer, or one \u201ccannot say\u201d. Invited is empty where not recorded. "
-        f"Groups of fewer than {spelled(settings.survey.smallest_group)} are withheld, and with them whatever would "
+        f"Groups of fewer than {spelled(settings.survey.least)} are withheld, and with them whatever would "
         "let them be worked out.",
         says_not="What the silent think.", alt="Table of people invited and people who answered, by team.",
     )  # fmt: skip
@@ -63,11 +81,12 @@ def _response_title(rows: list[Row]) -> str:
 
 def blocks(gaps: list[BlockGap], settings: Settings) -> Exhibit:
     """How far do the teams stand apart, block by block, the widest gap first?"""
-    limit, k = settings.thresholds.get("survey_gap"), settings.survey.smallest_group
-    ordered = sorted(gaps, key=lambda gap: (not gap.is_shown, -(gap.size.value or 0)))
+    limit, k = settings.thresholds.get("survey_gap"), settings.survey.least
+    ordered = [gaps[at] for at in in_order(gaps)]
     shown = "; ".join(f"{gap.block.title}: {', '.join(means(gap))}" for gap in ordered if gap.is_shown)
     return Exhibit(
         key="survey.blocks", shape="dumbbell", limit=limit, source="responses", title=_blocks_title(ordered, limit),
+        lead=_widest(ordered),
         columns=columns(
             label=("Block", "text"), sales=("Sales", "points"), sales_low=("from", "points"),
             sales_high=("to", "points"), sales_n=("n, Sales", "count"), marketing=("Marketing", "points"),
@@ -83,6 +102,16 @@ def blocks(gaps: list[BlockGap], settings: Settings) -> Exhibit:
         says_not="Who is right. A gap is a difference of views; the files, not the survey, say what happened.",
         alt=f"Dumbbell chart of {number(len(ordered))} survey blocks, means of Sales and of Marketing. {shown}.",
     )  # fmt: skip
+
+
+def _widest(ordered: list[BlockGap]) -> str:
+    """The widest gaps as sentences."""
+    said = [
+        f"{in_sentence(gap.block.title)} ({', '.join(means(gap))}: {value(gap.size.value, 'points')} apart)"
+        for gap in ordered[1:4]
+        if gap.is_shown
+    ]
+    return f"Next come {listed(said)}." if said else ""
 
 
 def means(gap: BlockGap) -> list[str]:
@@ -119,36 +148,134 @@ def _blocks_title(ordered: list[BlockGap], limit: float | None) -> str:
     return f"The widest gap, {size} on {name}, cannot be told from the agreed {value(limit, 'points')}"
 
 
-def items(answers: pd.DataFrame, settings: Settings) -> Exhibit:
-    """What does each team answer to each item, the widest gap first, without a claim of certainty?"""
-    rows = [_item_row(item, scores) for item, scores in item_scores(answers, settings).items()]
+def firm(gaps: list[BlockGap], found: list[Firmness], answers: Answers, settings: Settings) -> Exhibit:
+    """How firm is each gap: against chance, against silence, and against careless answers?"""
+    limit, k = settings.thresholds.get("survey_gap"), settings.survey.least
+    rows: list[Row] = []
+    for gap, how in ((gaps[at], found[at]) for at in in_order(gaps) if gaps[at].is_shown):
+        rows.append({
+            "label": gap.block.title, "gap": gap.gap.value, "level": gap.level(limit),
+            "p": how.p, "p_holm": how.p_holm, "silent": how.if_silent, "careful": how.careful,
+            "careful_level": how.careful_level or "", "note": how.how,
+        })  # fmt: skip
+    sure = sum(row["p_holm"] is not None and row["p_holm"] <= 0.05 for row in rows)
+    moved = sum(row["careful_level"] not in ("", row["level"]) for row in rows)
+    title = f"{capital(count_spelled(sure, 'gap'))} of {number(len(rows))} {'is' if sure == 1 else 'are'} wider than "
+    title += "chance would make it, with all blocks in mind"
+    tested = [gaps[at] for at, how in enumerate(found) if how.p is not None]
+    if tested and all(_least_p(gap) * len(tested) > 0.05 for gap in tested):
+        title = f"So few people cannot show {number(len(tested))} gaps to be more than chance, however wide they are"
+    if settings.survey.mode == "named":
+        title = "Named answers are compared with silence alone; nothing is inferred from them"
+    flags = careless(answers)
+    told = [f"{said}: {count_text(int(flags[name].sum()), k)}" for name, said in FLAGS.items() if flags[name].any()]
+    lead = "No answer shows signs of carelessness."
+    if told:
+        lead = f"Signs of carelessness, in people: {'; '.join(told)}. Nobody was left out. Without them "
+        lead += f"{count_spelled(moved, 'verdict')} would change."
+    if len(ways := {str(row["note"]) for row in rows}) == 1:  # said once above the table
+        lead += f" How p was found: {ways.pop()}." if rows[0]["note"] else ""
+        rows = [row | {"note": ""} for row in rows]
+    return Exhibit(
+        key="survey.firm", shape="table", title=title, lead=lead, rows=rows, source="responses",
+        columns=filled(columns(
+            label=("Block", "text"), gap=("Gap, Sales less Marketing", "points"), level=("Verdict", "text"),
+            p=("p", "p"), p_holm=("p, all blocks (Holm)", "p"),
+            silent=("Gap if the silent answered like the other team", "points"),
+            careful=("Gap without careless answers", "points"), careful_level=("Verdict without them", "text"),
+            note=("How p was found", "text"),
+        ), rows),
+        read="p is how often a gap as wide comes up when people are dealt to the two teams by chance: counted in full "
+        "up to ten people a side, else 9,999 seeded deals. Holm's p holds all blocks together to one false alarm in "
+        "twenty surveys. Verdicts do not use p: they use the interval and the agreed limit. Where leaving out careless "
+        "answers would give a small group away, only the verdict is shown.",
+        says_not="How large a gap matters: that is what the agreed limit says.",
+        alt=f"Table of {number(len(rows))} gaps with p values and what would change them.",
+    )  # fmt: skip
+
+
+def _least_p(gap: BlockGap) -> float:
+    """The smallest p these sizes allow: one team wholly above the other, either way round when both are as many."""
+    sales, marketing = (gap.n[team] for team in TEAMS)
+    return (1 + (sales == marketing)) / comb(sales + marketing, sales)
+
+
+def roles(gaps: list[BlockGap]) -> Exhibit | None:
+    """Where do leaders and staff of one team part? Only where each has enough people, and nobody is left over."""
+    rows: list[Row] = []
+    for gap in gaps:
+        for team in TEAMS:
+            leaders, staff = (role for role in ROLES if role.startswith(team))
+            means = gap.scores.mean(leaders), gap.scores.mean(staff)
+            if None in means or gap.scores.least == 1:
+                continue
+            apart = published_gap(gap.scores, leaders, staff)
+            rows.append({
+                "label": gap.block.title, "team": TEAM_NAMES[team], "leader": means[0], "staff": means[1],
+                "gap": apart.value, "gap_low": apart.low, "gap_high": apart.high, "n": gap.n[team],
+            })  # fmt: skip
+    if not rows:
+        return None
+    rows.sort(key=lambda row: -abs(row["gap"]))
+    first = rows[0]
+    return Exhibit(
+        key="survey.roles", shape="table", rows=rows, source="responses",
+        title=f"Leaders and staff of {first['team']} part most on {in_sentence(str(first['label']))}: "
+        f"{figure(first['leader'], 'points')} against {figure(first['staff'], 'points')} of 5",
+        columns=columns(
+            label=("Block", "text"), team=("Team", "text"), leader=("Leaders", "points"), staff=("Staff", "points"),
+            gap=("Leaders less staff", "points"), gap_low=("from", "points"), gap_high=("to", "points"),
+            n=("n", "count"),
+        ),
+        read="Average answer of those who lead people and those who do not, within one team, with Welch's 95 % "
+        "interval of the difference. Shown only where both have enough people.",
+        says_not="Which of the two sees the company as it is.", alt="Table of leaders and staff by block and team.",
+    )  # fmt: skip
+
+
+def items(answers: Answers, settings: Settings) -> Exhibit:
+    """What does each team answer to each statement, the widest gap first, without a claim of certainty?"""
+    found = item_scores(answers, settings, opinions(answers))
+    rows = [_item_row(item, scores, settings) for item, scores in found.items()]
     rows.sort(key=lambda row: (row["gap"] is None, -abs(row["gap"] or 0)))
+    ranges = {f"{team}_range": (f"{TEAM_NAMES[team]}, from to", "text") for team in TEAMS}
     return Exhibit(
         key="survey.items", shape="table", title=_items_title(rows), source="responses", rows=rows,
         columns=columns(
             label=("Item", "text"), item=("Code", "text"), sales=("Sales", "points"), sales_n=("n, Sales", "count"),
             marketing=("Marketing", "points"), marketing_n=("n, Marketing", "count"),
             gap=("Gap, Sales less Marketing", "points"), total=("Everybody", "points"),
-            total_n=("n, everybody", "count"), note=("Note", "text"),
+            total_n=("n, everybody", "count"),
+            **(ranges if settings.survey.mode == "named" else {}),  # type: ignore[arg-type]
+            note=("Note", "text"),
         ),
-        read="Average answer to each item as it was asked, 1 disagree to 5 agree; \u201ccannot say\u201d is left out. "
-        "Single items jump about more than blocks do: read them for where to start talking, not as findings.",
+        read="Average answer to each statement as it was asked, 1 disagree to 5 agree; \u201ccannot say\u201d is left "
+        "out. Single items jump about more than blocks do: read them for where to start talking, not as findings.",
         says_not="Whether a single gap is more than chance.",
         alt="Table of the average answer to each item, by team.",
     )  # fmt: skip
 
 
-def _item_row(item: str, scores: Scores) -> Row:
-    known = read_instrument().items.get(item)
+def _item_row(item: str, scores: Scores, settings: Settings) -> Row:
+    known = read_instrument().find(item)
     row: Row = {"label": known.text if known else item, "item": item}
     for group in GROUPS:
         row |= {group: scores.mean(group), f"{group}_n": scores.count(group)}
+    if settings.survey.mode == "named":
+        row |= {f"{team}_range": _range(scores, team) for team in TEAMS}
     both = row["sales"] is not None and row["marketing"] is not None
     row["gap"] = round(row["sales"] - row["marketing"], 4) if both else None
     hidden = listed([TEAM_NAMES.get(g, "everybody") for g in GROUPS if row[g] is None and scores.n(g)])
     turned = "agreeing is the bad answer" if known and known.reverse else ""
     row["note"] = "; ".join(filter(None, [turned, hidden and f"withheld: {hidden}"]))
     return row
+
+
+def _range(scores: Scores, team: Group) -> str:
+    """The lowest and the highest answer of a team, of people who agreed to be named: something to talk about."""
+    given = scores.of(team)
+    ends = [number(float(end)) for end in (given.min(), given.max())] if len(given) else []
+    return " to ".join(dict.fromkeys(ends))
 
 
 def _items_title(rows: list[Row]) -> str:

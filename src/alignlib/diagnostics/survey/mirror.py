@@ -1,0 +1,122 @@
+"""How wrong is each team about what the other answers?"""
+
+from collections.abc import Iterator
+
+from alignlib.diagnostics.survey.answers import TEAMS, Answers, Scores, scores_on
+from alignlib.diagnostics.survey.gaps import published_gap, size
+from alignlib.diagnostics.survey.views import ROUNDED
+from alignlib.disclosure import Group
+from alignlib.engagement import Settings
+from alignlib.instrument import Item, read_instrument
+from alignlib.judging import finding, measured
+from alignlib.result import Exhibit, Finding, Row, columns
+from alignlib.stats import Interval
+from alignlib.words import TEAM_NAMES, count, figure, number, value
+
+OTHER: dict[Group, Group] = {"sales": "marketing", "marketing": "sales"}
+
+
+def pairs(answers: Answers) -> list[tuple[Item, Item]]:
+    """Which statements were put both as one's own view and as a guess at the other team's: (guess, statement)?"""
+    instrument = read_instrument()
+    both = [(mirror, instrument.items[mirror.about]) for mirror in instrument.of("mirror")]
+    return [(mirror, item) for mirror, item in both if answers.asked([mirror, item]) == [mirror, item]]
+
+
+def pooled(answers: Answers, settings: Settings) -> tuple[Scores, Scores]:
+    """What does each person guess on average, and what does each answer, over the statements that were mirrored?"""
+    found = pairs(answers)
+    guesses = scores_on(answers, [mirror for mirror, _ in found], settings)
+    own = scores_on(answers, [_as_asked(item) for _, item in found], settings)
+    return guesses, own
+
+
+def mirror(answers: Answers, settings: Settings) -> Exhibit | None:
+    """What does each team expect the other to answer, and what does it answer?"""
+    rows = [_row(answers, *pair, settings) for pair in pairs(answers)]
+    if not rows:
+        return None
+    known = sorted((row for row in rows if row["gap"] is not None), key=lambda row: -abs(row["gap"]))
+    title = "What each team expects of the other cannot be compared with what it answers"
+    if known:
+        widest = known[0]
+        team = next(team for team in TEAMS if widest[f"{team}_miss"] == widest["gap"])
+        title = (
+            f"{TEAM_NAMES[OTHER[team]]} expects {figure(widest[f'{team}_guess'], 'points')} from {TEAM_NAMES[team]} "
+        )
+        title += (
+            f"on {widest['label'][:1].lower()}{widest['label'][1:]}, which answers {figure(widest[team], 'points')}"
+        )
+    return Exhibit(
+        key="survey.mirror", shape="dumbbell", title=title, source="responses", play="P18",
+        rows=known + [row for row in rows if row["gap"] is None],
+        columns=columns(
+            label=("Block", "text"), text=("Statement", "text"), sales=("Sales answers", "points"),
+            sales_guess=("Marketing expects of Sales", "points"), sales_miss=("Miss on Sales", "points"),
+            marketing=("Marketing answers", "points"), marketing_guess=("Sales expects of Marketing", "points"),
+            marketing_miss=("Miss on Marketing", "points"), gap=("Widest miss", "points"), note=("Note", "text"),
+        ),
+        read="Filled: what a team answers on average, 1 disagree to 5 agree. Hollow: what the other team expects it to "
+        f"answer. A miss is expected less answered, so a minus means: expected worse than it is. {ROUNDED}",
+        says_not="Who is right about the company: only how well each knows the other's view.",
+        alt=f"Dumbbell chart of {number(len(rows))} statements: each team's answer, and what the other expected.",
+    )  # fmt: skip
+
+
+def _row(answers: Answers, guess: Item, item: Item, settings: Settings) -> Row:
+    block = next(block for block in read_instrument().blocks if item in block.items)
+    guesses, own = scores_on(answers, [guess], settings), scores_on(answers, [_as_asked(item)], settings)
+    row: Row = {"label": block.title, "text": item.text}
+    for team in TEAMS:
+        row |= {team: own.mean(team), f"{team}_guess": guesses.mean(OTHER[team])}
+        both = row[team] is not None and row[f"{team}_guess"] is not None
+        row[f"{team}_miss"] = round(row[f"{team}_guess"] - row[team], 4) + 0.0 if both else None
+    misses = [row[f"{team}_miss"] for team in TEAMS if row[f"{team}_miss"] is not None]
+    row["gap"] = max(misses, key=abs, default=None)
+    row["note"] = "" if len(misses) == len(TEAMS) else "withheld where too few answered"
+    return row
+
+
+def findings(answers: Answers, settings: Settings) -> Iterator[Finding]:
+    """How far is each team's guess from the other's answers, over all mirrored statements together?
+
+    Estimand: the mean over a team's people of their guesses, less the mean over the other team's people of their
+    answers to the same statements; Welch's 95 % interval. Errors in opposite directions cancel; the exhibit shows them
+    one by one. Nothing is inferred from named answers.
+    """
+    guesses, own = pooled(answers, settings)
+    n = len(pairs(answers))
+    for team in TEAMS if n and settings.survey.mode == "anonymous" else ():
+        other = OTHER[team]
+        if guesses.mean(team) is None or own.mean(other) is None:
+            continue
+        signed = published_gap(guesses, team, other, own)
+        yield _finding(team, size(signed), guesses, own, n, (signed.value or 0) < 0, settings)
+
+
+def _finding(
+    team: Group, found: Interval, guesses: Scores, own: Scores, n: int, is_lower: bool, settings: Settings
+) -> Finding:
+    us, them = TEAM_NAMES[team], TEAM_NAMES[OTHER[team]]
+    points, side = value(found.value, "points"), "lower" if is_lower else "higher"
+    limit = settings.thresholds.get("mirror_gap")
+    expects = f"{us} expects {them} to answer {points} {side} than it does"
+    measure = measured(
+        found, "points", "difference of two means, Welch 1947", None, guesses.n(team) + own.n(OTHER[team])
+    )
+    return finding(
+        f"survey.mirror.{team}", "mirror_gap", measure, settings,
+        {
+            "beyond": expects, "good": f"{us} knows {them}'s answers to within the agreed {value(limit, 'points')}",
+            "unclear": f"{us} may misjudge {them}: {points} {side} than it answers",
+            "none": f"{expects}; no limit was agreed",
+        },
+        theme="roles", play="P18", beyond="watch",
+        counted=f"{us} guesses {figure(guesses.mean(team), 'points')}, {them} answers "
+        f"{figure(own.mean(OTHER[team]), 'points')} of 5, over {count(n, 'statement')}",
+        settle="more answers of both teams to the statements they guess at",
+    )  # fmt: skip
+
+
+def _as_asked(item: Item) -> Item:
+    return Item(item.item, item.text, item.kind, low=item.low, high=item.high)

@@ -1,0 +1,204 @@
+"""What else the two teams were asked: the five conversations, guesses, who owns what, and which goal comes first."""
+
+import numpy as np
+
+from alignlib import agreement
+from alignlib.diagnostics.survey.answers import TEAMS, Answers, Scores, scores_on
+from alignlib.disclosure import SPREAD_FROM
+from alignlib.engagement import Settings
+from alignlib.instrument import POINTS, Item, Kind, read_instrument
+from alignlib.result import Column, Exhibit, Row, Unit, columns
+from alignlib.stats import total_variation
+from alignlib.words import TEAM_NAMES, figure, listed, share
+
+WAITING = "waits for the data"
+ROUNDED = "Groups below the smallest size are withheld; intervals are shown where at least ten answered."
+
+
+def team_cells(scores: Scores, part: float = 1.0) -> Row:
+    """What does each team say, as published, and how far apart is that? ``part`` turns a point into the unit shown."""
+    row: Row = {}
+    digits = 4 if part == 1 else 2
+    for team in TEAMS:
+        found = scores.interval(team)
+        ends = {"": found.value, "_low": found.low, "_high": found.high}
+        row |= {f"{team}{end}": None if at is None else round(at * part, digits) for end, at in ends.items()}
+        row[f"{team}_n"] = scores.count(team) if found.value is not None or not scores.n(team) else None
+    both = row["sales"] is not None and row["marketing"] is not None
+    row["gap"] = round(row["sales"] - row["marketing"], 4) + 0.0 if both else None
+    hidden = [TEAM_NAMES[team] for team in TEAMS if row[team] is None and scores.n(team)]
+    row["note"] = f"withheld: {listed(hidden)}" if hidden else ""
+    return row
+
+
+def team_columns(first: str, unit: Unit, gap: str = "Sales less Marketing") -> list[Column]:
+    """Which columns does a table of the two teams have?"""
+    return columns(
+        label=(first, "text"), sales=("Sales", unit), sales_low=("from", unit), sales_high=("to", unit),
+        sales_n=("n, Sales", "count"), marketing=("Marketing", unit), marketing_low=("from", unit),
+        marketing_high=("to", unit), marketing_n=("n, Marketing", "count"), gap=(gap, unit), note=("Note", "text"),
+    )  # fmt: skip
+
+
+def filled(described: list[Column], rows: list[Row]) -> list[Column]:
+    """Which of these columns hold anything in any row?"""
+    return [column for column in described if any(row.get(column.name) not in (None, "") for row in rows)]
+
+
+def others(answers: Answers, settings: Settings) -> list[Exhibit | None]:
+    """What do guesses, the relay, segments and goals show? None for what was not asked."""
+    return [each(answers, settings) for each in (estimates, relay, segments, goals)]
+
+
+def conversations(answers: Answers, settings: Settings) -> Exhibit | None:
+    """How well are the five conversations held, and helped by Marketing's material, as each team sees it?"""
+    rows: list[Row] = []
+    for ends in ("done", "helped"):
+        for talk in read_instrument().conversations:
+            item = talk.done if ends == "done" else talk.helped
+            said = "done well" if ends == "done" else "helped by Marketing"
+            if answers.asked([item]):
+                label = f"{talk.conversation} {talk.title}: {said}"
+                rows.append({"label": label} | team_cells(scores_on(answers, [item], settings)))
+    if not rows:
+        return None
+    known = [row for row in rows if row["gap"] is not None]
+    widest = max(known, key=lambda row: abs(row["gap"]), default=None)
+    title = "The five conversations cannot be compared between the teams"
+    if widest:
+        title = f"{widest['label']}: {_both(widest, 'points')} of 5, the widest gap of the five conversations"
+    return Exhibit(
+        key="survey.conversations", shape="dumbbell", title=title, rows=rows, source="responses",
+        columns=team_columns("Conversation", "points"),
+        read="Average answer of each team, 1 disagree to 5 agree: is the conversation held well today, and does "
+        f"Marketing's material help in it? {ROUNDED}",
+        says_not="Which deals were lost in which conversation; single items, so no claim of certainty.",
+        alt=f"Dumbbell chart of {len(rows)} statements on the five conversations, by team.",
+    )  # fmt: skip
+
+
+def estimates(answers: Answers, settings: Settings) -> Exhibit | None:
+    """What does each team guess of figures that the files can tell?"""
+    asked = answers.asked(read_instrument().of("estimate"))
+    shares = [item for item in asked if item.unit != "days"]
+    if not shares:
+        return None
+    rows: list[Row] = [{"label": i.title} | team_cells(scores_on(answers, [i], settings), 0.01) for i in shares]
+    for row in rows:
+        row["note"] = "; ".join(filter(None, [row["note"], WAITING]))
+    days = [team_cells(scores_on(answers, [item], settings)) for item in asked if item.unit == "days"]
+    lead = f"Days from the handover to the first touch, by each team's guess: {_both(days[0], 'days')}." if days else ""
+    known = [row for row in rows if row["gap"] is not None]
+    widest = max(known, key=lambda row: abs(row["gap"]), default=None)
+    title = "The teams' guesses cannot be compared"
+    if widest:
+        title = f"{widest['label']}: Sales guesses {figure(widest['sales'], 'share')}, Marketing "
+        title += figure(widest["marketing"], "share")
+    return Exhibit(
+        key="survey.estimates", shape="paired", title=title, lead=lead, rows=rows, source="responses",
+        columns=team_columns("Question", "share"),
+        read=f"Average guess of each team, out of 100. {ROUNDED} These are guesses: the files say what happened, and "
+        "where they were delivered their figure stands in the other parts of the audit.",
+        says_not="Who guesses well: that takes the figure from the files, counted in the same way.",
+        alt=f"Paired chart of {len(rows)} guesses, by team.",
+    )  # fmt: skip
+
+
+def relay(answers: Answers, settings: Settings) -> Exhibit | None:
+    """Who owns each step from first contact to close, as each team sees it?"""
+    rows = _rows(answers, "owner", settings)
+    if not rows:
+        return None
+    claimed = [r for r in rows if r["gap"] is not None and r["sales"] > 0.5 > r["marketing"]]
+    left = [r for r in rows if r["gap"] is not None and r["sales"] < 0.5 < r["marketing"]]
+    said = [f"both teams see themselves as owner of: {_names(claimed)}"] if claimed else []
+    said += [f"each leaves to the other: {_names(left)}"] if left else []
+    title = "; ".join(said) if said else "No step of the relay is claimed by both teams or left by both"
+    return Exhibit(
+        key="survey.relay", shape="paired", title=title[:1].upper() + title[1:], rows=rows, source="responses",
+        columns=team_columns("Step", "share"),
+        read="Which part of each step belongs to Sales today, the rest to Marketing, as the people of each team see it "
+        f"on average: 0 Marketing alone, 100 Sales alone. {ROUNDED}",
+        says_not="Who should own a step. A step both claim is done twice; a step both leave is not done.",
+        alt=f"Paired chart of {len(rows)} steps and the part of Sales in each, by team.",
+    )  # fmt: skip
+
+
+def segments(answers: Answers, settings: Settings) -> Exhibit | None:
+    """Where should next year's revenue come from, as each team sees it, and how far apart is that?"""
+    given = [item for item in answers.items if item.startswith(POINTS)]
+    asked = answers.asked([item for code in given if (item := read_instrument().find(code))])
+    rows: list[Row] = [{"label": i.text} | team_cells(scores_on(answers, [i], settings), 0.01) for i in asked]
+    if not rows:
+        return None
+    title = "Where revenue should come from cannot be compared between the teams"
+    if all(row["gap"] is not None for row in rows) and all(sum(row[team] for row in rows) > 0 for team in TEAMS):
+        apart = total_variation([row["sales"] for row in rows], [row["marketing"] for row in rows])
+        widest = max(rows, key=lambda row: abs(row["gap"]))
+        title = f"The teams would place {share(apart)} of next year's revenue in different segments"
+        title += f", most of all {widest['label']}: {_both(widest, 'share')}"
+    return Exhibit(
+        key="survey.segments", shape="paired", title=title, rows=rows, source="responses",
+        columns=team_columns("Segment", "share"),
+        read="How each team shares out 100 points of next year's revenue over the segments, on average. The distance "
+        f"is the part of the points that would have to move to make both alike. {ROUNDED}",
+        says_not="Which team is right; even two teams of one mind differ a little, for people do.",
+        alt=f"Paired chart of {len(rows)} segments and the points each team gives.",
+    )  # fmt: skip
+
+
+def goals(answers: Answers, settings: Settings) -> Exhibit | None:
+    """In which order does each team put the goals, and does it agree with itself and with the other?"""
+    asked = answers.asked(read_instrument().of("rank"))
+    rows: list[Row] = [{"label": i.text} | team_cells(scores_on(answers, [i], settings)) for i in asked]
+    if not rows:
+        return None
+    rows.sort(key=lambda row: (row["sales"] is None, row["sales"]))
+    firsts = {team: min(known, key=lambda row: row[team])["label"]
+              for team in TEAMS if (known := [row for row in rows if row[team] is not None])}  # fmt: skip
+    title = "Which goal comes first cannot be compared between the teams"
+    if len(firsts) == len(TEAMS):
+        title = f"Sales puts \u201c{firsts['sales']}\u201d first, Marketing \u201c{firsts['marketing']}\u201d"
+        if firsts["sales"] == firsts["marketing"]:
+            title = f"Both teams put \u201c{firsts['sales']}\u201d first"
+    return Exhibit(
+        key="survey.goals", shape="table", title=title, lead=_concord(answers, asked, rows, settings), rows=rows,
+        columns=team_columns("Goal", "points", "Sales less Marketing, ranks"), source="responses",
+        read=f"Average rank, 1 the goal that comes first. {ROUNDED} Kendall's W says how far the people of one team "
+        "put the goals in one order: 0 not at all, 1 all alike.",
+        says_not="Which goal should come first.", alt="Table of the average rank of each goal, by team.",
+    )  # fmt: skip
+
+
+def _concord(answers: Answers, asked: list[Item], rows: list[Row], settings: Settings) -> str:
+    """How far do the two orders agree, and each team with itself? The latter from ten people on."""
+    from scipy.stats import kendalltau
+
+    said = []
+    if len(rows) > 2 and all(row["gap"] is not None for row in rows):
+        tau = float(kendalltau([row["sales"] for row in rows], [row["marketing"] for row in rows]).statistic)
+        if not np.isnan(tau):
+            said.append(f"The two orders agree at Kendall's tau {figure(tau, 'delta')} (1 the same, \u22121 reversed).")
+    scores = scores_on(answers, asked, settings)
+    ranks = answers.columns(asked)[~np.isnan(answers.columns(asked)).all(axis=1)]
+    for team in TEAMS:
+        own = ranks[scores.rows(team)]
+        w = agreement.kendall_w(own) if scores.mean(team) is not None and len(own) >= SPREAD_FROM else None
+        if w is not None and settings.survey.mode == "anonymous":
+            said.append(f"Within {TEAM_NAMES[team]}: Kendall's W {figure(w, 'delta')}.")
+    return " ".join(said)
+
+
+def _rows(answers: Answers, kind: Kind, settings: Settings) -> list[Row]:
+    """One row an item of this kind, as shares of a hundred points."""
+    asked = answers.asked(read_instrument().of(kind))
+    return [{"label": i.text} | team_cells(scores_on(answers, [i], settings), 0.01) for i in asked]
+
+
+def _both(row: Row, unit: str) -> str:
+    said = {team: figure(row[team], unit) if row[team] is not None else "withheld" for team in TEAMS}
+    return f"Sales {said['sales']}, Marketing {said['marketing']}"
+
+
+def _names(rows: list[Row]) -> str:
+    return listed([f"\u201c{row['label']}\u201d" for row in rows])
