@@ -1,9 +1,12 @@
 """The command line as a person uses it: what it prints, what it writes and how it ends."""
 
+import csv
+import io
 import subprocess
 import sys
 from pathlib import Path
 
+import openpyxl
 import pytest
 from typer.testing import CliRunner
 
@@ -101,7 +104,151 @@ def test_params_says_what_a_notebook_takes(name: str) -> None:
 
 def test_help_names_every_command() -> None:
     shown = CliRunner().invoke(app, ["--help"]).stdout
-    assert all(name in shown for name in ("demo", "new", "lock", "check", "audit", "params", "lab"))
+    assert all(
+        name in shown for name in ("demo", "new", "lock", "check", "audit", "params", "lab", "survey", "comments")
+    )
+    assert all(name in CliRunner().invoke(app, ["survey", "--help"]).stdout for name in ("export", "plan"))
+    assert all(name in CliRunner().invoke(app, ["comments", "--help"]).stdout for name in ("list", "approve"))
+
+
+# --- the survey -------------------------------------------------------------------------------------------------------
+
+SURVEYED = """
+version: 1
+client: Acme
+period: {start: 2025-01-01, end: 2026-03-31}
+as_of: 2026-04-30
+currency: EUR
+timezone: UTC
+survey: {segments: [Retail, "=HYPERLINK(1)"]}
+inputs:
+  - {table: responses, shape: survey, file: form.csv}
+"""
+FILE = {"csv": "form.csv", "xlsx": "form.xlsx, sheet: Answers"}
+
+
+def _surveyed(folder: Path, to: str = "csv") -> Path:
+    """An engagement whose form has been written into its data folder, for somebody to fill in."""
+    (folder / "acme" / "data").mkdir(parents=True)
+    (folder / "acme" / "engagement.yml").write_text(SURVEYED.replace("form.csv", FILE[to]), encoding="utf-8")
+    made = alignlib("survey", "export", "acme", "--to", to, "--out", "acme/data", cwd=folder)
+    assert made.returncode == 0, made.stderr
+    return folder / "acme"
+
+
+def _commented(folder: Path, *comments: str) -> Path:
+    """The same, with one answer a comment."""
+    engagement = _surveyed(folder)
+    table = engagement / "data" / "form.csv"
+    codes = next(csv.reader(io.StringIO(table.read_text(encoding="utf-8-sig"))))
+    given = [{"team": "Sales", "goal_1": "Agree", "comment_change": comment} for comment in comments]
+    with table.open("a", encoding="utf-8", newline="") as handle:
+        csv.DictWriter(handle, codes).writerows(given)
+    return engagement
+
+
+@pytest.mark.parametrize(
+    ("to", "name"),
+    [
+        ("google", "form.gs"),
+        ("microsoft", "form.docx"),
+        ("csv", "form.csv"),
+        ("xlsx", "form.xlsx"),
+        ("print", "form.html"),
+    ],
+)
+def test_export_writes_the_form_with_its_notice_and_says_what_is_missing(to: str, name: str, tmp_path: Path) -> None:
+    alignlib("new", "acme", cwd=tmp_path)
+    made = alignlib("survey", "export", "acme", "--to", to, cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    assert {name, "notice.html", "notice.txt"} <= {path.name for path in (tmp_path / "acme" / "survey").iterdir()}
+    assert "Missing: survey.notice.contact: whom to ask" in made.stdout and "81 questions." in made.stdout
+
+
+def test_export_knows_five_kinds_and_ends_with_2_otherwise(tmp_path: Path) -> None:
+    alignlib("new", "acme", cwd=tmp_path)
+    assert alignlib("survey", "export", "acme", "--to", "word", cwd=tmp_path).returncode == 2
+    assert alignlib("survey", "export", "acme", cwd=tmp_path).returncode == 2
+    assert alignlib("survey", "export", "nobody", "--to", "csv", cwd=tmp_path).returncode == 1
+    assert not (tmp_path / "acme" / "survey").exists()
+
+
+def test_a_filled_in_table_is_read_whole_and_never_written_over(tmp_path: Path) -> None:
+    engagement = _commented(tmp_path, "Talk more.")
+    checked = alignlib("check", "acme", cwd=tmp_path)
+    assert checked.returncode == 0 and "1 rows read = 1 used" in checked.stdout and "81 items" in checked.stdout
+    again = alignlib("survey", "export", "acme", "--to", "csv", "--out", "acme/data", cwd=tmp_path)
+    assert again.returncode == 2 and "may hold answers" in again.stderr
+    assert "Talk more." in (engagement / "data" / "form.csv").read_text(encoding="utf-8-sig")
+
+
+def test_a_german_form_is_read_whole(tmp_path: Path) -> None:
+    folder = _surveyed(tmp_path)
+    settings = folder / "engagement.yml"
+    settings.write_text(settings.read_text(encoding="utf-8").replace("survey: {", "survey: {language: de, "))
+    german = alignlib("survey", "export", "acme", "--to", "csv", cwd=tmp_path)
+    asked = (folder / "survey" / "questions.csv").read_text(encoding="utf-8-sig")
+    assert german.returncode == 0 and "Vertrieb | Marketing" in asked and "Stimme eher zu" in asked
+    codes = (folder / "survey" / "form.csv").read_text(encoding="utf-8-sig").strip()
+    given = ["Vertrieb", "Ja", "Stimme eher zu", "Kann ich nicht sagen", *[""] * (codes.count(",") - 3)]
+    (folder / "data" / "form.csv").write_text(f"{codes}\n{','.join(given)}\n")
+    checked = alignlib("check", "acme", cwd=tmp_path)
+    assert checked.returncode == 0 and "1 rows read = 1 used" in checked.stdout and "Rejected" not in checked.stdout
+
+
+def test_a_filled_in_workbook_is_read_whole(tmp_path: Path) -> None:
+    table = _surveyed(tmp_path, "xlsx") / "data" / "form.xlsx"
+    book = openpyxl.load_workbook(table)
+    book["Answers"].append(["Sales", "No", *["Agree"] * 35])
+    book.save(table)
+    checked = alignlib("check", "acme", cwd=tmp_path)
+    assert checked.returncode == 0, checked.stderr
+    assert "1 rows read = 1 used" in checked.stdout and "Rejected" not in checked.stdout
+
+
+def test_plan_says_what_a_survey_could_tell_and_refuses_impossible_numbers(tmp_path: Path) -> None:
+    said = CliRunner().invoke(app, ["survey", "plan", "--sales", "12", "--marketing", "5"])
+    assert said.exit_code == 0
+    assert "all 17 answer" in said.stdout and "70\u00a0% answer" in said.stdout and "Mode that fits" in said.stdout
+    assert max(map(len, said.stdout.splitlines())) <= 100
+    for wrong in (
+        ["--marketing", "5", "--sd", "nan"],
+        ["--marketing", "5", "--sales-leaders", "13"],
+        ["--marketing", "0"],
+    ):
+        assert alignlib("survey", "plan", "--sales", "12", *wrong, cwd=tmp_path).returncode == 2
+
+
+def test_comments_are_listed_with_flags_and_with_control_characters_made_visible(tmp_path: Path) -> None:
+    _commented(tmp_path, "Talk more.", "Ask Kim Weber\x1b[31m\nabout it")
+    listed = alignlib("comments", "list", "acme", cwd=tmp_path)
+    assert listed.returncode == 0 and "\x1b" not in listed.stdout
+    assert "Ask Kim Weber\ufffd[31m about it" in listed.stdout and "Sales (a name?)" in listed.stdout
+    assert "2 in all." in listed.stdout and "approved" not in listed.stdout
+
+
+def test_all_approves_what_is_not_flagged_and_a_number_approves_that_one_alone(tmp_path: Path) -> None:
+    from alignlib.comments import approved
+
+    texts = ["Talk more.", "Meet weekly.", "Ask Kim Weber about it."]
+    engagement = _commented(tmp_path, *texts)
+    every = alignlib("comments", "approve", "acme", "--all", "--by", "Ann", cwd=tmp_path)
+    assert every.returncode == 0 and "Approved 2 of 3 comments" in every.stdout and "1 flagged" in every.stdout
+    assert len(approved(engagement, texts)) == 2 and not approved(engagement, texts[2:])
+    listed = alignlib("comments", "list", "acme", cwd=tmp_path).stdout.splitlines()
+    flagged = next(line.split()[0] for line in listed if "a name?" in line)
+    assert sum("approved" in line for line in listed if line.lstrip()[0].isdigit()) == 2
+    both = alignlib("comments", "approve", "acme", flagged, "--all", "--by", "Ann", cwd=tmp_path)
+    assert "Approved 3 of 3 comments" in both.stdout and "flagged" not in both.stdout
+    alone = alignlib("comments", "approve", "acme", flagged, "--by", "Ann", cwd=tmp_path)
+    assert "Approved 1 of 3 comments" in alone.stdout and len(approved(engagement, texts)) == 1
+
+
+def test_approving_nothing_or_a_number_that_is_not_there_ends_with_2(tmp_path: Path) -> None:
+    engagement = _commented(tmp_path, "Talk more.")
+    for words in ([], ["2"], ["0"], ["1", "7"]):
+        assert alignlib("comments", "approve", "acme", *words, cwd=tmp_path).returncode == 2
+    assert not (engagement / "comments_approved.json").exists()
 
 
 def _lock_state(folder: Path) -> str:

@@ -4,24 +4,31 @@ import getpass
 import shutil
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from alignlib.errors import AlignError, Problem
 
-app = typer.Typer(
-    help="Sales and Marketing alignment audits: from a client's files to a report with evidence.",
-    no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, rich_markup_mode=None,
-)  # fmt: skip
+_typer = partial(typer.Typer, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
+app = _typer(help="Sales and Marketing alignment audits: from a client's files to a report with evidence.")
+survey = _typer(help="The survey: plan it before anybody is asked, and write its form.")
+comments = _typer(help="What people wrote in their own words: read it, then say what may be shown.")
+app.add_typer(survey, name="survey")
+app.add_typer(comments, name="comments")
 MOST_PLACES = 50  # rejected values listed one by one; the rest is counted
 Engagement = Annotated[Path, typer.Argument(help="Folder with engagement.yml and data/.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for results.json, report.html and notebooks/.")]
 By = Annotated[str, typer.Option("--by", help="Who agreed the thresholds.")]
+Size = Annotated[int, typer.Option(min=1, max=10_000, help="How many people of the team will be asked.")]
+Leaders = Annotated[int | None, typer.Option(min=0, max=10_000, help="How many of them lead people.")]
 Seconds = Annotated[float, typer.Option("--seconds", min=1, help="Longest time for one notebook, in seconds.")]
 
 
@@ -113,6 +120,112 @@ def lab(folder: Annotated[Path, typer.Argument(help="Folder for your working cop
         shutil.copytree(resource("notebooks"), folder, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
     typer.echo(f"Opening {folder}. Stop with Ctrl-C.")
     raise typer.Exit(subprocess.run([sys.executable, "-m", "jupyterlab", str(folder)], check=False).returncode)
+
+
+Target = StrEnum("Target", "google microsoft csv xlsx print")
+_NEXT = {
+    "google": "Open https://script.google.com, paste form.gs, run it; the head of the file says how.",
+    "microsoft": "In Microsoft Forms choose Quick import and take form.docx. Then go through it once: a question for a "
+                 "number becomes a text question with the restriction Number, and Settings > Record name stays off "
+                 "unless the survey is named. Paste notice.txt into the description.",
+    "csv": "Type in one row for each person below the codes; questions.csv says what each code asks and takes.",
+    "xlsx": "Type in one row for each person on the sheet Answers; to read it, its input says sheet: Answers.",
+    "print": "Open form.html and notice.html in a browser and print them. To type the answers in: --to xlsx.",
+}  # fmt: skip
+
+
+@survey.command()
+def export(
+    engagement: Engagement,
+    to: Annotated[Target, typer.Option("--to", help="For which tool.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Folder to write to; survey/ in the engagement.")] = None,
+) -> None:
+    """Write the form of this engagement, and the notice that tells people what becomes of their answers."""
+    from alignlib import forms
+    from alignlib.engagement import read_engagement
+
+    form = forms.read_form(read_engagement(engagement))
+    for path in forms.write_form(out or engagement / "survey", forms.export(form, to)):
+        typer.echo(f"Wrote {path}")
+    _say(f"{len(form.questions)} questions. {_NEXT[to]}")
+    for gap in form.missing:
+        typer.echo(f"Missing: {gap}")
+    if form.missing:
+        _say("Fill that in in engagement.yml, and write the form again before anybody is asked.")
+
+
+@survey.command("plan")
+def plan_survey(
+    sales: Size, marketing: Size, sales_leaders: Leaders = None, marketing_leaders: Leaders = None,
+    smallest_group: Annotated[int, typer.Option(min=3, help="survey.smallest_group of the engagement.")] = 5,
+    sd: Annotated[float | None, typer.Option(help="Spread of one team's scores on a block, in points.")] = None,
+) -> None:  # fmt: skip
+    """Say what a survey of so many people could tell, before anybody is asked."""
+    from alignlib.planning import FEWER, SD, plan, rows, sentences
+    from alignlib.words import share
+
+    asked = partial(plan, sales, marketing, sales_leaders, marketing_leaders, smallest_group, SD if sd is None else sd)
+    whole, fewer = asked(), asked(answering=FEWER)
+    table = [["", f"all {whole.people} answer", f"{share(FEWER)} answer"], *rows([whole, fewer])]
+    widths = [max(len(row[column]) for row in table) for column in range(3)]
+    for row in table:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    for sentence in sentences(whole, fewer):
+        typer.echo()
+        _say(sentence)
+
+
+@comments.command("list")
+def list_comments(engagement: Engagement) -> None:
+    """Show every comment with its number, in an order that means nothing, and what in it may name somebody."""
+    from alignlib.words import TEAM_NAMES, legible
+
+    found = _comments(engagement)
+    for number, (comment, is_approved) in enumerate(found, 1):
+        flags = [f"({', '.join(comment.flags)})"] if comment.flags else []
+        head = " ".join([TEAM_NAMES.get(comment.team or "", "no team"), *["approved"] * is_approved, *flags])
+        typer.echo(f"{number:>3}  {head}")
+        _say(legible(" ".join(comment.text.split())), "     ")
+    typer.echo(f"{len(found)} in all. To show some of them: alignlib comments approve {engagement} NUMBERS")
+
+
+@comments.command("approve")
+def approve_comments(
+    engagement: Engagement,
+    numbers: Annotated[list[int] | None, typer.Argument(help="Numbers, as the list shows them.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="All that are not flagged, beside the numbers.")] = False,
+    by: Annotated[str, typer.Option("--by", help="Who has read them.")] = "",
+) -> None:
+    """Record which comments may be shown. It takes the place of an earlier approval: name all that may be shown."""
+    from alignlib.comments import approve
+
+    found, named = _comments(engagement), set(numbers or [])
+    if not named and not every:
+        raise AlignError(Problem("E-USE", "no comment was named", fix="give their numbers, or --all"))
+    if strange := sorted(named - set(range(1, len(found) + 1))):
+        what, fix = f"there is no comment {strange[0]}", "take numbers from: alignlib comments list"
+        raise AlignError(Problem("E-USE", what, fix=fix))
+    taken = [c.text for i, (c, _) in enumerate(found, 1) if i in named or (every and not c.flags)]
+    path = approve(engagement, taken, by or getpass.getuser(), datetime.now(UTC).isoformat(timespec="seconds"))
+    flagged = sum(bool(c.flags) for i, (c, _) in enumerate(found, 1) if i not in named) if every else 0
+    left = f" {flagged} flagged and not approved: name those by number." if flagged else ""
+    typer.echo(f"Approved {len(taken)} of {len(found)} comments; no others may be shown.{left} Recorded in {path}.")
+
+
+def _comments(engagement: Path) -> list[tuple[Any, bool]]:
+    """Every comment, and whether it is approved."""
+    from alignlib.comments import approved, fingerprint
+    from alignlib.intake.snapshot import comments_of
+
+    found = comments_of(engagement)
+    known = approved(engagement, [comment.text for comment in found])
+    return [(comment, fingerprint(comment.text) in known) for comment in found]
+
+
+def _say(text: str, indent: str = "") -> None:
+    """Lines no longer than a terminal's, or than the eye follows."""
+    width = min(shutil.get_terminal_size().columns, 100)
+    typer.echo(textwrap.fill(text, width, initial_indent=indent, subsequent_indent=indent, break_long_words=False))
 
 
 @contextmanager
