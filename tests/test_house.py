@@ -25,15 +25,21 @@ ALLOWED: dict[str, set[str]] = {
     "resources": set(),
     "result": set(),
     "instrument": {"resources", "engagement"},
+    "comments": {"files"},
+    "forms": {"instrument", "engagement", "files", "resources"},
+    "planning": {"stats", "disclosure", "instrument"},
     "stats": {"result"},
     "engagement": {"files"},
     "disclosure": {"result"},
     "charts": {"result"},
     "show": {"result", "charts", "resources"},
-    "intake": {"engagement", "files", "resources", "result", "instrument"},
+    "intake": {"engagement", "files", "resources", "result", "instrument", "comments"},
     "judging": {"stats", "result", "engagement"},
+    "agreement": {"stats"},
+    "permutation": {"stats"},
     "diagnostics": {
-        "stats", "judging", "result", "disclosure", "intake.tables", "engagement", "resources", "instrument",
+        "stats", "agreement", "permutation", "judging", "result", "disclosure", "intake.tables", "engagement",
+        "resources", "instrument",
     },
     "audit": {"result", "stats", "resources", "disclosure", "engagement"},
     "report": {"result", "charts", "disclosure", "resources", "files"},
@@ -48,12 +54,15 @@ ALLOWED: dict[str, set[str]] = {
         "engagement", "intake", "runs", "audit", "report", "diagnostics", "samples", "files", "resources", "result",
         "disclosure",
     },
-    "cli": {"pipeline", "runs", "workshop", "intake", "samples", "resources", "engagement", "files", "result"},
+    "cli": {
+        "pipeline", "runs", "workshop", "intake", "samples", "resources", "engagement", "files", "result",
+        "forms", "planning", "comments",
+    },
 }  # fmt: skip
 FREE = {"words", "errors"}
 
 # Budget, in lines.
-LONGEST_MODULE, WHOLE_PACKAGE = 400, 8_000
+LONGEST_MODULE, WHOLE_PACKAGE = 400, 11_500
 LONGEST_CELL, MOST_CELLS = 10, 12
 
 # Parts that may look at the clock; everything else must give the same figures tomorrow.
@@ -510,7 +519,7 @@ def test_every_rule_is_shown_to_fail() -> None:
 
 
 def test_a_package_that_outgrows_its_budget_is_noticed(tmp_path: Path) -> None:
-    many = {f"{SRC}/intake/part{i}.py": '"""Part."""\n' + "x = 1\n" * 390 for i in range(21)}
+    many = {f"{SRC}/intake/part{i}.py": '"""Part."""\n' + "x = 1\n" * 390 for i in range(30)}
     assert any("the package has" in fault for fault in the_package_stays_small(build(tmp_path, {**SOUND, **many})))
 
 
