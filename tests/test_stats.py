@@ -102,7 +102,7 @@ def test_welch_by_hand() -> None:
 
 def test_equal_answers_are_no_proof_of_certainty() -> None:
     assert stats.welch([4, 4, 4], [2, 2, 2]) == stats.Interval(2.0, None, None)
-    floored = stats.welch([4, 4, 4], [2, 2, 2], step=1)
+    floored = stats.welch([4, 4, 4], [2, 2, 2], (1 / 3, 1 / 3))
     as_if = stats.welch([4, 4, 5], [2, 2, 3])  # one of three answers one step away: variance 1/3 as well
     assert floored.low == pytest.approx(as_if.low) and floored.high == pytest.approx(as_if.high)
 
@@ -183,6 +183,9 @@ def test_cliffs_delta_equals_r_on_2800_people(data_folder: Path) -> None:
         found = stats.cliff(scores[men].dropna(), scores[~men].dropna())
         assert found.value == pytest.approx(delta, abs=5e-7)
         assert holds(found, delta)
+        if scale == "A":  # delta is 2 U / (n m) - 1, and R's U for men is 641,033.5
+            pairs = len(scores[men].dropna()) * len(scores[~men].dropna())
+            assert (found.value + 1) / 2 * pairs == pytest.approx(641_033.5, abs=1e-4)
 
 
 @pytest.mark.data

@@ -106,11 +106,11 @@ class Part:
 
 
 class Source(_Record):
-    """Which file was read (its name, never its path), and what is its fingerprint?"""
+    """Which file was read (its name, never its path), and what is its fingerprint? ``rows`` is None when withheld."""
 
     file: str
     table: str
-    rows: int
+    rows: int | None
     sha256: str
 
 

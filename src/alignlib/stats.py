@@ -87,29 +87,29 @@ def clustered_share(k: ArrayLike, n: ArrayLike) -> Interval:
     return Interval(share, 1 / (1 + exp(reach - odds)), 1 / (1 + exp(-reach - odds)))
 
 
-def mean_interval(a: ArrayLike, step: float = 0.0) -> Interval:
-    """What is the mean, and how sure is it? Student's t (1908). For ``step`` see ``welch``."""
+def mean_interval(a: ArrayLike, least: float = 0.0) -> Interval:
+    """What is the mean, and how sure is it? Student's t (1908). For ``least`` see ``welch``."""
     values = _floats(a)
     if len(values) == 0:
         return NOTHING
-    mean, variance = float(values.mean()), _variance(values, step)
+    mean, variance = float(values.mean()), _variance(values, least)
     if variance is None:
         return Interval(mean, None, None)
     reach = _t(len(values) - 1) * sqrt(variance / len(values))
     return Interval(mean, mean - reach, mean + reach)
 
 
-def welch(a: ArrayLike, b: ArrayLike, step: float = 0.0) -> Interval:
+def welch(a: ArrayLike, b: ArrayLike, least: tuple[float, float] = (0.0, 0.0)) -> Interval:
     """How much larger is the mean of ``a`` than that of ``b``, without assuming equal spread? Source: Welch 1947.
 
-    ``step`` is the smallest step of the scale. A group whose answers are all equal is no proof of certainty: with a
-    step it counts as if one answer stood one step away (variance step²/n). Without a step, no spread is no interval.
+    ``least`` is the smallest variance that each group counts with: answers that are all equal are no proof of
+    certainty, and limits that show it would tell what everybody answered. Without it, no spread is no interval.
     """
     x, y = _floats(a), _floats(b)
     if len(x) == 0 or len(y) == 0:
         return NOTHING
     gap = float(x.mean() - y.mean())
-    vx, vy = _variance(x, step), _variance(y, step)
+    vx, vy = _variance(x, least[0]), _variance(y, least[1])
     if vx is None or vy is None:
         return Interval(gap, None, None)
     ex, ey = vx / len(x), vy / len(y)
@@ -289,12 +289,12 @@ def _t(freedom: float) -> float:
     return float(stdtrit(freedom, 0.975))
 
 
-def _variance(values: Floats, step: float) -> float | None:
+def _variance(values: Floats, least: float) -> float | None:
     """Two passes, never a sum of squares: NIST's NumAcc4 gives NaN otherwise."""
     if len(values) < 2:
         return None
-    variance = float(values.var(ddof=1))
-    return variance if variance > _EPS else (step * step / len(values) or None)
+    variance = max(float(values.var(ddof=1)), least)
+    return variance if variance > _EPS else None
 
 
 def _incidence_se(share: Floats, before: Floats, ended: Floats, total: Floats, n: Floats) -> Floats:

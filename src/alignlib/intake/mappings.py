@@ -26,6 +26,7 @@ from alignlib.words import count, listed
 _TOTAL = re.compile(r"(grand |sub-?)?(totals?|sum|summe|gesamt|insgesamt|report total)\W*$", re.IGNORECASE)
 _EDGE = "[\\s\u00a0\u200b\u200c\u200d\u2060\ufeff]"
 _TRIM = re.compile(f"^{_EDGE}+|{_EDGE}+$")
+CHECKLIST = ("topic", "question", "helps")  # what the facts checklist says for its reader, and no table holds
 MOST_NAMED = 10  # columns that a note names one by one
 # Columns that stand for people: their values are never printed in a note.
 _PEOPLE = frozenset({"respondent_id", "owner_id", "user_id", "lead_id", "owner"})
@@ -45,8 +46,8 @@ def map_input(raw: Raw, entry: Input, settings: Settings, lookups: list[Raw]) ->
     problems: list[Problem] = []
     known: dict[str, int] = {}
     if entry.table == "facts" and Path(entry.file).suffix.lower() in LISTS and not entry.columns:
-        ours = {column.name for column in TABLES["facts"].columns}  # the checklist says more, such as its questions
-        entry = entry.model_copy(update={"columns": {key: key for key in raw.headers[0] if key in ours}})
+        own = {key: key for key in raw.headers[0] if key not in CHECKLIST}
+        entry = entry.model_copy(update={"columns": own})
     export = recognise([*raw.headers, *raw.rows[:2]], len(raw.headers)) if entry.shape == "survey" else None
     if export and not entry.items:
         entry, known = _by_words(raw, entry, export, settings, problems)

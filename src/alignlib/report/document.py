@@ -199,7 +199,13 @@ def _notes(record: Record) -> Iterator[tuple[str, tuple[str, ...]]]:
         told = {key: ", ".join(map(str, v)) if isinstance(v, list) else _said(v) for key, v in given.items()}
         yield f"Settings of {name}", tuple(f"{_plain(key)}: {text}" for key, text in told.items())
     sources = {s.file: s for r in results.values() for s in r.sources}.values()
-    yield "Inputs", tuple(f"{s.file}, {words.count(s.rows, 'row')}, SHA-256 {s.sha256[:12]}…" for s in sources)
+    yield (
+        "Inputs",
+        tuple(
+            f"{s.file}, {'rows withheld' if s.rows is None else words.count(s.rows, 'row')}, SHA-256 {s.sha256[:12]}…"
+            for s in sources
+        ),
+    )
 
 
 def _plain(key: str) -> str:

@@ -1,7 +1,8 @@
 """What do the two teams say of each other, where do they part, and how sure are we?"""
 
-from alignlib.diagnostics.survey.answers import item_means, last_wave
+from alignlib.diagnostics.survey.answers import last_wave
 from alignlib.diagnostics.survey.diagnosis import diagnose
 from alignlib.diagnostics.survey.releases import release_log
+from alignlib.diagnostics.survey.scores import item_means
 
 __all__ = ["diagnose", "item_means", "last_wave", "release_log"]

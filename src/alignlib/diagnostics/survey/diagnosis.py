@@ -7,11 +7,12 @@ from alignlib.diagnostics.survey import exhibits, mirror, remarks, structure, vi
 from alignlib.diagnostics.survey.answers import TEAMS, Answers, opinions, read_answers
 from alignlib.diagnostics.survey.exhibits import in_sentence
 from alignlib.diagnostics.survey.gaps import ALIKE, BlockGap, block_gap, firmness
+from alignlib.diagnostics.survey.scores import Scores, item_scores
 from alignlib.engagement import Settings
 from alignlib.instrument import read_instrument
 from alignlib.intake.tables import Tables
 from alignlib.judging import measured
-from alignlib.result import Exhibit, Finding, Level, NotJudged, Result, Row
+from alignlib.result import Exhibit, Finding, Level, NotJudged, Result, Row, RowCount, Source
 from alignlib.words import NBSP, TEAM_NAMES, agreed, count, figure, interval, listed, number, of, share, spelled, value
 
 QUESTION = "What do the two teams say of each other, and where do they part?"
@@ -41,38 +42,52 @@ def diagnose(tables: Tables, settings: Settings) -> Result:
     gaps = [block_gap(answers, block, settings) for block in posed]
     shown, ruled = [gap for gap in gaps if gap.is_shown], structure.structure(tables, settings)
     comments, commented = remarks.remarks(tables, settings)
-    tabled = _tabled(tables, answers, who, gaps, settings) if len(answers) else []
+    own = item_scores(answers, settings, opinions(answers))
+    tabled = _tabled(answers, own, who, gaps, settings) if len(answers) else []
     tabled += [comments] if comments else []
-    sources, row_counts = tables.records_of("responses", "respondents", "facts")
+    sources, row_counts = _records(tables, hide=bool(len(answers)) and who[2]["answered"] is None)
     return Result(
         diagnostic="survey", question=QUESTION, headline=_headline(shown, settings),
         summary=_summary(shown, len(gaps), tabled[0].title if len(answers) else "No answers were delivered", settings),
         basis=_basis(who, settings) + ruled.basis,
         findings=[_finding(gap, who[2]["invited"], settings) for gap in shown]
-        + list(mirror.findings(answers, settings)) + ruled.findings,
+        + list(mirror.findings(answers, own, settings)) + ruled.findings,
         exhibits=tabled + ruled.exhibits,
         caveats=_caveats(tables, answers, settings, [*_silent(who, shown), *filter(None, [commented])])
         + within.caveat(tabled) if len(answers) else [],
         not_judged=_not_judged(gaps, bool(len(answers)), settings.survey.least) + ruled.not_judged,
         settings={
-            "mode": settings.survey.mode, "smallest_group": settings.survey.smallest_group,
+            "mode": settings.survey.mode,
+            **({"consent_on": str(settings.survey.consent_on)} if settings.survey.mode == "named"
+               else {"smallest_group": settings.survey.smallest_group}),
             "survey_gap": settings.thresholds.get("survey_gap"), "instrument_version": read_instrument().version,
         },
         sources=sources, row_counts=row_counts,
     )  # fmt: skip
 
 
+def _records(tables: Tables, hide: bool) -> tuple[list[Source], list[RowCount]]:
+    """Which files were read, and how do they balance? How many people a file holds is withheld with the total."""
+    sources, row_counts = tables.records_of("responses", "respondents", "facts")
+    if not hide:
+        return sources, row_counts
+    people = ("responses", "respondents")
+    told = [each.model_copy(update={"rows": None}) if each.table in people else each for each in sources]
+    return told, [each for each in row_counts if each.table not in people]
+
+
 def _tabled(
-    tables: Tables, answers: Answers, who: list[Row], gaps: list[BlockGap], settings: Settings
+    answers: Answers, own: dict[str, Scores], who: list[Row], gaps: list[BlockGap], settings: Settings
 ) -> list[Exhibit]:
     """Every table the answers make, in the order they are read; what was not asked makes none."""
     asked = {team: row["invited"] for team, row in zip(TEAMS, who[:2], strict=True)}
     firm = firmness(answers, gaps, asked, settings)
     found = [
         exhibits.response(who, settings), exhibits.blocks(gaps, settings),
-        exhibits.firm(gaps, firm, answers, settings) if any(gap.is_shown for gap in gaps) else None,
-        views.conversations(answers, settings), mirror.mirror(answers, settings), *views.others(answers, settings),
-        within.within(answers, gaps, settings), exhibits.roles(gaps), exhibits.items(answers, settings),
+        exhibits.firm(gaps, firm, answers, settings)
+        if any(gap.is_shown for gap in gaps) and settings.survey.mode == "anonymous" else None,
+        views.conversations(answers, settings), mirror.mirror(answers, own, settings), *views.others(answers, settings),
+        within.within(answers, gaps, settings), exhibits.roles(gaps), exhibits.items(own, settings),
     ]  # fmt: skip
     return [exhibit for exhibit in found if exhibit is not None]
 
@@ -94,7 +109,8 @@ def _finding(gap: BlockGap, invited: int | None, settings: Settings) -> Finding:
     method = "difference of two means" + ("" if size.low is None else ", Welch 1947")
     unjudged = "Named answers are" if named else "No limit was agreed, so the gap is" if limit is None else ""
     line = f"is beyond {value(limit, 'points')}; good within; else unclear."
-    judged = f"{gap.beyond} when the whole 95 % interval of the gap, either way, {line}"
+    why = "the handover itself hangs on it" if gap.beyond == "act" else "no lead stops for it, so it never says act"
+    judged = f"{gap.beyond} ({why}) when the whole 95 % interval of the gap, either way, {line}"
     return Finding(
         key=f"survey.gap.{gap.block.block}", theme=gap.block.theme, title=_title(gap, level, limit),
         detail=_detail(gap, limit), measure=measured(size, "points", method, None, sum(gap.n.values())), level=level,
@@ -128,7 +144,8 @@ def _detail(gap: BlockGap, limit: float | None) -> str:
     if size.low is not None:
         said += f" Gap {figure(size.value, 'points')}, interval {interval(size.low, size.high, 'points')}."
     within = f" ({interval(delta.low, delta.high, 'delta')})" if delta.low is not None else ""
-    said += f" Cliff\u2019s delta, Sales against Marketing: {figure(delta.value, 'delta')}{within}."
+    if delta.value is not None:
+        said += f" Cliff\u2019s delta, Sales against Marketing: {figure(delta.value, 'delta')}{within}."
     return f"{said} {agreed(limit, 'at_most', 'points')}"
 
 
@@ -136,7 +153,7 @@ def _settle(gap: BlockGap, limit: float | None, invited: int | None, named: bool
     """What would settle it? Half the width of the interval shrinks with the root of the number of answers."""
     size, people = gap.size, sum(gap.n.values())
     if named:
-        return "an anonymous round with the same items"
+        return "a talk about it: named answers are there to be talked about"
     if limit is None:
         return "a limit for the gap, agreed before the next round (thresholds: survey_gap)"
     half, distance = ((size.high or 0) - (size.low or 0)) / 2, abs((size.value or 0) - limit)
@@ -156,12 +173,17 @@ def _headline(shown: list[BlockGap], settings: Settings) -> str:
         why = "answers were named" if limit is not None else "no limit was agreed"
         return f"The teams\u2019 gaps on {blocks} are shown and not judged: {why}"
     beyond = [gap for gap in shown if gap.level(limit) in ("act", "watch")]
-    names = [in_sentence(gap.block.title) for gap in sorted(beyond, key=lambda gap: -(gap.size.value or 0))]
+    names = [
+        f"\u201c{in_sentence(gap.block.title)}\u201d" for gap in sorted(beyond, key=lambda gap: -(gap.size.value or 0))
+    ]
     more = [f"{spelled(len(names) - 3)} more"] if len(names) > 3 else []
     if names:
         return f"The teams part on {listed(names[:3] + more)}"
     good = sum(gap.level(limit) == "good" for gap in shown)
-    return f"The teams agree within {value(limit, 'points')} on {of(good, len(shown))} blocks; nothing else can be told"
+    apart = value(limit, "points")
+    if not good:
+        return f"On none of {count(len(shown), 'block')} can the gap be told from the agreed {apart}"
+    return f"The teams agree within {apart} on {of(good, len(shown))} blocks; nothing else can be told"
 
 
 def _summary(shown: list[BlockGap], posed: int, answered: str, settings: Settings) -> str:
@@ -178,6 +200,8 @@ def _caveats(tables: Tables, answers: Answers, settings: Settings, more: list[st
     said = CAVEATS + [NAMED] * (settings.survey.mode == "named") + more
     if not answers.people["team"].isin(TEAMS).all():
         said.append("People whose team is not named, or named twice, count for everybody and for neither team.")
+    if answers.is_torn:
+        said.append("Answers that no form offers, off the scale or between two steps, were left out.")
     foreign = [item.item for item in opinions(answers) if read_instrument().find(item.item) is None]
     if foreign:
         names = listed(foreign[:8]) + (f" and {number(len(foreign) - 8)} more" if len(foreign) > 8 else "")

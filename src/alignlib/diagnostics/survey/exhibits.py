@@ -2,26 +2,16 @@
 
 from math import comb
 
-import numpy as np
-
-from alignlib.diagnostics.survey.answers import (
-    GROUPS,
-    ROLES,
-    TEAMS,
-    Answers,
-    Scores,
-    careless,
-    item_scores,
-    opinions,
-)
+from alignlib.diagnostics.survey.answers import GROUPS, ROLES, TEAMS, Answers, careless
 from alignlib.diagnostics.survey.gaps import BlockGap, Firmness, in_order, published_gap
+from alignlib.diagnostics.survey.scores import Scores, turnout
 from alignlib.diagnostics.survey.views import filled
 from alignlib.disclosure import Group, count_text
 from alignlib.engagement import Settings
 from alignlib.instrument import read_instrument
 from alignlib.intake.tables import Tables
 from alignlib.result import Exhibit, Row, columns
-from alignlib.words import TEAM_NAMES, capital, count_spelled, figure, listed, number, of, spelled, value
+from alignlib.words import TEAM_NAMES, capital, count, count_spelled, figure, listed, number, of, spelled, value
 
 FLAGS = {
     "is_partial": "fewer than half of the statements answered", "is_straight": "always the same answer",
@@ -32,7 +22,7 @@ FLAGS = {
 def who_answered(tables: Tables, answers: Answers, settings: Settings) -> list[Row]:
     """How many were invited (as agreed in the settings, else as listed), and how many answered: each team, then all?"""
     k = settings.survey.least
-    everybody = Scores(answers.people, np.zeros((len(answers), 1)), k)
+    everybody = turnout(answers, settings)
     sql = "select team, count(*) as n from respondents where team is not null group by team"
     asked = tables.query(sql).set_index("team")["n"].to_dict() if tables.has("respondents") else {}
     asked |= {team: part.invited for team, part in settings.teams.items() if part.invited is not None}
@@ -59,8 +49,8 @@ def response(rows: list[Row], settings: Settings) -> Exhibit:
             share=("Share", "share"), note=("Note", "text"),
         ),
         read="Answered means at least one answer, or one \u201ccannot say\u201d. Invited is empty where not recorded. "
-        f"Groups of fewer than {spelled(settings.survey.least)} are withheld, and with them whatever would "
-        "let them be worked out.",
+        + (f"Groups of fewer than {spelled(settings.survey.least)} are withheld, and with them whatever would let them "
+           "be worked out." if settings.survey.least > 1 else "Nobody is withheld: answers are named."),
         says_not="What the silent think.", alt="Table of people invited and people who answered, by team.",
     )  # fmt: skip
 
@@ -84,21 +74,28 @@ def blocks(gaps: list[BlockGap], settings: Settings) -> Exhibit:
     limit, k = settings.thresholds.get("survey_gap"), settings.survey.least
     ordered = [gaps[at] for at in in_order(gaps)]
     shown = "; ".join(f"{gap.block.title}: {', '.join(means(gap))}" for gap in ordered if gap.is_shown)
+    rows = [_block_row(gap, k) for gap in ordered]
+    read = "Average answer of each team, 1 disagree to 5 agree; items that ask the bad way round are turned, and only "
+    read += "items that enough people of both teams answered count. Each figure is rounded on its own."
+    if any(gap.gap.low is not None for gap in ordered):
+        read += " A team\u2019s own 95 % interval is drawn where at least ten of it answered; each team counts with a "
+        read += "least spread, so that no interval tells that all answered alike."
+    if any(row["delta"] is not None for row in rows):
+        read += " Cliff\u2019s delta says how much more often a person of Sales stands above one of Marketing than "
+        read += "below: 0 evenly, 1 or \u22121 always, when its interval is wide by rule."
     return Exhibit(
         key="survey.blocks", shape="dumbbell", limit=limit, source="responses", title=_blocks_title(ordered, limit),
         lead=_widest(ordered),
-        columns=columns(
+        columns=filled(columns(
             label=("Block", "text"), sales=("Sales", "points"), sales_low=("from", "points"),
             sales_high=("to", "points"), sales_n=("n, Sales", "count"), marketing=("Marketing", "points"),
             marketing_low=("from", "points"), marketing_high=("to", "points"), marketing_n=("n, Marketing", "count"),
             gap=("Gap, Sales less Marketing", "points"), gap_low=("from", "points"), gap_high=("to", "points"),
             delta=("Cliff\u2019s delta", "delta"), delta_low=("from", "delta"), delta_high=("to", "delta"),
             note=("Note", "text"),
-        ),
-        rows=[_block_row(gap, k) for gap in ordered],
-        read="Average answer of each team, 1 disagree to 5 agree, with its 95 % interval where at least ten answered; "
-        "items that ask the bad way round are turned. Cliff\u2019s delta says how much more often a person of Sales "
-        "stands above one of Marketing than below: 0 evenly, 1 or \u22121 always. Each figure is rounded on its own.",
+        ), rows),
+        rows=rows,
+        read=read,
         says_not="Who is right. A gap is a difference of views; the files, not the survey, say what happened.",
         alt=f"Dumbbell chart of {number(len(ordered))} survey blocks, means of Sales and of Marketing. {shown}.",
     )  # fmt: skip
@@ -125,9 +122,9 @@ def _block_row(gap: BlockGap, k: int) -> Row:
         digits = 2 if name == "delta" else 4  # the others are rounded as published
         for end, at in (("", found.value), ("_low", found.low), ("_high", found.high)):
             row[f"{name}{end}"] = None if at is None else round(at, digits) + 0.0
-    row |= {f"{team}_n": None if gap.n[team] and gap.mean[team].value is None else gap.n[team] for team in TEAMS}
+    row |= {f"{team}_n": gap.scores.count(team) for team in TEAMS}
     row["note"] = "; ".join(
-        f"{TEAM_NAMES[team]} withheld: {why}" if gap.n[team] else f"{TEAM_NAMES[team]}: no answers"
+        f"{TEAM_NAMES[team]}: no answers" if team in gap.scores.absent else f"{TEAM_NAMES[team]} withheld: {why}"
         for why, teams in gap.withheld(k).items()
         for team in teams
     )
@@ -135,10 +132,19 @@ def _block_row(gap: BlockGap, k: int) -> Row:
 
 
 def _blocks_title(ordered: list[BlockGap], limit: float | None) -> str:
+    """The widest gap, of all blocks or of those that can be shown."""
+    said = _widest_title(ordered, limit)
+    hidden = any(not gap.is_shown for gap in ordered) and ordered[0].is_shown
+    return f"Of the blocks that can be shown: {in_sentence(said)}" if hidden else said
+
+
+def _widest_title(ordered: list[BlockGap], limit: float | None) -> str:
     if not ordered or not ordered[0].is_shown:
         return "No gap between the teams can be shown"
     widest = ordered[0]
     name, size, level = in_sentence(widest.block.title), value(widest.size.value, "points"), widest.level(limit)
+    if widest.scores.least == 1:
+        return f"The teams stand furthest apart on {name}: {' and '.join(means(widest))}, of 5"
     if limit is None:
         return f"The widest gap is {size}, on {name}; no limit was agreed"
     if level in ("act", "watch"):
@@ -151,44 +157,52 @@ def _blocks_title(ordered: list[BlockGap], limit: float | None) -> str:
 def firm(gaps: list[BlockGap], found: list[Firmness], answers: Answers, settings: Settings) -> Exhibit:
     """How firm is each gap: against chance, against silence, and against careless answers?"""
     limit, k = settings.thresholds.get("survey_gap"), settings.survey.least
+    flags = careless(answers)
+    careless_there = bool(flags.to_numpy().any())
     rows: list[Row] = []
     for gap, how in ((gaps[at], found[at]) for at in in_order(gaps) if gaps[at].is_shown):
         rows.append({
             "label": gap.block.title, "gap": gap.gap.value, "level": gap.level(limit),
-            "p": how.p, "p_holm": how.p_holm, "silent": how.if_silent, "careful": how.careful,
-            "careful_level": how.careful_level or "", "note": how.how,
+            "p": how.p if gap.is_large else None,
+            "p_holm": how.p_holm if gap.is_large else None, "sure": _sure(how.p_holm),
+            "silent": how.if_silent,
+            "careful": (how.careful or "cannot be shown") if careless_there else "",
+            "note": how.how if gap.is_large else "",
         })  # fmt: skip
-    sure = sum(row["p_holm"] is not None and row["p_holm"] <= 0.05 for row in rows)
-    moved = sum(row["careful_level"] not in ("", row["level"]) for row in rows)
-    title = f"{capital(count_spelled(sure, 'gap'))} of {number(len(rows))} {'is' if sure == 1 else 'are'} wider than "
-    title += "chance would make it, with all blocks in mind"
+    sure = sum(row["sure"] == "yes" for row in rows)
+    moved = sum(row["careful"] not in ("", "cannot be shown", row["level"]) for row in rows)
+    many = capital(spelled(sure)) if sure else "None"
+    title = f"{many} of {count(len(rows), 'gap')} {'is' if sure < 2 else 'are'} wider than chance "
+    title += "would make it, with all blocks in mind"
     tested = [gaps[at] for at, how in enumerate(found) if how.p is not None]
     if tested and all(_least_p(gap) * len(tested) > 0.05 for gap in tested):
         title = f"So few people cannot show {number(len(tested))} gaps to be more than chance, however wide they are"
-    if settings.survey.mode == "named":
-        title = "Named answers are compared with silence alone; nothing is inferred from them"
-    flags = careless(answers)
-    told = [f"{said}: {count_text(int(flags[name].sum()), k)}" for name, said in FLAGS.items() if flags[name].any()]
+    whole = k == 1 or "total" in turnout(answers, settings).shown
+    told = [f"{said}: {count_text(int(flags[name].sum()), k) if whole else 'some'}"
+            for name, said in FLAGS.items() if flags[name].any()]  # fmt: skip
     lead = "No answer shows signs of carelessness."
     if told:
-        lead = f"Signs of carelessness, in people: {'; '.join(told)}. Nobody was left out. Without them "
-        lead += f"{count_spelled(moved, 'verdict')} would change."
-    if len(ways := {str(row["note"]) for row in rows}) == 1:  # said once above the table
-        lead += f" How p was found: {ways.pop()}." if rows[0]["note"] else ""
+        lead = f"Signs of carelessness, in people: {'; '.join(told)}. Nobody was left out. "
+        lead += f"Without them {count_spelled(moved, 'verdict')} would change"
+        lead += ", which fewer people alone can bring about." if moved else "."
+        if all(row["careful"] == "cannot be shown" for row in rows):
+            lead += " Too few would be left to show any."
+    if len(ways := {str(row["note"]) for row in rows} - {""}) == 1:  # said once above the table
+        lead += f" How p was found: {ways.pop()}."
         rows = [row | {"note": ""} for row in rows]
     return Exhibit(
         key="survey.firm", shape="table", title=title, lead=lead, rows=rows, source="responses",
         columns=filled(columns(
             label=("Block", "text"), gap=("Gap, Sales less Marketing", "points"), level=("Verdict", "text"),
-            p=("p", "p"), p_holm=("p, all blocks (Holm)", "p"),
+            sure=("More than chance", "text"), p=("p", "p"), p_holm=("p, all blocks (Holm)", "p"),
             silent=("Gap if the silent answered like the other team", "points"),
-            careful=("Gap without careless answers", "points"), careful_level=("Verdict without them", "text"),
+            careful=("Verdict without careless answers", "text"),
             note=("How p was found", "text"),
         ), rows),
         read="p is how often a gap as wide comes up when people are dealt to the two teams by chance: counted in full "
-        "up to ten people a side, else 9,999 seeded deals. Holm's p holds all blocks together to one false alarm in "
-        "twenty surveys. Verdicts do not use p: they use the interval and the agreed limit. Where leaving out careless "
-        "answers would give a small group away, only the verdict is shown.",
+        "up to ten people a side, else 9,999 seeded deals. More than chance: Holm's p, which holds all blocks together "
+        "to one false alarm in twenty surveys, is at most .05. The values themselves are shown where each team has "
+        "ten people; for fewer they tell too much. Verdicts do not use p: they use the interval and the agreed limit.",
         says_not="How large a gap matters: that is what the agreed limit says.",
         alt=f"Table of {number(len(rows))} gaps with p values and what would change them.",
     )  # fmt: skip
@@ -198,6 +212,10 @@ def _least_p(gap: BlockGap) -> float:
     """The smallest p these sizes allow: one team wholly above the other, either way round when both are as many."""
     sales, marketing = (gap.n[team] for team in TEAMS)
     return (1 + (sales == marketing)) / comb(sales + marketing, sales)
+
+
+def _sure(p: float | None) -> str:
+    return "" if p is None else "yes" if p <= 0.05 else "no"
 
 
 def roles(gaps: list[BlockGap]) -> Exhibit | None:
@@ -233,9 +251,8 @@ def roles(gaps: list[BlockGap]) -> Exhibit | None:
     )  # fmt: skip
 
 
-def items(answers: Answers, settings: Settings) -> Exhibit:
+def items(found: dict[str, Scores], settings: Settings) -> Exhibit:
     """What does each team answer to each statement, the widest gap first, without a claim of certainty?"""
-    found = item_scores(answers, settings, opinions(answers))
     rows = [_item_row(item, scores, settings) for item, scores in found.items()]
     rows.sort(key=lambda row: (row["gap"] is None, -abs(row["gap"] or 0)))
     ranges = {f"{team}_range": (f"{TEAM_NAMES[team]}, from to", "text") for team in TEAMS}
@@ -265,7 +282,7 @@ def _item_row(item: str, scores: Scores, settings: Settings) -> Row:
         row |= {f"{team}_range": _range(scores, team) for team in TEAMS}
     both = row["sales"] is not None and row["marketing"] is not None
     row["gap"] = round(row["sales"] - row["marketing"], 4) if both else None
-    hidden = listed([TEAM_NAMES.get(g, "everybody") for g in GROUPS if row[g] is None and scores.n(g)])
+    hidden = listed([TEAM_NAMES.get(g, "everybody") for g in GROUPS if row[g] is None and g not in scores.absent])
     turned = "agreeing is the bad answer" if known and known.reverse else ""
     row["note"] = "; ".join(filter(None, [turned, hidden and f"withheld: {hidden}"]))
     return row

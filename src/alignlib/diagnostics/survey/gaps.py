@@ -1,14 +1,14 @@
 """How far do the teams stand apart on one block, how sure is that, and how much hangs on who stayed silent?"""
 
 from dataclasses import dataclass
-from math import lcm
 from typing import Literal
 
 import numpy as np
 
 from alignlib import permutation
-from alignlib.diagnostics.survey.answers import TEAMS, Answers, Scores, around, careless, scores_on
-from alignlib.disclosure import Group, published_limits, published_mean
+from alignlib.diagnostics.survey.answers import TEAMS, Answers, careless
+from alignlib.diagnostics.survey.scores import Scores, around, comparable, scores_on
+from alignlib.disclosure import SPREAD_FROM, Group, published_limits, published_mean
 from alignlib.engagement import Settings
 from alignlib.instrument import Block
 from alignlib.stats import NOTHING, Interval, Level, cliff, judge, welch
@@ -16,6 +16,7 @@ from alignlib.words import spelled
 
 # A gap on these blocks breaks the handover itself and calls for action; on the others it calls for attention.
 ACT_BLOCKS = {"common_language", "handoff", "follow_up"}
+GRID = 120
 ALIKE = "protects those who answered"  # neutral: to say that all answered alike would tell what they answered
 
 
@@ -23,8 +24,9 @@ ALIKE = "protects those who answered"  # neutral: to say that all answered alike
 class BlockGap:
     """How far do the teams stand apart on one block, as published? ``gap`` and ``delta`` are Sales less Marketing.
 
-    ``mean`` has a value for each team that may be shown, and limits from ten people on. ``gap`` and ``delta`` are
-    empty unless both teams may be shown; named answers carry no limits. ``scores`` never leave the diagnostic.
+    ``mean`` has a value for each team that may be shown, and limits from ten people on. ``gap`` is empty unless both
+    teams may be shown, ``delta`` unless both have ten people, for fewer it tells too much of single answers. On items
+    that enough people of both teams answered. Named answers carry no limits. ``scores`` never leave the diagnostic.
     """
 
     block: Block
@@ -37,6 +39,11 @@ class BlockGap:
     @property
     def is_shown(self) -> bool:
         return self.gap.value is not None
+
+    @property
+    def is_large(self) -> bool:
+        """Do both teams have enough people for figures that speak of single answers: delta, and the value of p?"""
+        return all(self.n[team] >= SPREAD_FROM for team in TEAMS)
 
     @property
     def size(self) -> Interval:
@@ -69,16 +76,17 @@ def size(gap: Interval) -> Interval:
 def block_gap(answers: Answers, block: Block, settings: Settings) -> BlockGap:
     """How far apart are the teams on one block? Welch's interval and Cliff's delta, rounded as disclosure asks.
 
-    A team whose scores are all equal counts as if one stood one step away, so that agreement is no false certainty.
+    Each team counts with a least spread, so that agreement is no false certainty and no limit tells of it.
     """
-    scores = scores_on(answers, block.items, settings)
+    scores = scores_on(answers, comparable(answers, block.items, settings), settings)
     mean = {team: scores.interval(team) for team in TEAMS}
     gap = delta = NOTHING
     if all(found.value is not None for found in mean.values()):
-        sales, marketing = (scores.of(team).round(9) for team in TEAMS)
-        gap, delta = published_gap(scores, *TEAMS), cliff(sales, marketing)
+        gap = published_gap(scores, *TEAMS)
+        if all(scores.n(team) >= SPREAD_FROM for team in TEAMS) and settings.survey.mode == "anonymous":
+            delta = cliff(*(scores.of(team).round(9) for team in TEAMS))
     if settings.survey.mode == "named":
-        gap, delta = Interval(gap.value, None, None), Interval(delta.value, None, None)
+        gap = Interval(gap.value, None, None)
     return BlockGap(block, {team: scores.n(team) for team in TEAMS}, mean, gap, delta, scores)
 
 
@@ -91,7 +99,8 @@ def published_gap(scores: Scores, one: Group, other: Group, others: Scores | Non
     """
     others = others or scores
     apart, people = scores.raw_mean(one) - others.raw_mean(other), scores.n(one) + others.n(other)
-    found = welch(scores.of(one).round(9), others.of(other).round(9), scores.step)
+    least = scores.least_variance(one), others.least_variance(other)
+    found = welch(scores.of(one).round(9), others.of(other).round(9), least)
     return Interval(published_mean(apart, people), *published_limits(*around(found, apart), people, 2))
 
 
@@ -101,16 +110,15 @@ class Firmness:
 
     ``p`` is the chance of a gap as wide by shuffling people between the teams, ``p_holm`` with all blocks in mind,
     ``how`` it was found. ``if_silent`` is the gap had all who stayed silent answered as the other team did;
-    ``careful_level`` and ``careful`` are level and gap without those who may have answered without care, the gap only
-    where leaving them out gives no small group away. None: not known, or nobody was left out.
+    ``careful`` is the level without those who may have answered without care: the gap itself would give them away.
+    None: not known, or nobody was left out.
     """
 
     p: float | None
     p_holm: float | None
     how: str
     if_silent: float | None
-    careful: float | None
-    careful_level: Level | None
+    careful: Level | None
 
 
 def firmness(
@@ -127,24 +135,19 @@ def firmness(
     holm = iter(permutation.holm([c.p for c in chances if c is not None and c.p is not None]))
     found = []
     for gap, chance in zip(gaps, chances, strict=True):
-        careful, level = None, None
-        if flagged.any() and gap.is_shown:
-            again = block_gap(kept, gap.block, settings)
-            level = again.level(limit) if again.is_shown else None
-            careful = again.gap.value if is_safe_without(gap, again, settings.survey.least) else None
+        again = block_gap(kept, gap.block, settings) if flagged.any() and gap.is_shown else None
         p = None if chance is None else chance.p
         found.append(Firmness(
             p=p, p_holm=None if p is None else next(holm), how="" if chance is None else chance.how,
-            if_silent=_if_silent(gap, asked), careful=careful, careful_level=level,
+            if_silent=_if_silent(gap, asked), careful=again.level(limit) if again and again.is_shown else None,
         ))  # fmt: skip
     return found
 
 
 def _chance(gap: BlockGap) -> permutation.Chance:
-    # means of up to n answers lie on a grid of 1/lcm(1..n); beyond eight items the grid would be finer than any score
-    grid = 1 / lcm(*range(1, min(gap.scores.items, 8) + 1))
-    sales, marketing = (gap.scores.of(team) for team in TEAMS)
-    return permutation.two_groups(sales, marketing, grid)
+    """Scores are multiples of 1/120 where all items were answered (blocks have few items), else rounded to them."""
+    sales, marketing = ((gap.scores.of(team) * GRID).round() / GRID for team in TEAMS)
+    return permutation.two_groups(sales, marketing, 1 / GRID)
 
 
 def _if_silent(gap: BlockGap, asked: dict[Group, int | None]) -> float | None:
@@ -153,12 +156,6 @@ def _if_silent(gap: BlockGap, asked: dict[Group, int | None]) -> float | None:
     if gap.gap.value is None or len(rates) < len(TEAMS):
         return None
     return published_mean(gap.gap.value * (sum(rates) - 1), 1)
-
-
-def is_safe_without(gap: BlockGap, again: BlockGap, least: int) -> bool:
-    """Is no small group told by the difference between the two? Those left out are none, or enough, in each team."""
-    left = [gap.n[team] - again.n[team] for team in TEAMS]
-    return again.is_shown and all(n == 0 or n >= least for n in left) and any(left)
 
 
 def in_order(gaps: list[BlockGap]) -> list[int]:

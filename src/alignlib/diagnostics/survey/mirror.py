@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from alignlib.diagnostics.survey.answers import TEAMS, Answers, Scores, scores_on
+from alignlib.diagnostics.survey.answers import TEAMS, Answers
 from alignlib.diagnostics.survey.gaps import published_gap, size
-from alignlib.diagnostics.survey.views import ROUNDED
+from alignlib.diagnostics.survey.scores import Scores, item_scores, scores_on
 from alignlib.disclosure import Group
 from alignlib.engagement import Settings
 from alignlib.instrument import Item, read_instrument
@@ -23,17 +23,30 @@ def pairs(answers: Answers) -> list[tuple[Item, Item]]:
     return [(mirror, item) for mirror, item in both if answers.asked([mirror, item]) == [mirror, item]]
 
 
-def pooled(answers: Answers, settings: Settings) -> tuple[Scores, Scores]:
-    """What does each person guess on average, and what does each answer, over the statements that were mirrored?"""
-    found = pairs(answers)
+def shown_pairs(answers: Answers, own: dict[str, Scores], settings: Settings) -> list[tuple[Item, Item]]:
+    """Which of these are shown for both teams, guess and answer? What is pooled over them says nothing new.
+
+    ``own`` holds the answers to each statement, as shown elsewhere.
+    """
+    both = pairs(answers)
+    guesses = item_scores(answers, settings, [guess for guess, _ in both])
+    return [
+        (guess, item)
+        for guess, item in both
+        if all(of.mean(team) is not None for of in (own[item.item], guesses[guess.item]) for team in TEAMS)
+    ]
+
+
+def pooled(answers: Answers, found: list[tuple[Item, Item]], settings: Settings) -> tuple[Scores, Scores]:
+    """What does each person guess on average, and what does each answer, over these statements?"""
     guesses = scores_on(answers, [mirror for mirror, _ in found], settings)
     own = scores_on(answers, [_as_asked(item) for _, item in found], settings)
     return guesses, own
 
 
-def mirror(answers: Answers, settings: Settings) -> Exhibit | None:
+def mirror(answers: Answers, own: dict[str, Scores], settings: Settings) -> Exhibit | None:
     """What does each team expect the other to answer, and what does it answer?"""
-    rows = [_row(answers, *pair, settings) for pair in pairs(answers)]
+    rows = [_row(scores_on(answers, [guess], settings), own[item.item], item) for guess, item in pairs(answers)]
     if not rows:
         return None
     known = sorted((row for row in rows if row["gap"] is not None), key=lambda row: -abs(row["gap"]))
@@ -41,12 +54,9 @@ def mirror(answers: Answers, settings: Settings) -> Exhibit | None:
     if known:
         widest = known[0]
         team = next(team for team in TEAMS if widest[f"{team}_miss"] == widest["gap"])
-        title = (
-            f"{TEAM_NAMES[OTHER[team]]} expects {figure(widest[f'{team}_guess'], 'points')} from {TEAM_NAMES[team]} "
-        )
-        title += (
-            f"on {widest['label'][:1].lower()}{widest['label'][1:]}, which answers {figure(widest[team], 'points')}"
-        )
+        said, answered = (figure(widest[key], "points") for key in (f"{team}_guess", team))
+        us, them = TEAM_NAMES[OTHER[team]], TEAM_NAMES[team]
+        title = f"On \u201c{widest['text']}\u201d {us} expects {said} of {them}; {them} answers {answered}"
     return Exhibit(
         key="survey.mirror", shape="dumbbell", title=title, source="responses", play="P18",
         rows=known + [row for row in rows if row["gap"] is None],
@@ -57,15 +67,14 @@ def mirror(answers: Answers, settings: Settings) -> Exhibit | None:
             marketing_miss=("Miss on Marketing", "points"), gap=("Widest miss", "points"), note=("Note", "text"),
         ),
         read="Filled: what a team answers on average, 1 disagree to 5 agree. Hollow: what the other team expects it to "
-        f"answer. A miss is expected less answered, so a minus means: expected worse than it is. {ROUNDED}",
+        "answer. A miss is expected less answered, so a minus means: expected worse than it is.",
         says_not="Who is right about the company: only how well each knows the other's view.",
         alt=f"Dumbbell chart of {number(len(rows))} statements: each team's answer, and what the other expected.",
     )  # fmt: skip
 
 
-def _row(answers: Answers, guess: Item, item: Item, settings: Settings) -> Row:
+def _row(guesses: Scores, own: Scores, item: Item) -> Row:
     block = next(block for block in read_instrument().blocks if item in block.items)
-    guesses, own = scores_on(answers, [guess], settings), scores_on(answers, [_as_asked(item)], settings)
     row: Row = {"label": block.title, "text": item.text}
     for team in TEAMS:
         row |= {team: own.mean(team), f"{team}_guess": guesses.mean(OTHER[team])}
@@ -73,25 +82,26 @@ def _row(answers: Answers, guess: Item, item: Item, settings: Settings) -> Row:
         row[f"{team}_miss"] = round(row[f"{team}_guess"] - row[team], 4) + 0.0 if both else None
     misses = [row[f"{team}_miss"] for team in TEAMS if row[f"{team}_miss"] is not None]
     row["gap"] = max(misses, key=abs, default=None)
-    row["note"] = "" if len(misses) == len(TEAMS) else "withheld where too few answered"
+    row["note"] = "" if len(misses) == len(TEAMS) else "withheld to protect those who answered"
     return row
 
 
-def findings(answers: Answers, settings: Settings) -> Iterator[Finding]:
+def findings(answers: Answers, own: dict[str, Scores], settings: Settings) -> Iterator[Finding]:
     """How far is each team's guess from the other's answers, over all mirrored statements together?
 
     Estimand: the mean over a team's people of their guesses, less the mean over the other team's people of their
     answers to the same statements; Welch's 95 % interval. Errors in opposite directions cancel; the exhibit shows them
     one by one. Nothing is inferred from named answers.
     """
-    guesses, own = pooled(answers, settings)
-    n = len(pairs(answers))
+    shown = shown_pairs(answers, own, settings)
+    guesses, given = pooled(answers, shown, settings)
+    n = len(shown)
     for team in TEAMS if n and settings.survey.mode == "anonymous" else ():
         other = OTHER[team]
-        if guesses.mean(team) is None or own.mean(other) is None:
+        if guesses.mean(team) is None or given.mean(other) is None:
             continue
-        signed = published_gap(guesses, team, other, own)
-        yield _finding(team, size(signed), guesses, own, n, (signed.value or 0) < 0, settings)
+        signed = published_gap(guesses, team, other, given)
+        yield _finding(team, size(signed), guesses, given, n, (signed.value or 0) < 0, settings)
 
 
 def _finding(
@@ -108,7 +118,7 @@ def _finding(
         f"survey.mirror.{team}", "mirror_gap", measure, settings,
         {
             "beyond": expects, "good": f"{us} knows {them}'s answers to within the agreed {value(limit, 'points')}",
-            "unclear": f"{us} may misjudge {them}: {points} {side} than it answers",
+            "unclear": f"{us} may misjudge {them}: it expects answers {points} {side}",
             "none": f"{expects}; no limit was agreed",
         },
         theme="roles", play="P18", beyond="watch",

@@ -2,21 +2,19 @@
 
 from hashlib import sha256
 
-from alignlib.diagnostics.survey.answers import TEAMS
+from alignlib.diagnostics.survey.answers import TEAMS, given_sql, last_wave
 from alignlib.disclosure import COMMENTS_FROM
 from alignlib.engagement import Settings
 from alignlib.instrument import read_instrument
 from alignlib.intake.tables import Tables
 from alignlib.result import Exhibit, Row, columns
-from alignlib.words import TEAM_NAMES, count, spelled
+from alignlib.words import TEAM_NAMES, count, number, spelled
 
 _SQL = """
-with last as (
-    select *, coalesce(wave, '') as round from responses
-    qualify rank() over (order by try_cast(coalesce(wave, '') as double) desc nulls last, coalesce(wave, '') desc) = 1
-)
-select respondent_id, min(team) over (partition by respondent_id) as team, item, comment
-from last where list_contains($items, item) and answer is null and not coalesce(cannot_say, false)
+select respondent_id, case when min(team) over person = max(team) over person then min(team) over person end as team,
+       item, comment
+from given where list_contains($items, item) and answer is null and not cannot_say and wave = $wave
+window person as (partition by respondent_id)
 """
 
 
@@ -28,15 +26,19 @@ def remarks(tables: Tables, settings: Settings) -> tuple[Exhibit | None, str]:
     answers beside it. Named answers are shown once approved, whatever their number.
     """
     asked = {item.item: item.text for item in read_instrument().of("comment")}
-    left = tables.query(_SQL, {"items": list(asked)}) if tables.has("responses") else None
+    asking = given_sql(tables) + _SQL
+    left = tables.query(asking, {"items": list(asked), "wave": last_wave(tables)}) if tables.has("responses") else None
     if left is None or left.empty:
         return None, ""
     people = left.drop_duplicates("respondent_id")["team"].value_counts()
     by_team = all(people.get(team, 0) >= COMMENTS_FROM for team in TEAMS)
     enough = left["respondent_id"].nunique() >= COMMENTS_FROM or settings.survey.mode == "named"
     approved = left[left["comment"].notna() & (left["team"].isin(TEAMS) | (not by_team))]
-    said = f"{count(len(left), 'comment')} left, {count(len(approved) if enough else 0, 'comment')} shown: "
-    said += f"a comment is shown once approved, and from {spelled(COMMENTS_FROM)} people of a group on."
+    n, shown = len(left), len(approved) if enough else 0
+    said = f"{count(n, 'comment')} {'was' if n == 1 else 'were'} left and {number(shown) if shown else 'none'} shown: "
+    said += "a comment is shown once approved"
+    few = f", and from {spelled(COMMENTS_FROM)} people of a group on."
+    said += "." if settings.survey.mode == "named" else few
     if not enough or approved.empty:
         return None, said
     rows: list[Row] = [

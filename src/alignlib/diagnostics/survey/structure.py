@@ -14,6 +14,7 @@ from alignlib.resources import read_resource
 from alignlib.result import Exhibit, Finding, Measure, NotJudged, Part, Row, columns
 
 SOURCE = "Le Meunier-FitzHugh and Massey 2019"
+_LOOSE = ("no {}", "neither {} nor {}: it was always so")
 NO_RULE = ("", "no", "none")
 
 
@@ -66,11 +67,11 @@ def _row(fact: Any, as_of: date) -> Row:
     answer, notes = str(fact.answer), []
     held = answer.lower() not in NO_RULE
     if known.get("helps") and answer:  # what nobody answered is not known, so nothing would help yet
-        said = f"{'helps' if held else 'would help'}, says research"
+        said = f"goes with better collaboration{'' if held else ', and is not there'}"
         notes.append(said if known["helps"] == "yes" else "no effect found")
     if known.get("topic") == "rules" and held:
         missing = [word for word, there in (("owner", fact.owner), ("date", since)) if not there]
-        notes += [f"no {words.listed(missing)}: always so"] if missing else [_age(since, as_of)]
+        notes += [_LOOSE[len(missing) - 1].format(*missing)] if missing else [_age(since, as_of)]
     return {
         "label": known.get("question", str(fact.fact).replace("_", " ")),
         "topic": str(known.get("topic", "other")).replace("_", " "),
@@ -86,29 +87,27 @@ def _age(since: date | None, as_of: date) -> str:
 
 def _order(row: Row) -> tuple[int, int, str]:
     """What the title speaks of comes first: rules that nobody owns, then what would help."""
-    codes = ("always so", "would help")
+    codes = ("always so", "no owner", "no date", "not there")
     first = next((at for at, words_ in enumerate(codes) if words_ in str(row["note"])), len(codes))
     topics = list(dict.fromkeys(str(fact["topic"]).replace("_", " ") for fact in checklist().values()))
     return first, topics.index(row["topic"]) if row["topic"] in topics else len(topics), str(row["label"])
 
 
 def _exhibit(rows: list[Row], rules: int, loose: int) -> Exhibit:
-    helping = [row for row in rows if str(row["note"]).startswith("helps")]
-    wanted = [row for row in rows if str(row["note"]).startswith("would help")]
-    title = f"{words.of(len(helping), len(helping) + len(wanted))} structures that help are in place"
-    title += (
-        f"; {words.of(loose, rules)} rules in force have no owner or no date"
-        if rules
-        else "; no written rule is in force"
-    )
+    good = "goes with better collaboration"
+    there, gone = (sum(str(r["note"]).startswith(good) and ("not there" in str(r["note"])) == is_gone for r in rows)
+                   for is_gone in (False, True))  # fmt: skip
+    title = f"{words.of(there, there + gone)} structures that go with better collaboration are in place"
+    title += f"; {words.of(loose, rules)} rules in force have no owner or no date" if rules else ""
     return Exhibit(
         key="survey.structure", shape="table", title=title, rows=rows, source="facts", play="P21",
         columns=columns(
             label=("Question", "text"), topic=("Topic", "text"), answer=("Answer", "text"), owner=("Owner", "text"),
             since=("Since", "text"), note=("Note", "text"),
         ),
-        read="What the sponsor says holds here. A rule without an owner or a date is one nobody could change: it was "
-        f"always so. What helps, and what showed no effect, as one study of many firms found ({SOURCE}).",
+        read="What the sponsor says holds here. A rule with neither owner nor date is there because it was always so. "
+        f"What goes with better collaboration, and what showed no effect: one study of many firms ({SOURCE}), which "
+        "shows what goes together and not what causes what.",
         says_not="Whether the answers are right: they are one person's, and were not checked against papers.",
         alt=f"Table of {words.number(len(rows))} facts about structure, pay, rules and rhythm.",
     )  # fmt: skip

@@ -1,9 +1,13 @@
 """What else the two teams were asked: the five conversations, guesses, who owns what, and which goal comes first."""
 
+from collections.abc import Callable
+from math import ceil, floor
+
 import numpy as np
 
 from alignlib import agreement
-from alignlib.diagnostics.survey.answers import TEAMS, Answers, Scores, scores_on
+from alignlib.diagnostics.survey.answers import TEAMS, Answers
+from alignlib.diagnostics.survey.scores import Scores, item_scores, scores_on
 from alignlib.disclosure import SPREAD_FROM
 from alignlib.engagement import Settings
 from alignlib.instrument import POINTS, Item, Kind, read_instrument
@@ -12,18 +16,25 @@ from alignlib.stats import total_variation
 from alignlib.words import TEAM_NAMES, figure, listed, share
 
 WAITING = "waits for the data"
+UNANIMOUS = 0.99  # an order so alike is not told: it would be everybody's
+CLEARLY = 0.6  # the part of a step from which a team sees itself as its owner
 ROUNDED = "Groups below the smallest size are withheld; intervals are shown where at least ten answered."
 
 
 def team_cells(scores: Scores, part: float = 1.0) -> Row:
     """What does each team say, as published, and how far apart is that? ``part`` turns a point into the unit shown."""
     row: Row = {}
-    digits = 4 if part == 1 else 2
+    scale = 10_000 if part == 1 else 100  # hundredths: of a hundred points nobody reads a tenth
     for team in TEAMS:
         found = scores.interval(team)
-        ends = {"": found.value, "_low": found.low, "_high": found.high}
-        row |= {f"{team}{end}": None if at is None else round(at * part, digits) for end, at in ends.items()}
-        row[f"{team}_n"] = scores.count(team) if found.value is not None or not scores.n(team) else None
+        ends: dict[str, tuple[float | None, Callable[[float], int]]] = {
+            "": (found.value, round),
+            "_low": (found.low, floor),
+            "_high": (found.high, ceil),
+        }
+        for end, (at, cut) in ends.items():
+            row[f"{team}{end}"] = None if at is None else cut(round(at * part * scale, 6)) / scale
+        row[f"{team}_n"] = scores.count(team)
     both = row["sales"] is not None and row["marketing"] is not None
     row["gap"] = round(row["sales"] - row["marketing"], 4) + 0.0 if both else None
     hidden = [TEAM_NAMES[team] for team in TEAMS if row[team] is None and scores.n(team)]
@@ -87,7 +98,11 @@ def estimates(answers: Answers, settings: Settings) -> Exhibit | None:
     for row in rows:
         row["note"] = "; ".join(filter(None, [row["note"], WAITING]))
     days = [team_cells(scores_on(answers, [item], settings)) for item in asked if item.unit == "days"]
-    lead = f"Days from the handover to the first touch, by each team's guess: {_both(days[0], 'days')}." if days else ""
+    lead = (
+        f"Days from the handover to the first touch, by each team's guess: {_both(days[0], 'days')} days."
+        if days
+        else ""
+    )
     known = [row for row in rows if row["gap"] is not None]
     widest = max(known, key=lambda row: abs(row["gap"]), default=None)
     title = "The teams' guesses cannot be compared"
@@ -109,8 +124,8 @@ def relay(answers: Answers, settings: Settings) -> Exhibit | None:
     rows = _rows(answers, "owner", settings)
     if not rows:
         return None
-    claimed = [r for r in rows if r["gap"] is not None and r["sales"] > 0.5 > r["marketing"]]
-    left = [r for r in rows if r["gap"] is not None and r["sales"] < 0.5 < r["marketing"]]
+    claimed = [r for r in rows if r["gap"] is not None and r["sales"] >= CLEARLY and r["marketing"] <= 1 - CLEARLY]
+    left = [r for r in rows if r["gap"] is not None and r["sales"] <= 1 - CLEARLY and r["marketing"] >= CLEARLY]
     said = [f"both teams see themselves as owner of: {_names(claimed)}"] if claimed else []
     said += [f"each leaves to the other: {_names(left)}"] if left else []
     title = "; ".join(said) if said else "No step of the relay is claimed by both teams or left by both"
@@ -128,7 +143,8 @@ def segments(answers: Answers, settings: Settings) -> Exhibit | None:
     """Where should next year's revenue come from, as each team sees it, and how far apart is that?"""
     given = [item for item in answers.items if item.startswith(POINTS)]
     asked = answers.asked([item for code in given if (item := read_instrument().find(code))])
-    rows: list[Row] = [{"label": i.text} | team_cells(scores_on(answers, [i], settings), 0.01) for i in asked]
+    found = item_scores(answers, settings, asked)
+    rows: list[Row] = [{"label": i.text} | team_cells(found[i.item], 0.01) for i in asked]
     if not rows:
         return None
     title = "Where revenue should come from cannot be compared between the teams"
@@ -150,7 +166,8 @@ def segments(answers: Answers, settings: Settings) -> Exhibit | None:
 def goals(answers: Answers, settings: Settings) -> Exhibit | None:
     """In which order does each team put the goals, and does it agree with itself and with the other?"""
     asked = answers.asked(read_instrument().of("rank"))
-    rows: list[Row] = [{"label": i.text} | team_cells(scores_on(answers, [i], settings)) for i in asked]
+    found = item_scores(answers, settings, asked)
+    rows: list[Row] = [{"label": i.text} | team_cells(found[i.item]) for i in asked]
     if not rows:
         return None
     rows.sort(key=lambda row: (row["sales"] is None, row["sales"]))
@@ -179,12 +196,13 @@ def _concord(answers: Answers, asked: list[Item], rows: list[Row], settings: Set
         tau = float(kendalltau([row["sales"] for row in rows], [row["marketing"] for row in rows]).statistic)
         if not np.isnan(tau):
             said.append(f"The two orders agree at Kendall's tau {figure(tau, 'delta')} (1 the same, \u22121 reversed).")
-    scores = scores_on(answers, asked, settings)
-    ranks = answers.columns(asked)[~np.isnan(answers.columns(asked)).all(axis=1)]
+    named = answers.people["team"].to_numpy(dtype=object)
+    ranks = answers.columns(asked)
     for team in TEAMS:
-        own = ranks[scores.rows(team)]
-        w = agreement.kendall_w(own) if scores.mean(team) is not None and len(own) >= SPREAD_FROM else None
-        if w is not None and settings.survey.mode == "anonymous":
+        whole = ranks[(named == team) & ~np.isnan(ranks).any(axis=1)]
+        shown = len(whole) >= SPREAD_FROM and all(row[team] is not None for row in rows)
+        w = agreement.kendall_w(whole) if shown else None
+        if w is not None and w < UNANIMOUS and settings.survey.mode == "anonymous":
             said.append(f"Within {TEAM_NAMES[team]}: Kendall's W {figure(w, 'delta')}.")
     return " ".join(said)
 

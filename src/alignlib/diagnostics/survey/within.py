@@ -1,20 +1,24 @@
 """Does each team agree with itself, do the items of a block belong together, and was anything asked the wrong way?"""
 
+from math import sqrt
+
 import numpy as np
 
 from alignlib import agreement
-from alignlib.diagnostics.survey.answers import TEAMS, Answers, Scores, scores_on
+from alignlib.diagnostics.survey.answers import TEAMS, Answers
 from alignlib.diagnostics.survey.gaps import BlockGap
+from alignlib.diagnostics.survey.scores import FLOOR, Scores, scores_on
 from alignlib.diagnostics.survey.views import filled
 from alignlib.disclosure import SPREAD_FROM, Group
 from alignlib.engagement import Settings
 from alignlib.instrument import Block
 from alignlib.result import Exhibit, Row, Unit, columns
 from alignlib.stats import Floats, Interval
-from alignlib.words import TEAM_NAMES, count_spelled, listed, spelled
+from alignlib.words import TEAM_NAMES, count, count_spelled, listed, spelled
 
 POOLED_FROM = 20  # people below which a reliability says next to nothing: at 12 its interval runs from .40 to .92
 FEW = "too few to judge"
+CLOSE = 0.36  # the mean distance of one item's answers below which it is not told how close
 _SPREADS: dict[str, tuple[str, Unit]] = {
     "sd": ("spread", "points"), "rwg": ("r_wg", "delta"), "chance": ("by chance", "delta"), "ad": ("AD", "delta"),
 }  # fmt: skip
@@ -36,10 +40,12 @@ def within(answers: Answers, gaps: list[BlockGap], settings: Settings) -> Exhibi
              for row in rows for team in TEAMS if row[f"{team}_split"]]  # fmt: skip
     beyond = sum(row[f"{team}_rwg"] is not None and row[f"{team}_rwg"] > row[f"{team}_chance"]
                  for row in rows for team in TEAMS)  # fmt: skip
+    who = [TEAM_NAMES[team] for team in TEAMS if any(row[f"{team}_rwg"] is not None for row in rows)]
     seen = sum(row[f"{team}_rwg"] is not None for row in rows for team in TEAMS)
     title = f"Too few people to say how far a team agrees with itself: it takes {spelled(SPREAD_FROM)} in a team"
     if seen:
-        title = f"Teams agree with themselves more than chance would in {beyond} of {seen} views"
+        title = f"{listed(who)} {'agrees with itself' if len(who) == 1 else 'agree with themselves'} more than chance "
+        title += f"would on {beyond} of {count(seen, 'view')}"
         title += f"; split in two camps: {listed(split)}" if split else ""
     return Exhibit(
         key="survey.agreement", shape="table", title=title, rows=rows, source="responses",
@@ -50,10 +56,10 @@ def within(answers: Answers, gaps: list[BlockGap], settings: Settings) -> Exhibi
             omega=("Omega", "delta"), note=("Note", "text"),
         ), rows),
         read="Spread is the standard deviation in points. r_wg is 1 when all answer alike and 0 when they differ as "
-        "much as random answers would; it speaks of agreement only above the line that chance reaches at this size in "
-        f"one team of twenty. AD is the mean distance from its mean. Both from {spelled(SPREAD_FROM)} people on. "
-        "Alpha (with Feldt's interval) and omega say how well the items of a block hang together, 1 perfectly, from "
-        f"{spelled(POOLED_FROM)} people of both teams, each centred on its mean.",
+        "much as random answers would, and is shown up to .90; it speaks of agreement only above the line that chance "
+        "reaches at this size in one team of twenty. AD is the mean distance from its mean. Both from "
+        f"{spelled(SPREAD_FROM)} people on. Alpha (with Feldt's interval) and omega say how well the items of a block "
+        f"hang together, 1 perfectly, from {spelled(POOLED_FROM)} people of both teams, each centred on its mean.",
         says_not="Whether agreement is good: a team can agree on what is wrong.",
         alt="Table of agreement within each team and of the reliability of each block.",
     )  # fmt: skip
@@ -78,11 +84,15 @@ def _row(answers: Answers, gap: BlockGap, settings: Settings) -> Row:
 
 
 def _agreement(scores: Scores, team: Group) -> Row:
-    """What may be said of a team's own spread: nothing below ten people, or where its mean is withheld."""
+    """What may be said of a team's own spread: nothing below ten people, and no closer agreement than of most teams."""
     if scores.n(team) < SPREAD_FROM or scores.mean(team) is None:
         return {"sd": None, "rwg": None, "chance": None, "ad": None, "split": False}
-    found = agreement.within(scores.of(team), items=scores.items)
-    return {"sd": found.sd, "rwg": found.r_wg, "chance": found.chance_r_wg, "ad": found.ad, "split": found.is_split}
+    found = agreement.within(np.clip(scores.of(team), scores.low, scores.high), items=scores.items)
+    most = 1 - FLOOR / 2  # of the variance of random answers, 2 points squared an item
+    return {
+        "sd": max(found.sd or 0.0, sqrt(FLOOR / scores.items)), "rwg": min(found.r_wg or 0.0, most),
+        "chance": found.chance_r_wg, "ad": max(found.ad or 0.0, CLOSE / sqrt(scores.items)), "split": found.is_split,
+    }  # fmt: skip
 
 
 def reliability(answers: Answers, block: Block, settings: Settings) -> tuple[Interval, float | None, list[str]]:

@@ -1,0 +1,260 @@
+"""One score a person, and what may be said of each group: means, counts and limits as published."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import lcm
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from alignlib.diagnostics.survey.answers import GROUPS, ROLES, TEAMS, Answers, opinions, read_answers
+from alignlib.disclosure import (
+    SPREAD_FROM,
+    Group,
+    published_limits,
+    published_mean,
+    releasable,
+    roles_releasable,
+    tells_all,
+    told_alike,
+)
+from alignlib.engagement import Settings
+from alignlib.instrument import POINTS, Item, read_instrument
+from alignlib.intake.tables import Tables
+from alignlib.stats import Floats, Interval, mean_interval
+
+# The least variance of one item's answers on five steps that an interval counts with: below ten people, and from there.
+# A team that answered as one, or nearly so, then has the same limits as one in which a few stand a step apart.
+SMALL_FLOOR, FLOOR = 0.5, 0.2
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What did each person answer, on one item or on a block, and of which groups may it be said?
+
+    ``people`` are those who answered, ``given`` their answers, one column an item, between ``low`` and ``high``. A
+    group's mean is the mean of its item means, so that a block's mean says nothing that its items' means do not. The
+    total holds those without a named team as well. ``least`` is the smallest group of which a figure is shown,
+    ``hidden`` are groups withheld for what stands beside them, ``absent`` teams of whom nobody answered anything.
+    """
+
+    people: pd.DataFrame
+    given: Floats
+    least: int
+    low: float = 1.0
+    high: float = 5.0
+    hidden: frozenset[Group] = frozenset()
+    absent: frozenset[Group] = frozenset()
+
+    @property
+    def items(self) -> int:
+        return int(self.given.shape[1])
+
+    @cached_property
+    def own(self) -> Floats:
+        """What is each person's own mean over the items they answered?"""
+        return _row_means(self.given)
+
+    @cached_property
+    def values(self) -> Floats:
+        """How does each person score, for spread, tests and effect sizes? The same as ``own`` where all items were
+        answered; else each answer is taken from its item's mean, so that who skipped a popular item does not score low.
+        """
+        there = ~np.isnan(self.given)
+        if there.all():
+            return self.own
+        means = np.where(there, self.given, 0.0).sum(axis=0) / np.maximum(there.sum(axis=0), 1)
+        found: Floats = _row_means(self.given - means) + means.mean()
+        return found
+
+    def least_variance(self, group: Group) -> float:
+        """With which variance of scores does a group count at least, so that no limit tells that all answered alike?"""
+        floor = SMALL_FLOOR if self.n(group) < SPREAD_FROM else FLOOR
+        return float(floor / self.items * ((self.high - self.low) / 4) ** 2)
+
+    @cached_property
+    def _teams(self) -> dict[Group, NDArray[np.bool_]]:
+        team, role = self.people["team"], self.people["role"]
+        found: dict[Group, NDArray[np.bool_]] = {"total": np.ones(len(team), dtype=bool)}
+        of_role = {name: (role == name).to_numpy(dtype=bool, na_value=False) for name in ("leader", "staff")}
+        for name in TEAMS:
+            found[name] = (team == name).to_numpy(dtype=bool, na_value=False)
+            found |= {group: found[name] & of_role[group.split(".")[1]] for group in ROLES if group.startswith(name)}
+        return found
+
+    def rows(self, group: Group) -> NDArray[np.bool_]:
+        return self._teams[group]
+
+    def of(self, group: Group) -> Floats:
+        return self.values[self.rows(group)]
+
+    def n(self, group: Group) -> int:
+        return self._sizes[group]
+
+    @cached_property
+    def _sizes(self) -> dict[Group, int]:
+        return {group: int(rows.sum()) for group, rows in self._teams.items()}
+
+    def counts(self, group: Group) -> NDArray[np.int64]:
+        """How many of a group answered each item?"""
+        found: NDArray[np.int64] = (~np.isnan(self.given[self.rows(group)])).sum(axis=0)
+        return found
+
+    def raw_mean(self, group: Group) -> float:
+        given, counts = self.given[self.rows(group)], self.counts(group)
+        sums = np.where(np.isnan(given), 0.0, given).sum(axis=0)
+        return float((sums[counts > 0] / counts[counts > 0]).mean())
+
+    def members(self, group: Group) -> dict[str, float]:
+        """Who is in this group, and with which score? For the release log alone."""
+        codes = self.people["respondent_id"].to_numpy(dtype=object)[self.rows(group)].tolist()
+        return dict(zip(codes, self.own[self.rows(group)].tolist(), strict=True))
+
+    @cached_property
+    def shown(self) -> frozenset[Group]:
+        """Of which groups may a statistic be published? Of roles only where enough of each answered every item."""
+        sales, marketing, everybody = (self.n(group) for group in GROUPS)
+        found = set(releasable(sales, marketing, everybody - sales - marketing, self.least))
+        for team in found & set(TEAMS):
+            pair = [role for role in ROLES if role.startswith(team)]
+            counts = [[self.n(group), *self.counts(group).tolist()] for group in (*pair, team)]
+            cells = [(a, b, n - a - b) for a, b, n in zip(*counts, strict=True)]
+            if all(len(roles_releasable(*cell, self.least)) for cell in cells):
+                found |= set(pair)
+        return frozenset(found)
+
+    @cached_property
+    def alike(self) -> frozenset[Group]:
+        """Whose mean is withheld, for it would tell that all answered alike? With it whatever would give that mean."""
+        if self.least == 1:  # named answers hide nothing
+            return frozenset()
+        means = {group: (self.raw_mean(group), self.n(group)) for group in self.shown if self.n(group)}
+        found = {g for g, mean in means.items() if tells_all(*mean, self._largest_step(g), self.low, self.high)}
+        for team in TEAMS:
+            pair = [role for role in ROLES if role.startswith(team) and role in means]
+            parts, grid = [means[role] for role in pair], self._grid(team)
+            if pair and ({team, *pair} & found or told_alike(means[team], parts, self._largest_step(team), grid)):
+                found |= set(pair)
+        teams = [means[team] for team in TEAMS if team in means]
+        on_scale = "total" in means and self.items == 1 and (self.low, self.high) == (1.0, 5.0)
+        if found or (on_scale and told_alike(means["total"], teams)):
+            found.add("total")
+        return frozenset(found)
+
+    def _largest_step(self, group: Group) -> float:
+        """By how much does a group's sum fall at least when one answer, of the item fewest answered, leaves an end?"""
+        counts = self.counts(group)
+        return self.n(group) / float(counts[counts > 0].min()) / int((counts > 0).sum())
+
+    def _grid(self, group: Group) -> float:
+        """Of what are a group's sums multiples, whole answers given?"""
+        counts = [int(count) for count in self.counts(group) if count]
+        return self.n(group) / (len(counts) * lcm(*counts)) if counts else 1.0
+
+    def count(self, group: Group) -> int | None:
+        """How many are in this group, as published? None: withheld, like the mean. An absent team may be called so."""
+        return 0 if group in self.absent else None if self.mean(group) is None else self.n(group)
+
+    def mean(self, group: Group) -> float | None:
+        """What is this group's mean, as published? None: withheld, or nobody answered."""
+        if group not in self.shown - self.alike - self.hidden or not self.n(group):
+            return None
+        return published_mean(self.raw_mean(group), self.n(group))
+
+    def interval(self, group: Group) -> Interval:
+        """Which mean of this group is published, with limits from ten answers on, which stay on the scale?"""
+        value, n = self.mean(group), self.n(group)
+        if value is None or n < SPREAD_FROM or self.least == 1:
+            return Interval(value, None, None)
+        found = mean_interval(self.of(group), self.least_variance(group))
+        low, high = published_limits(*around(found, self.raw_mean(group)), n)
+        low, high = self.low if low is None else low, self.high if high is None else high
+        return Interval(value, max(low, self.low), min(high, self.high))
+
+
+def around(found: Interval, centre: float) -> tuple[float | None, float | None]:
+    """Which limits has this interval once it stands around another centre?
+
+    >>> around(Interval(3.0, 2.5, 3.5), 3.25)
+    (2.75, 3.75)
+    """
+    if found.value is None or found.low is None or found.high is None:
+        return None, None
+    return found.low + centre - found.value, found.high + centre - found.value
+
+
+def _row_means(given: Floats) -> Floats:
+    there = ~np.isnan(given)
+    found: Floats = np.where(there, given, 0.0).sum(axis=1) / there.sum(axis=1)
+    return found
+
+
+def scores_on(answers: Answers, items: Iterable[Item], settings: Settings) -> Scores:
+    """What did people answer on these items, reverse items turned round, of those asked?"""
+    items = answers.asked(items)
+    given = answers.columns(items)
+    rows: NDArray[np.intp] = np.flatnonzero(~np.isnan(given).all(axis=1)) if items else np.array([], dtype=np.intp)
+    low, high = (items[0].low, items[0].high) if items else (1.0, 5.0)
+    people = answers.people.iloc[rows]
+    return Scores(people, given[rows], settings.survey.least, low, high, absent=_absent(answers))
+
+
+def turnout(answers: Answers, settings: Settings) -> Scores:
+    """Who answered at all? A score that is the same for everybody and tells nothing."""
+    nothing = np.zeros((len(answers), 1))
+    return Scores(answers.people, nothing, settings.survey.least, -1.0, 1.0, absent=_absent(answers))
+
+
+def _absent(answers: Answers) -> frozenset[Group]:
+    return frozenset(team for team in TEAMS if not (answers.people["team"] == team).any())
+
+
+def comparable(answers: Answers, items: Iterable[Item], settings: Settings) -> list[Item]:
+    """On which of these items can the teams be compared: answered by enough people of each team that is shown at all?
+
+    An item that one team could not answer would set its answers against other questions of the other team.
+    """
+    team = answers.people["team"].to_numpy(dtype=object)
+    taking_part = [team == name for name in TEAMS if (team == name).sum() >= settings.survey.least]
+    asked = answers.asked(items)
+    given = ~np.isnan(answers.columns(asked))
+    return [
+        i for at, i in enumerate(asked) if all(given[rows, at].sum() >= settings.survey.least for rows in taking_part)
+    ]
+
+
+def item_scores(answers: Answers, settings: Settings, items: Iterable[Item]) -> dict[str, Scores]:
+    """How did people answer each of these items, as asked?
+
+    Of a block, of the ranks and of the points, a team's items are shown all or none: with one of them withheld, the
+    block's mean (or the sum, which everybody's ranks and points have in common) beside the others would give it away.
+    With the team's items goes the total's.
+    """
+    found = {
+        i.item: scores_on(answers, [Item(i.item, i.text, i.kind, low=i.low, high=i.high)], settings)
+        for i in answers.asked(items)
+    }
+    instrument = read_instrument()
+    sets = [comparable(answers, block.items, settings) for block in instrument.blocks] + [instrument.of("rank")]
+    sets.append([item for code in found if code.startswith(POINTS) and (item := instrument.find(code))])
+    for each in sets:
+        own = [i.item for i in each if i.item in found]
+        shown = {team: [found[item].mean(team) is not None for item in own] for team in TEAMS}
+        torn: frozenset[Group] = frozenset(team for team in TEAMS if any(shown[team]) and not all(shown[team]))
+        for code in own if torn else ():
+            found[code] = replace(found[code], hidden=torn | {"total"})
+    return found
+
+
+def item_means(tables: Tables, settings: Settings) -> pd.DataFrame:
+    """What does each group answer on average, item by item, as asked?
+
+    One row an item and group (sales, marketing, total) of any survey. Columns: item, team, n (people who answered),
+    mean (1-5; one decimal below a hundred people); missing when withheld or unanswered. "Cannot say" is no answer.
+    """
+    answers = read_answers(tables)
+    scores = item_scores(answers, settings, opinions(answers))
+    rows = [(item, group, of.count(group), of.mean(group)) for item, of in scores.items() for group in GROUPS]
+    return pd.DataFrame(rows, columns=["item", "team", "n", "mean"]).astype({"n": "Int64", "mean": "Float64"})
