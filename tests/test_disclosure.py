@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import combinations, product
+from itertools import combinations, combinations_with_replacement, product
 from math import lcm
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,7 +19,10 @@ import pytest
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from alignlib.diagnostics.survey import releases
+from alignlib.diagnostics.survey.answers import TEAMS as BOTH_TEAMS
 from alignlib.diagnostics.survey.answers import Answers
+from alignlib.diagnostics.survey.gaps import published_gap
+from alignlib.diagnostics.survey.scores import Scores, comparable
 from alignlib.disclosure import (
     ReleaseLog,
     audit_release,
@@ -337,7 +340,7 @@ class World:
 
 @dataclass(frozen=True)
 class Figure:
-    """A published mean: of whom, of which items (one, or all: the block), as printed."""
+    """A published mean: of whom, of which items (one, or those of the block), as printed."""
 
     rows: Matrix
     items: tuple[int, ...]
@@ -500,21 +503,22 @@ def agreed(k: int) -> Settings:
 
 
 def diagnosed(world: World) -> Iterator[Figure]:
-    """What the survey diagnostic itself publishes of these answers, as its release log says: a block of three items."""
+    """What the survey diagnostic itself publishes of these answers, as its list of figures says: a block of three."""
     block = next(b for b in read_instrument().blocks if len(b.items) == ITEMS and not any(i.reverse for i in b.items))
-    place = {f"survey.item.{item.item}": (j,) for j, item in enumerate(block.items)} | {
-        f"survey.block.{block.block}": ALL
-    }
     known = {name: [each or None for each in given.tolist()]
              for name, given in (("team", world.team), ("role", world.role))}  # fmt: skip
     people = pd.DataFrame({"respondent_id": [str(i) for i in range(len(world.team))], **known, "is_hasty": False})
     codes = [item.item for item in block.items]
     asked = Answers(people, codes, world.answers, np.ones(world.answers.shape, dtype=bool))
-    for release in releases.log_of(asked, agreed(world.k)).releases:
-        if release.key in place:
-            there = np.isin(np.arange(len(world.team)), [int(person) for person in release.members])
-            mean = float(np.mean([*release.members.values()]))
-            yield Figure(there, place[release.key], published_mean(mean, len(release.members)))
+    place = {f"item.{code}": (j,) for j, code in enumerate(codes)}
+    together = comparable(asked, block.items, agreed(world.k))
+    place[f"block.{block.block}"] = tuple(codes.index(item.item) for item in together)
+    for key, scores, groups in releases.figures(asked, agreed(world.k)):
+        who = scores.people["respondent_id"].to_numpy(dtype=object)
+        for group in groups if key in place else ():
+            if (mean := scores.mean(group)) is not None:
+                there = np.isin(np.arange(len(world.team)), who[scores.rows(group)].astype(int))
+                yield Figure(there, place[key], mean)
 
 
 def test_S40_a_linear_and_an_integer_attacker_recover_nothing_from_1000_random_engagements() -> None:
@@ -535,7 +539,7 @@ RULES: dict[str, Callable[..., Any]] = {
 
 @pytest.mark.parametrize(("rule", "first"), [("releasable", 0), ("roles_releasable", 0), ("tells_all", 40)])
 def test_without_any_one_of_the_rules_the_attackers_win(rule: str, first: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(f"alignlib.diagnostics.survey.answers.{rule}", RULES[rule])
+    monkeypatch.setattr(f"alignlib.diagnostics.survey.scores.{rule}", RULES[rule])
     linear, integer = recovered(diagnosed, range(first, first + 6))
     assert linear + integer
 
@@ -546,8 +550,71 @@ def test_the_integer_attacker_finds_those_without_a_team_where_the_roundings_fal
     answers = np.repeat([[2.0], [1], [1], [1], [1], [2], [1], [1], [1], [1], [5], [5], [5], [5], [5]], ITEMS, axis=1)
     world = World(np.repeat(["sales", "marketing", ""], 5), np.repeat("", 15), answers, 5)
     assert integer_attacker(puzzle(world, list(diagnosed(world)))) == set()
-    monkeypatch.setattr("alignlib.diagnostics.survey.answers.told_alike", lambda *figures: False)
+    monkeypatch.setattr("alignlib.diagnostics.survey.scores.told_alike", lambda *figures: False)
     assert integer_attacker(puzzle(world, list(diagnosed(world)))) == {f"team '', {j}: all 5" for j in range(ITEMS)}
+
+
+# --- limits of a gap ---------------------------------------------------------------------------------------------
+
+
+def two_teams(sales: Sequence[int], marketing: Sequence[int]) -> Scores:
+    """What did two teams answer to one item?"""
+    n = len(sales) + len(marketing)
+    team = np.repeat(["sales", "marketing"], [len(sales), len(marketing)]).astype(object)
+    people = pd.DataFrame({"respondent_id": [f"P{i}" for i in range(n)], "team": team, "role": None})
+    return Scores(people, np.array([*sales, *marketing], dtype=float).reshape(-1, 1), 5)
+
+
+def shown_of(scores: Scores) -> tuple[float | None, ...]:
+    gap = published_gap(scores, *BOTH_TEAMS)
+    return (*(scores.mean(team) for team in BOTH_TEAMS), gap.value, gap.low, gap.high)
+
+
+FIVE = list(combinations_with_replacement(range(1, 6), 5))  # all that five people can answer to one item
+Kind = tuple[int, int]  # what limits rest on: the sum, and the sum of squares
+ENDS = {(5, 5), (25, 125)}  # tells_all: no mean, and so no gap
+
+
+def kinds() -> dict[Kind, list[tuple[int, ...]]]:
+    found: dict[Kind, list[tuple[int, ...]]] = {}
+    for team in FIVE:
+        found.setdefault((sum(team), sum(a * a for a in team)), []).append(team)
+    return found
+
+
+def gaps_shown(sums: range) -> dict[tuple[Kind, Kind], tuple[float | None, ...]]:
+    of = {kind: teams[0] for kind, teams in kinds().items() if kind[0] in sums and kind not in ENDS}
+    return {pair: shown_of(two_teams(of[pair[0]], of[pair[1]])) for pair in product(of, repeat=2)}
+
+
+def of_one_mind(shown: dict[tuple[Kind, Kind], tuple[float | None, ...]]) -> list[tuple[Kind, Kind]]:
+    """Which pairs of teams show that one of the two was of one mind: no other pair of teams looks the same?"""
+    unanimous = {(5 * a, 5 * a * a) for a in range(1, 6)}  # no other five answers have such sums
+    alike: dict[tuple[float | None, ...], list[tuple[Kind, Kind]]] = {}
+    for pair, as_shown in shown.items():
+        alike.setdefault(as_shown, []).append(pair)
+    return [pair for pairs in alike.values() for pair in pairs
+            if any(all(other[side] in unanimous for other in pairs) for side in (0, 1))]  # fmt: skip
+
+
+def test_the_limits_of_a_gap_of_five_against_five_never_tell_that_a_team_was_of_one_mind() -> None:
+    shown, of = gaps_shown(range(5, 26)), kinds()
+    assert sum(len(of[one]) * len(of[other]) for one, other in shown) == (len(FIVE) - 2) ** 2 == 124**2
+    kind_of = {team: kind for kind, teams in of.items() for team in teams}
+    rng = np.random.default_rng(7)
+    for sales, marketing in rng.integers(0, len(FIVE), (300, 2)).tolist():
+        pair, found = (
+            (kind_of[FIVE[sales]], kind_of[FIVE[marketing]]),
+            shown_of(two_teams(FIVE[sales], FIVE[marketing])),
+        )
+        assert found == shown[pair] if pair in shown else None in found
+    assert of_one_mind(shown) == []
+
+
+@pytest.mark.parametrize("floor", [1e-9, 0.2])
+def test_with_less_variance_to_count_with_the_limits_would_tell(floor: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("alignlib.diagnostics.survey.scores.SMALL_FLOOR", floor)
+    assert of_one_mind(gaps_shown(range(15, 16)))
 
 
 # --- what was published before is remembered with the engagement -----------------------------------------------------
@@ -579,7 +646,9 @@ def published(folder: Path, rows: Rows, wave: str = "", mode: str = "mode: anony
     lines = [f"{code},{team},{wave},{one},{two}" for code, (team, one, two) in rows.items()]
     (folder / "data").mkdir(parents=True, exist_ok=True)
     (folder / "data" / "survey.csv").write_text("\n".join(["Code,Team,Wave,One,Two", *lines]) + "\n")
-    (folder / "engagement.yml").write_text(SETTINGS.replace("MODE", mode))
+    (folder / "engagement.yml").write_text(
+        SETTINGS.replace("MODE, smallest_group: 5", mode if "smallest" in mode else f"{mode}, smallest_group: 5")
+    )
     with TemporaryDirectory() as out:  # another folder each time: what was published is known all the same
         settings = prepare(folder, Path(out) / "run")
         _safe_to_release(folder, Path(out) / "run", settings)
@@ -598,25 +667,85 @@ def test_the_same_survey_may_be_published_again_and_a_wave_with_one_less_or_one_
     del less["P03"]
     corrected["P03"][1] = "1"
     silent["P03"][2] = ""
-    for rows, items in ((less, 2), (corrected, 1), (silent, 1)):
+    for rows in (less, corrected, silent):
         with pytest.raises(AlignError, match="E-SMALL") as caught:
             published(tmp_path, rows)
         text = str(caught.value)
+        assert len(caught.value.problems) == 1 and "survey." not in text and "goal" not in text
+        assert re.match(
+            r"the survey: \d+ figures differ from what was published before by fewer than five people", text
+        )
         assert "two versions of marketing differ by fewer than five people" in text
-        assert "keep the earlier report, or ask again as a new wave" in text
-        assert len({line.split(": ")[1] for line in text.splitlines() if "item" in line}) == items
+        assert "keep the earlier report; a second one of this survey would tell by its difference" in text
+        assert "ask again as a new wave with fresh answers from everybody" in text
         assert log.read_bytes() == first
-    published(tmp_path, less, wave="2")  # a new wave is a new matter
-    assert set(json.loads(log.read_text())["waves"]) == {"", "2"}
-    with pytest.raises(AlignError, match="wave 2"):
-        published(tmp_path, staff(), wave="2")
+
+
+def fresh(seed: int, n: int = 14) -> Rows:
+    """The same people, whose answers have nothing in common with those of another seed but a liking for the middle."""
+    one, two = np.random.default_rng(seed).choice(range(1, 6), (2, n), p=[0.05, 0.15, 0.4, 0.3, 0.1]).tolist()
+    return {f"P{i:02}": [("sales", "marketing")[i % 2], str(one[i]), str(two[i])] for i in range(n)}
+
+
+def test_fresh_answers_of_the_same_people_are_a_new_wave(tmp_path: Path) -> None:
+    for seed in range(50):
+        published(tmp_path / str(seed), fresh(seed), wave="1")
+        published(tmp_path / str(seed), fresh(1000 + seed), wave="2")
+        log = json.loads((tmp_path / str(seed) / "private" / "release_log.json").read_text())
+        assert set(log["waves"]) == {"1", "2"}
+
+
+@pytest.mark.parametrize(("first", "said"), [("1", "as wave 1"), ("", "without a name of its own")])
+def test_the_same_answers_under_another_wave_are_refused(tmp_path: Path, first: str, said: str) -> None:
+    published(tmp_path, staff(), wave=first)
+    log = tmp_path / "private" / "release_log.json"
+    before, less, corrected = log.read_bytes(), staff(), staff()
+    del less["P03"]
+    corrected["P03"][1] = "1"
+    of_sales_alone = {code: row if row[0] == "sales" else fresh(5)[code] for code, row in corrected.items()}
+    for rows in (staff(), less, corrected, of_sales_alone):
+        with pytest.raises(
+            AlignError, match=rf"wave 2: most of these.* before {said}\..*fresh answers.*E-SMALL"
+        ) as caught:
+            published(tmp_path, rows, wave="2")
+        assert len(caught.value.problems) == 1 and log.read_bytes() == before
+
+
+def many(seed: int, shift: float) -> dict[str, dict[str, float]]:
+    """What do 30 people answer to 24 items, each near a liking of their own? About half the answers stay from one seed
+    to another."""
+    liking = np.random.default_rng(1).normal(3.2, 1.0, (30, 24))
+    given = np.clip(np.round(liking + np.random.default_rng(seed).normal(0, shift, liking.shape)), 1, 5)
+    return {f"survey.item.q{j}": {f"P{i}": float(given[i, j]) for i in range(30)} for j in range(24)}
+
+
+def test_people_of_firm_opinions_may_answer_a_new_wave_much_as_before() -> None:
+    def log(seed: int) -> ReleaseLog:
+        return log_with(*((key, "total", given) for key, given in many(seed, 0.5).items())).sealed(SECRET)
+
+    same = [old == new for old, new in zip(*(list(many(s, 0.5).values()) for s in (2, 3)), strict=True)]
+    assert not any(same)  # no item is answered alike by all
+    assert log(2).repeats(log(2)) and not any(log(2).repeats(log(seed)) for seed in range(3, 53))
+
+
+def test_a_wave_keeps_the_largest_smallest_group_it_was_promised(tmp_path: Path) -> None:
+    def wave(rows: Rows, k: int) -> None:
+        published(tmp_path, rows, mode=f"mode: anonymous, smallest_group: {k}")
+
+    wave(staff(), 6)
+    late = staff() | {f"Q{i}": ["sales", "2", "3"] for i in range(5)}
+    with pytest.raises(AlignError, match="by fewer than six people"):
+        wave(late, 3)
+    wave(late | {"Q5": ["sales", "4", "4"]}, 3)
+    (log,) = json.loads((tmp_path / "private" / "release_log.json").read_text())["waves"].values()
+    assert log["smallest_group"] == 6
 
 
 def test_a_refused_first_release_says_what_to_do_and_records_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("alignlib.disclosure.audit_release", lambda log, k: ["goal_1: sales is fewer than five people"])
-    with pytest.raises(AlignError, match=r"goal_1: sales is fewer.*leave out the survey.*E-SMALL"):
+    with pytest.raises(AlignError, match=r"1 figure would tell.*\(sales is fewer.*leave out the survey.*E-SMALL"):
         published(tmp_path, staff())
     assert not (tmp_path / "private" / "release_log.json").exists()
 
@@ -634,6 +763,24 @@ def test_the_record_is_private_and_holds_no_code_and_no_answer(tmp_path: Path) -
 def test_named_answers_are_neither_audited_nor_recorded(tmp_path: Path) -> None:
     published(tmp_path, {"P01": ["sales", "1", "2"]}, mode="mode: named, consent_on: 2024-12-01")
     assert not (tmp_path / "private").exists()
+
+
+def test_answers_given_under_the_promise_of_anonymity_are_never_named(tmp_path: Path) -> None:
+    named = "mode: named, consent_on: 2024-12-01"
+    published(tmp_path, staff(), wave="1")
+    few = dict(list(staff().items())[:3])
+    corrected = staff()
+    corrected["P03"][1] = "1"
+    for rows, wave in ((staff(), "1"), (fresh(3), "1"), (staff(), "2"), (corrected, ""), (few, "2")):
+        with pytest.raises(
+            AlignError, match=r"given under the promise of anonymity.*back to anonymous.*E-SMALL"
+        ) as caught:
+            published(tmp_path, rows, wave=wave, mode=named)
+        assert len(caught.value.problems) == 1
+    log = tmp_path / "private" / "release_log.json"
+    before = log.read_bytes()
+    published(tmp_path, fresh(3), wave="2", mode=named)  # a new wave, and everybody asked has agreed
+    assert log.read_bytes() == before
 
 
 def test_a_lost_key_or_a_damaged_record_stops_the_release(tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ EXACT_FROM = 100  # below this many people a mean is published with one decimal
 LOG_FILE = "release_log.json"
 COMMENTS_FROM = 8  # comments of a smaller group are not shown: people know one another's way of writing
 LOW, HIGH, TOLERANCE = 1.0, 5.0, 1e-8  # the ends of the scale; what counts as nothing
+ANSWERS = ("survey.item.", "survey.block.")  # figures that rest on answers; who answered at all is alike in every wave
+RECURS = 0.75  # from this share of equal scores on a person's answers are as before; fresh ones agree by half
 MOST_SETS = 50_000  # three classes and more are looked at together while there are no more combinations than this
 
 
@@ -129,20 +131,57 @@ class Release:
 
 @dataclass
 class ReleaseLog:
-    """Which figures on one wave are published? ``seal``: the mark of the secret, once people are keyed tokens."""
+    """Which figures on one wave are published? ``seal``: the mark of the secret, once people are keyed tokens.
+
+    ``promised`` is the largest smallest group under which people's answers to this wave were published.
+    """
 
     releases: list[Release] = field(default_factory=list)
     seal: str = ""
+    promised: int = 0
 
     def add(self, key: str, group: str, members: Mapping[str, float]) -> None:
         self.releases.append(Release(key, group, dict(members)))
 
     def merged(self, other: "ReleaseLog") -> "ReleaseLog":
         """What is published in all? The same figure of the same people with the same scores stands once."""
+        self._same_secret(other)
+        every = {(r.key, r.group, frozenset(r.members.items())): r for r in (*self.releases, *other.releases)}
+        return ReleaseLog(list(every.values()), self.seal, max(self.promised, other.promised))
+
+    def repeats(self, other: "ReleaseLog") -> bool:
+        """Are the answers of more than half of some group here those that another wave holds of the same people?
+
+        A person's answers are when at least three in four scores are equal, of those items that the wave with fewer of
+        them holds (of blocks, where it holds no items). By group: with one team as before, the other's fresh answers
+        hide nothing.
+        """
+        self._same_secret(other)
+        mine, theirs = ([log._scores(prefix) for prefix in ANSWERS] for log in (self, other))
+
+        def is_as_before(person: str) -> bool:
+            for own, known in zip(mine, theirs, strict=True):
+                if least := min(len(own.get(person, ())), len(known.get(person, ()))):
+                    return len(own[person] & known[person]) >= RECURS * least
+            return False
+
+        groups: dict[str, set[str]] = {}
+        for release in self.releases:
+            groups.setdefault(release.group, set()).update(release.members)
+        before = {person for person in set().union(*groups.values()) if is_as_before(person)}
+        return any(len(people & before) > len(people) / 2 for people in groups.values())
+
+    def _scores(self, prefix: str) -> dict[str, set[float]]:
+        """Which scores (under a secret: tokens that hold person, key and score) does each person give?"""
+        found: dict[str, set[float]] = {}
+        for release in self.releases:
+            for person, score in release.members.items() if release.key.startswith(prefix) else ():
+                found.setdefault(person, set()).add(score)
+        return found
+
+    def _same_secret(self, other: "ReleaseLog") -> None:
         if self.seal != other.seal:  # under two secrets the same person would pass for two
             raise AlignError(Problem("E-CHANGED", "it is under another key", LOG_FILE, fix="put survey.key back"))
-        every = {(r.key, r.group, frozenset(r.members.items())): r for r in (*self.releases, *other.releases)}
-        return ReleaseLog(list(every.values()), self.seal)
 
     def sealed(self, secret: bytes) -> "ReleaseLog":
         """How does this log look with a keyed token (HMAC-SHA256) for each person, and for each score of a person?"""
@@ -154,7 +193,7 @@ class ReleaseLog:
             return int.from_bytes(hmac.digest(secret, said.encode(), "sha256")[:8], "big") >> 12
 
         codes = {code: f"{token(code):013x}" for release in self.releases for code in release.members}
-        log = ReleaseLog(seal=f"{token(''):013x}")
+        log = ReleaseLog(seal=f"{token(''):013x}", promised=self.promised)
         for r in self.releases:
             scores = r.members.items()
             log.add(r.key, r.group, {codes[who]: token(f"{who}\0{r.key}\0{score:.9f}") for who, score in scores})
@@ -164,7 +203,8 @@ class ReleaseLog:
         """How is the log written? Tokens only: without the secret no answer can be read off."""
         log = self.sealed(secret)
         figures = [vars(release) for release in log.releases]
-        return json.dumps({"seal": log.seal, "figures": figures}, sort_keys=True)  # an order that says nothing
+        told = {"seal": log.seal, "smallest_group": log.promised, "figures": figures}
+        return json.dumps(told, sort_keys=True)  # an order that says nothing
 
     @classmethod
     def from_json(cls, text: str) -> "ReleaseLog":
@@ -172,8 +212,8 @@ class ReleaseLog:
         try:
             data = json.loads(text)
             rows = [Release(str(f["key"]), str(f["group"]), dict(f["members"])) for f in data["figures"]]
-            return cls(rows, str(data["seal"]))
-        except (ValueError, KeyError, TypeError) as error:
+            return cls(rows, str(data["seal"]), int(data.get("smallest_group", 0)))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise AlignError(Problem("E-CORRUPT", "it is damaged", LOG_FILE, fix="restore it from a copy")) from error
 
 

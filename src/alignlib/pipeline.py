@@ -1,5 +1,6 @@
 """One audit, from an engagement's folder to what the client gets: the only place that knows runs and report."""
 
+import hmac
 import json
 import shutil
 import tempfile
@@ -7,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alignlib import __version__
 from alignlib.engagement import Settings, lock_state, read_engagement
@@ -16,8 +17,13 @@ from alignlib.files import make_folder, sha256, write_file
 from alignlib.intake.tables import Tables
 from alignlib.resources import resource
 from alignlib.result import Record, Result, to_json
+from alignlib.words import count, spelled
+
+if TYPE_CHECKING:
+    from alignlib.disclosure import ReleaseLog
 
 DIAGNOSTICS = ("survey", "content", "funnel")
+FRESH = "ask again as a new wave with fresh answers from everybody"
 Say = Callable[[str, int, int], None]
 
 
@@ -116,28 +122,74 @@ def _balanced(record: Record) -> None:
 def _safe_to_release(engagement: Path, run_dir: Path, settings: Settings) -> None:
     """Records what the survey publishes beside what was published of this wave before, in whatever folder.
 
-    Raises AlignError (E-SMALL) when a small group could be told from both together. The record is written before
-    anything is published: one that knows too much is safe, one that knows too little is not.
+    Raises AlignError (E-SMALL) when a small group could be told from both together, when the answers are those of
+    another wave, and when answers published as anonymous would now be named. The record is written before anything is
+    published: one that knows too much is safe, one that knows too little is not.
     """
     from alignlib.diagnostics import survey
     from alignlib.disclosure import LOG_FILE, ReleaseLog, audit_release
     from alignlib.intake.snapshot import PRIVATE, engagement_secret
 
-    tables = load(str(run_dir)).tables
-    log = survey.release_log(tables, settings)
-    if settings.survey.mode == "named" or not log.releases:
+    tables, path, named = load(str(run_dir)).tables, engagement / PRIVATE / LOG_FILE, settings.survey.mode == "named"
+    log, waves, wave = survey.release_log(tables, settings), _waves(path), survey.last_wave(tables)
+    if not log.releases or (named and not waves):
         return
-    secret, wave = engagement_secret(engagement), survey.last_wave(tables)
-    path = engagement / PRIVATE / LOG_FILE
-    waves = _waves(path)
-    before = ReleaseLog.from_json(json.dumps(waves[wave])) if wave in waves else ReleaseLog().sealed(secret)
-    log = before.merged(log.sealed(secret))
-    if problems := audit_release(log, settings.survey.smallest_group):
-        fix = "keep the earlier report, or ask again as a new wave" if wave in waves else "leave out the survey"
-        where = f"the survey, wave {wave}" if wave else "the survey"
-        raise AlignError([Problem("E-SMALL", what, where=where, fix=fix) for what in problems])
+    secret = engagement_secret(engagement)
+    known = {name: ReleaseLog.from_json(json.dumps(found)) for name, found in waves.items()}
+    log = (_as_coded(log, secret) if named else log).sealed(secret)
+    log.promised = settings.survey.smallest_group
+    again = next((name for name, before in known.items() if name != wave and log.repeats(before)), None)
+    if named and (wave in known or again is not None):
+        raise _promised(wave)
+    if again is not None:
+        raise _renamed(wave, again)
+    if named:
+        return
+    log = known[wave].merged(log) if wave in known else log
+    if ways := audit_release(log, log.promised):
+        raise _too_close(wave, ways, log.promised, wave in known)
     waves[wave] = json.loads(log.to_json(secret))
     write_file(path, json.dumps({"waves": waves}, ensure_ascii=False), private=True)
+
+
+def _as_coded(log: "ReleaseLog", secret: bytes) -> "ReleaseLog":
+    """How does a log of named answers look with the codes that the intake gives to anonymous ones?"""
+    from alignlib.disclosure import ReleaseLog
+
+    coded = ReleaseLog()
+    for r in log.releases:
+        codes = {who: "r-" + hmac.digest(secret, str(who).encode(), "sha256").hex()[:12] for who in r.members}
+        coded.add(r.key, r.group, {codes[who]: score for who, score in r.members.items()})
+    return coded
+
+
+def _where(wave: str) -> str:
+    return f"the survey, wave {wave}" if wave else "the survey"
+
+
+def _promised(wave: str) -> AlignError:
+    what = "these answers were given under the promise of anonymity"
+    return AlignError(Problem("E-SMALL", what, _where(wave), fix=f"set survey.mode back to anonymous, or {FRESH}"))
+
+
+def _renamed(wave: str, before: str) -> AlignError:
+    name = f"as wave {before}" if before else "without a name of its own"
+    fix = "give the round its own answers: a new wave needs fresh answers from everybody, "
+    fix += "or leave the wave's name as it was"
+    return AlignError(Problem("E-SMALL", f"most of these answers were published before {name}", _where(wave), fix=fix))
+
+
+def _too_close(wave: str, ways: list[str], k: int, was_published: bool) -> AlignError:
+    """Which refusal says how much tells of how few? Two examples in words, and no keys of our own."""
+    keys, said = zip(*(way.split(": ", 1) for way in ways), strict=True)
+    n, few = len(set(keys)), f"fewer than {spelled(k)} people"
+    what, fix = f"{count(n, 'figure')} would tell what {few} answered", "leave out the survey"
+    if was_published:
+        what = f"{count(n, 'figure differs', 'figures differ')} from what was published before by {few}"
+        fix = "keep the earlier report; a second one of this survey would tell by its difference what they answered; "
+        fix += FRESH
+    examples = "; ".join([*dict.fromkeys(said)][:2]).replace(".", " ")
+    return AlignError(Problem("E-SMALL", f"{what} ({examples})", _where(wave), fix=fix))
 
 
 def _waves(path: Path) -> dict[str, Any]:
