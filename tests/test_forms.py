@@ -15,6 +15,7 @@ import docx
 import openpyxl
 import pytest
 import yaml
+from openpyxl import load_workbook
 
 from alignlib import forms
 from alignlib.engagement import Notice, Period, Settings, SurveySettings
@@ -312,7 +313,7 @@ def test_the_notice_goes_with_every_form_and_both_kinds_say_the_same(to: str) ->
 def test_an_anonymous_notice_promises_what_the_kit_keeps_and_says_what_it_cannot() -> None:
     text = forms.notice_text(form(notice=FULL, smallest_group=6))
     for said in ("fewer than 6 people is ever shown", "nobody can find them again", "The tool in which you answer may",
-                 "deletes the export", "about 9 minutes", "kept by: A. Consultant", "seen by: both teams",
+                 "deletes what the tool holds", "about 9 minutes", "kept by: A. Consultant", "seen by: both teams",
                  "until: 31 December 2026", "Ask: s@example.org."):  # fmt: skip
         assert said in text
     assert "with your name" not in text and "[" not in text
@@ -372,9 +373,14 @@ def test_an_earlier_form_is_replaced_whole_and_nothing_else_is_left(tmp_path: Pa
 @pytest.mark.parametrize(("to", "name"), [("csv", "form.csv"), ("xlsx", "form.xlsx")])
 def test_a_table_with_answers_in_it_is_never_replaced(to: str, name: str, tmp_path: Path) -> None:
     forms.write_form(tmp_path, forms.export(form(), to))
-    forms.write_form(tmp_path, forms.export(form(), to))  # untouched, so nothing can be lost
-    with (tmp_path / name).open("ab") as handle:
-        handle.write(b"Sales,Yes,5\r\n")
+    forms.write_form(tmp_path, forms.export(form("Before"), to))  # nobody typed anything, so nothing can be lost
+    if to == "csv":
+        with (tmp_path / name).open("ab") as handle:
+            handle.write(b"Sales,Yes,5\r\n")
+    else:
+        book = load_workbook(tmp_path / name)
+        book["Answers"]["A2"] = "Sales"
+        book.save(tmp_path / name)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     with pytest.raises(AlignError, match="may hold answers"):
         forms.write_form(tmp_path, forms.export(form("Other"), to))

@@ -112,8 +112,10 @@ def test_any_size_gives_whole_sentences(s: int, m: int) -> None:
 
 
 def test_a_gap_wider_than_the_scale_is_not_promised() -> None:
-    assert (plan(2, 2).gap or 0) > 4
-    assert "not even the widest gap" in sentences(plan(2, 2), plan(2, 2))[0]
+    few = plan(3, 3, smallest_group=3, sd=1.5)
+    assert (few.gap or 0) > 4
+    assert "not even the widest gap" in sentences(few, few)[0]
+    assert "can show no gap" in sentences(plan(2, 2), plan(2, 2))[0]
 
 
 @pytest.mark.parametrize(

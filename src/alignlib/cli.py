@@ -129,7 +129,7 @@ _NEXT = {
                  "number becomes a text question with the restriction Number, and Settings > Record name stays off "
                  "unless the survey is named. Paste notice.txt into the description.",
     "csv": "Type in one row for each person below the codes; questions.csv says what each code asks and takes.",
-    "xlsx": "Type in one row for each person on the sheet Answers; to read it, its input says sheet: Answers.",
+    "xlsx": "Type in one row for each person on the sheet Answers.",
     "print": "Open form.html and notice.html in a browser and print them. To type the answers in: --to xlsx.",
 }  # fmt: skip
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from itertools import groupby
-from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +92,7 @@ def read_form(settings: Settings) -> Form:
         if isinstance(value, date):
             value = words["day"].format(day=value.day, month=words["months"][value.month - 1], year=value.year)
         told[field] = legible(value) if value else told[field]
-    told |= {"client": legible(settings.client), "minutes": str(max(ceil(instrument.minutes(items)), 1)),
+    told |= {"client": legible(settings.client), "minutes": str(max(round(instrument.minutes(items)), 1)),
              "smallest_group": str(survey.smallest_group)}  # fmt: skip
     sections = [*words["notice"]["every"], *words["notice"][survey.mode]]
     return Form(
@@ -152,11 +151,23 @@ def write_form(folder: Path, files: Content) -> list[Path]:
     A table that somebody may have typed answers into is never replaced: AlignError (E-USE), and nothing is written.
     """
     for path in (folder / name for name in ("form.csv", "form.xlsx") if name in files):
-        content = files[path.name]
-        if path.exists() and path.read_bytes() != (content.encode() if isinstance(content, str) else content):
+        if path.exists() and _has_answers(path):
             fix = "move it away, or name another folder with --out"
             raise AlignError(Problem("E-USE", "this table may hold answers already", where=str(path), fix=fix))
     return [write_file(folder / name, content) for name, content in files.items()]
+
+
+def _has_answers(path: Path) -> bool:
+    """Did anybody type below the header? What cannot be read is taken to hold answers."""
+    from python_calamine import CalamineError, CalamineWorkbook
+
+    try:
+        if path.suffix == ".csv":
+            return len(path.read_text(encoding="utf-8-sig").strip().splitlines()) > 1
+        rows = CalamineWorkbook.from_path(path).get_sheet_by_name("Answers").to_python()
+        return any(str(cell).strip() for row in rows[1:] for cell in row)
+    except (CalamineError, OSError, ValueError):
+        return True
 
 
 def notice_text(form: Form) -> str:

@@ -145,12 +145,15 @@ def sentences(whole: Plan, fewer: Plan) -> list[str]:
 def _found(p: Plan) -> str:
     if p.gap is None or p.half_width is None:
         return "With fewer than two people in a team no gap can be measured, only talked about."
+    if not p.shows_gap:
+        return f"With {p.sales} and {p.marketing} people an anonymous survey can show no gap between the teams at all."
     if p.gap > WIDEST:
         return f"With so few people not even the widest gap of the scale ({WIDEST} points) could be relied on to show."
     gap, known = number(p.gap, 1), number(p.half_width, 1)
     return (f"If all {number(p.people)} answer, a block's gap would be known to about {known} points either way on the "
-            f"scale from 1 to 5, and a true gap of {gap} points would show in four surveys of five. A smaller one can "
-            "be there and still not show: that no gap is found never proves that there is none.")  # fmt: skip
+            f"scale from 1 to 5, and a true gap of {gap} points would show in four surveys of five to be no chance (to "
+            "lie wholly beyond an agreed limit it must be wider by that limit). A smaller one can be there and still "
+            "not show: that no gap is found never proves that there is none.")  # fmt: skip
 
 
 def _tested(p: Plan) -> str:
