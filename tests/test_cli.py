@@ -21,6 +21,7 @@ def alignlib(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 def test_new_copies_the_template_with_the_letter_and_refuses_to_overwrite(tmp_path: Path) -> None:
     made = alignlib("new", "acme", cwd=tmp_path)
     assert made.returncode == 0 and "request-email.md" in made.stdout
+    assert "alignlib survey export acme" in made.stdout
     assert (tmp_path / "acme" / "engagement.yml").exists() and (tmp_path / "acme" / "request-email.md").exists()
     again = alignlib("new", "acme", cwd=tmp_path)
     assert again.returncode == 2 and "E-USE" in again.stderr
@@ -225,6 +226,8 @@ def test_comments_are_listed_with_flags_and_with_control_characters_made_visible
     assert listed.returncode == 0 and "\x1b" not in listed.stdout
     assert "Ask Kim Weber\ufffd[31m about it" in listed.stdout and "Sales (a name?)" in listed.stdout
     assert "2 in all." in listed.stdout and "approved" not in listed.stdout
+    assert listed.stdout.count("     To: What one thing should change?\n") == 2
+    assert "left by 2 of Sales, 0 of Marketing." in listed.stdout and "eight people of each team" in listed.stdout
 
 
 def test_all_approves_what_is_not_flagged_and_a_number_approves_that_one_alone(tmp_path: Path) -> None:
@@ -242,6 +245,19 @@ def test_all_approves_what_is_not_flagged_and_a_number_approves_that_one_alone(t
     assert "Approved 3 of 3 comments" in both.stdout and "flagged" not in both.stdout
     alone = alignlib("comments", "approve", "acme", flagged, "--by", "Ann", cwd=tmp_path)
     assert "Approved 1 of 3 comments" in alone.stdout and len(approved(engagement, texts)) == 1
+
+
+def test_none_withdraws_every_approval_and_goes_with_nothing_else(tmp_path: Path) -> None:
+    from alignlib.comments import approved
+
+    engagement = _commented(tmp_path, "Talk more.")
+    alignlib("comments", "approve", "acme", "--all", cwd=tmp_path)
+    assert approved(engagement, ["Talk more."])
+    for words in (["--none", "--all"], ["1", "--none"]):
+        assert alignlib("comments", "approve", "acme", *words, cwd=tmp_path).returncode == 2
+    withdrawn = alignlib("comments", "approve", "acme", "--none", cwd=tmp_path)
+    assert withdrawn.returncode == 0 and "Approved 0 of 1 comments" in withdrawn.stdout
+    assert not approved(engagement, ["Talk more."])
 
 
 def test_approving_nothing_or_a_number_that_is_not_there_ends_with_2(tmp_path: Path) -> None:

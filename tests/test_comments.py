@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from alignlib.comments import APPROVED_FILE, approve, approved, fingerprint, flags_of
+from alignlib.comments import APPROVED_FILE, Comment, approve, approved, fingerprint, flags_of
 from alignlib.errors import AlignError
 
 MAIL, PHONE, WEB, NAME = "e-mail address", "phone number", "web address", "a name?"
@@ -74,6 +74,11 @@ def test_the_order_of_the_record_says_nothing(tmp_path: Path) -> None:
     first = approve(tmp_path, texts, by="x", at="now").read_bytes()
     random.Random(1).shuffle(texts)
     assert approve(tmp_path, texts, by="x", at="now").read_bytes() == first
+
+
+def test_who_wrote_a_comment_is_never_printed_and_makes_no_difference() -> None:
+    one, other = (Comment("Leads wait.", "sales", (), "comment_change", who) for who in ("Kim", "Lee"))
+    assert one == other and "Kim" not in repr(one)
 
 
 def test_accents_written_in_two_ways_are_one_text() -> None:

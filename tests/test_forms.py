@@ -27,7 +27,10 @@ from alignlib.resources import read_resource
 TARGETS = ("google", "microsoft", "csv", "xlsx", "print")
 HOSTILE = ["</script><script>alert(1)</script>", '=HYPERLINK("http://x","y")', '"; prompt(2)//', "line\u2028separator",
            "-2+3", "@SUM(A1)", "{client} {{ 7*7 }} %s", "nul\x00 and \x1b[31m"]  # fmt: skip
-FULL = Notice(kept_by="A. Consultant", seen_by="both teams", kept_until=date(2026, 12, 31), contact="s@example.org")
+FULL = Notice(
+    kept_by="A. Consultant", answers_seen_by="two of us", results_seen_by="both teams", kept_until=date(2026, 12, 31),
+    contact="s@example.org",
+)  # fmt: skip
 
 
 def settings(client: str = "Acme", **survey: Any) -> Settings:
@@ -73,7 +76,7 @@ def test_every_translation_has_words_for_headings_and_notice() -> None:
     assert set(languages()) <= set(words)
     for language, said in words.items():
         assert said.keys() | {"blocks"} == words["de"].keys()
-        assert [len(said["notice"][part]) for part in ("every", "anonymous", "named")] == [1, 7, 5]
+        assert [len(said["notice"][part]) for part in ("every", "anonymous", "named")] == [1, 8, 7]
         assert language == "en" or set(said["blocks"]) == blocks
 
 
@@ -306,14 +309,15 @@ def test_the_notice_goes_with_every_form_and_both_kinds_say_the_same(to: str) ->
     files = forms.export(FORMS["full"], to)
     page, text = Page(str(files["notice.html"])), str(files["notice.txt"])
     assert page.named == [] and "script" not in page.tags
-    for title, said in FORMS["full"].notice:
+    for title, said in FORMS["full"].paper_notice if to == "print" else FORMS["full"].notice:
         assert title in page.words and said in page.words and f"{title}\n{said}" in text
 
 
 def test_an_anonymous_notice_promises_what_the_kit_keeps_and_says_what_it_cannot() -> None:
     text = forms.notice_text(form(notice=FULL, smallest_group=6))
     for said in ("fewer than 6 people is ever shown", "nobody can find them again", "The tool in which you answer may",
-                 "deletes what the tool holds", "about 9 minutes", "kept by: A. Consultant", "seen by: both teams",
+                 "deletes what the tool holds", "about 9 minutes", "kept by: A. Consultant",
+                 "They are seen by: two of us", "groups only, are seen by: both teams",
                  "until: 31 December 2026", "Ask: s@example.org."):  # fmt: skip
         assert said in text
     assert "with your name" not in text and "[" not in text
@@ -325,6 +329,15 @@ def test_a_named_notice_promises_no_anonymity() -> None:
     assert "No anonymity is promised" in text and "can find them again" not in text and "fewer than" not in text
 
 
+@pytest.mark.parametrize("made", [form(mode=m, consent_on=date(2026, 5, 4), language=x) for m in ("anonymous", "named")
+                                  for x in languages()])  # fmt: skip
+def test_a_notice_on_paper_speaks_of_sheets_and_never_of_a_tool(made: forms.Form) -> None:
+    tool, paper = (str(forms.export(made, to)["notice.txt"]).lower() for to in ("google", "print"))
+    for word in ("tool", "werkzeug", "export", "ausgegeben"):
+        assert word not in paper
+    assert ("sheets" in paper or "blätter" in paper) and "sheets" not in tool and "blätter" not in tool
+
+
 def test_a_german_form_has_a_german_notice() -> None:
     made = form(language="de", notice=FULL)
     assert "31. Dezember 2026" in forms.notice_text(made)
@@ -333,11 +346,11 @@ def test_a_german_form_has_a_german_notice() -> None:
 
 def test_what_the_engagement_does_not_say_stands_there_as_a_gap() -> None:
     made = form(segments=[])
-    assert forms.notice_text(made).count("[to be filled in: ") == 4
+    assert forms.notice_text(made).count("[to be filled in: ") == 5
     assert "[to be filled in: whom to ask]" in file(made, "print", "notice.html")
     assert [gap.split(":")[0] for gap in made.missing] == [
-        "survey.segments", "survey.notice.kept_by", "survey.notice.seen_by", "survey.notice.kept_until",
-        "survey.notice.contact",
+        "survey.segments", "survey.notice.kept_by", "survey.notice.answers_seen_by",
+        "survey.notice.results_seen_by", "survey.notice.kept_until", "survey.notice.contact",
     ]  # fmt: skip
     assert form(notice=FULL).missing == [] and form(form="short", segments=[], notice=FULL).missing == []
 
@@ -347,7 +360,7 @@ def test_what_the_engagement_does_not_say_stands_there_as_a_gap() -> None:
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_client_and_contact_end_up_as_text_in_every_format(name: str) -> None:
-    made = form(name, notice=Notice(kept_by=name, seen_by=name, contact=name))
+    made = form(name, notice=Notice(kept_by=name, answers_seen_by=name, results_seen_by=name, contact=name))
     shown = name.replace("\x00", "\ufffd").replace("\x1b", "\ufffd")
     assert shown in made.title and shown in forms.notice_text(made)
     assert shown in google(made)["title"]

@@ -85,7 +85,7 @@ def test_the_second_column_says_what_is_lost_when_fewer_answer() -> None:
     assert (fewer.sales, fewer.marketing) == (8, 3) and whole.mode == "anonymous" and fewer.mode == "named"
     said = " ".join(sentences(whole, fewer))
     assert "as long as at least five people of each team answer" in said
-    assert [row[1:] for row in rows([whole, fewer]) if row[0] == "Gap found in four surveys of five"] == [
+    assert [row[1:] for row in rows([whole, fewer]) if row[0] == "Gap told from none in four surveys of five"] == [
         ["1.4 points", "not shown"]
     ]
 

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -51,6 +52,7 @@ def new(name: Annotated[str, typer.Argument(help="Name of the new engagement's f
     shutil.copytree(resource("templates", "engagement"), folder)
     typer.echo(f"Made {folder}. Next: send {folder / 'request-email.md'}, put the files into {folder / 'data'},")
     typer.echo(f"fill in {folder / 'engagement.yml'}, agree the thresholds and run: alignlib lock {folder}")
+    typer.echo(f"The survey's form is written by: alignlib survey export {folder} --to google")
 
 
 @app.command()
@@ -177,15 +179,23 @@ def plan_survey(
 
 @comments.command("list")
 def list_comments(engagement: Engagement) -> None:
-    """Show every comment with its number, in an order that means nothing, and what in it may name somebody."""
+    """Show every comment with its number and question, in an order that means nothing, and what may name somebody."""
+    from alignlib.engagement import read_engagement
+    from alignlib.forms import read_form
+    from alignlib.planning import commented
     from alignlib.words import TEAM_NAMES, legible
 
     found = _comments(engagement)
+    form = read_form(read_engagement(engagement))
+    asked = {question.code: question.text for question in form.questions}
     for number, (comment, is_approved) in enumerate(found, 1):
         flags = [f"({', '.join(comment.flags)})"] if comment.flags else []
         head = " ".join([TEAM_NAMES.get(comment.team or "", "no team"), *["approved"] * is_approved, *flags])
         typer.echo(f"{number:>3}  {head}")
+        _say(f"To: {asked.get(comment.item, comment.item)}", "     ")
         _say(legible(" ".join(comment.text.split())), "     ")
+    if form.settings.survey.mode == "anonymous":
+        _say(commented(Counter(team for team, _ in {(comment.team or "", comment.person) for comment, _ in found})))
     typer.echo(f"{len(found)} in all. To show some of them: alignlib comments approve {engagement} NUMBERS")
 
 
@@ -194,14 +204,17 @@ def approve_comments(
     engagement: Engagement,
     numbers: Annotated[list[int] | None, typer.Argument(help="Numbers, as the list shows them.")] = None,
     every: Annotated[bool, typer.Option("--all", help="All that are not flagged, beside the numbers.")] = False,
+    none: Annotated[bool, typer.Option("--none", help="None at all: withdraw every approval.")] = False,
     by: Annotated[str, typer.Option("--by", help="Who has read them.")] = "",
 ) -> None:
     """Record which comments may be shown. It takes the place of an earlier approval: name all that may be shown."""
     from alignlib.comments import approve
 
     found, named = _comments(engagement), set(numbers or [])
-    if not named and not every:
-        raise AlignError(Problem("E-USE", "no comment was named", fix="give their numbers, or --all"))
+    if not named and not every and not none:
+        raise AlignError(Problem("E-USE", "no comment was named", fix="give their numbers, or --all, or --none"))
+    if none and (named or every):
+        raise AlignError(Problem("E-USE", "--none goes with nothing else", fix="give numbers or --all, or --none"))
     if strange := sorted(named - set(range(1, len(found) + 1))):
         what, fix = f"there is no comment {strange[0]}", "take numbers from: alignlib comments list"
         raise AlignError(Problem("E-USE", what, fix=fix))

@@ -4,7 +4,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
@@ -25,11 +25,16 @@ _NOBODY = {"Sales", "Marketing", "Team", "Seller", "User", "Owner", "Admin"}
 
 @dataclass(frozen=True)
 class Comment:
-    """What did one person write, in which team, and what in it may name somebody (``flags``)?"""
+    """What did one person write, in which team, to which question, and what in it may name somebody (``flags``)?
+
+    ``person`` is there to count people by, and never to be shown.
+    """
 
     text: str
     team: str | None
     flags: tuple[str, ...]
+    item: str = ""
+    person: str = field(default="", repr=False, compare=False)
 
 
 def flags_of(text: str, names: Iterable[str] = ()) -> tuple[str, ...]:

@@ -138,10 +138,11 @@ class Promises(_Part):
 
 
 class Notice(_Part):
-    """What participants are told: who keeps the answers, who sees them, until when, and whom to ask."""
+    """What participants are told: who keeps the answers, who sees them and the results, until when, and whom to ask?"""
 
     kept_by: str = ""
-    seen_by: str = ""
+    answers_seen_by: str = ""
+    results_seen_by: str = ""
     kept_until: Day | None = None
     contact: str = ""
 

@@ -5,7 +5,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from itertools import groupby
 from pathlib import Path
@@ -59,7 +59,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Form:
-    """What does one engagement ask, and what are people told? ``missing``: what engagement.yml does not say yet."""
+    """What does one engagement ask, and what are people told, in a survey tool (``notice``) or on paper?
+
+    ``missing``: what engagement.yml does not say yet.
+    """
 
     settings: Settings
     title: str
@@ -69,6 +72,7 @@ class Form:
     about: list[Question]
     parts: list[Part]
     notice: list[tuple[str, str]]
+    paper_notice: list[tuple[str, str]]
     missing: list[str]
 
     @property
@@ -95,11 +99,15 @@ def read_form(settings: Settings) -> Form:
     told |= {"client": legible(settings.client), "minutes": str(max(round(instrument.minutes(items)), 1)),
              "smallest_group": str(survey.smallest_group)}  # fmt: skip
     sections = [*words["notice"]["every"], *words["notice"][survey.mode]]
+    notice, paper_notice = (
+        [(section["title"], section["text"].format(**told)) for section in sections if section.get("only", on) == on]
+        for on in ("tool", "paper")
+    )
     return Form(
         settings=settings, title=words["title"].format(**told), intro=words["intro"].format(**told),
         version=instrument.version, words=words, about=list(_about(instrument, words, survey.mode)),
         parts=list(_parts(instrument, items, words)), missing=list(_missing(survey, said)),
-        notice=[(section["title"], section["text"].format(**told)) for section in sections],
+        notice=notice, paper_notice=paper_notice,
     )  # fmt: skip
 
 
@@ -142,6 +150,7 @@ def export(form: Form, to: str) -> Content:
         "csv": lambda f: {"form.csv": _table([[q.code for q in f.questions]]), "questions.csv": _table(_listed(f))},
         "print": lambda f: {"form.html": _page("print.html.j2", f)},
     }  # fmt: skip
+    form = replace(form, notice=form.paper_notice) if to == "print" else form
     return {**make[to](form), "notice.html": _page("notice.html.j2", form), "notice.txt": notice_text(form)}
 
 

@@ -1,6 +1,6 @@
 """What could a survey of this size tell: which gap, about which groups, under which promise to the people asked?"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import comb, floor, sqrt
 from typing import Literal
@@ -22,8 +22,8 @@ class Plan:
     """What can be told when so many answer? Sizes are numbers of answers, gaps and widths points between 1 and 5.
 
     ``half_width``: how far the 95 % interval of a block's gap reaches either way. ``gap``: a true one of this size is
-    found in four surveys of five. ``smallest_p``: of an exact permutation test, were all of one team above the other.
-    ``shown``: what an anonymous survey may show. ``roles``: teams whose leaders can be set against their staff.
+    told from none in four surveys of five. ``smallest_p``: of an exact permutation test, were all of one team above the
+    other. ``shown``: what an anonymous survey may show. ``roles``: teams whose leaders can be set against their staff.
     """
 
     sales: int
@@ -120,7 +120,7 @@ def rows(plans: list[Plan]) -> list[list[str]]:
     lines: dict[str, Callable[[Plan], str]] = {
         "Answers of Sales and Marketing": lambda p: f"{number(p.sales)} and {number(p.marketing)}",
         "A block's gap is known to": lambda p: _points(p, p.half_width, "\u00b1\u00a0"),
-        "Gap found in four surveys of five": lambda p: _points(p, p.gap),
+        "Gap told from none in four surveys of five": lambda p: _points(p, p.gap),
         "Smallest p of one exact test": lambda p: _p(p, p.smallest_p),
         f"  of {plans[0].blocks} tests at once (Holm)": lambda p: _p(p, p.corrected_p),
         "Shown when anonymous": lambda p: listed([GROUPS[g] for g in GROUPS if g in p.shown]) or "nothing",
@@ -140,6 +140,20 @@ def sentences(whole: Plan, fewer: Plan) -> list[str]:
             f"Assumed: one team's scores on a block spread by {whole.sd:g} points (standard deviation; --sd changes "
             "it, playbook/assumptions.md has the source). All this is about means of blocks: rates of finding quoted "
             "for rank tests on single, rounded answers are lower, and another matter."]  # fmt: skip
+
+
+def commented(people: Mapping[str, int]) -> str:
+    """What is said of how many people of each team left a comment, beside how many it takes to show any?
+
+    >>> commented({"sales": 9, "marketing": 3})[:49]
+    'Comments were left by 9 of Sales, 3 of Marketing.'
+    """
+    left = [f"{number(people.get(team, 0))} of {name}" for team, name in TEAM_NAMES.items()]
+    if others := sum(n for team, n in people.items() if team not in TEAM_NAMES):
+        left.append(f"{number(others)} of no known team")
+    least = spelled(COMMENTS_FROM)
+    return (f"Comments were left by {', '.join(left)}. An anonymous survey shows them by team once {least} people of "
+            f"each team left one, and without the team once {least} people did in all.")  # fmt: skip
 
 
 def _found(p: Plan) -> str:

@@ -7,7 +7,7 @@
  * Settings > Responses, in an anonymous survey: "Collect email addresses" off (this script does that), "Limit to 1
  * response" off and, in Google Workspace, "Restrict to users in your organisation" off: both make people sign in.
  * Do not link a spreadsheet that others can open. Later: Responses > Download responses (.csv), put it into the
- * engagement's data folder, read it in, then delete the responses here and the file.
+ * engagement's data folder, then delete the responses here. The file stays until the date that the notice names.
  *
  * FORM holds the words of the survey as data; nothing in it is run.
  */

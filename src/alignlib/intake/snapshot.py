@@ -183,13 +183,14 @@ def comments_of(engagement_folder: Path) -> list[Comment]:
             known |= dict(zip(listed["respondent_id"].astype(str), listed["team"].astype(str), strict=True))
     names = {str(name) for part in parts for column in ("owner_id", "user_id") if column in part.data
              for name in part.data[column].dropna().unique()}  # fmt: skip
-    found: dict[tuple[str, str], str | None] = {}
+    found: dict[tuple[str, str], tuple[str | None, str]] = {}
     for part in (part for part in parts if part.entry.table == "responses"):
         left = part.data[part.data["comment"].notna()]
-        for who, text, team in left[["respondent_id", "comment", "team"]].astype(object).itertuples(index=False):
-            found[str(who), str(text)] = team if isinstance(team, str) else known.get(str(who))
-    written = [Comment(text, team, flags_of(text, names)) for (_, text), team in found.items()]
-    return sorted(written, key=lambda comment: (fingerprint(comment.text), comment.team or ""))
+        rows = left[["respondent_id", "comment", "team", "item"]].astype(object).itertuples(index=False)
+        for who, text, team, item in rows:
+            found[str(who), str(text)] = (team if isinstance(team, str) else known.get(str(who)), str(item))
+    written = [Comment(text, team, flags_of(text, names), item, who) for (who, text), (team, item) in found.items()]
+    return sorted(written, key=lambda comment: (fingerprint(comment.text), comment.team or "", comment.item))
 
 
 def arrow_schema(name: str) -> "pa.Schema":
