@@ -223,9 +223,9 @@ def audit_release(log: ReleaseLog, k: int) -> list[str]:
     A column is one person with one score, so that a corrected answer is another column. Each key by itself: (1) a group
     is too small; (2) two groups differ by too few people, one left out or one answer corrected; (3) a linear attacker:
     columns in the same groups form a class, and some combination of published sums rests on one or two classes of
-    together fewer than ``k`` people (or on more classes, while there are few such sets). Not seen: what
-    different keys, taken as different questions, tell of each other (``items_beside_block``); what whole numbers give
-    away (``tells_all``, ``told_alike``); what a reader knows from elsewhere.
+    together fewer than ``k`` people (or on more classes, while there are few such sets). Not seen: what different keys,
+    taken as different questions, tell of each other (the diagnostic shows what shares a sum whole or not at all); what
+    whole numbers give away (``tells_all``, ``told_alike``); what a reader knows from elsewhere.
     """
     by_key = {key: [r for r in log.releases if r.key == key] for key in dict.fromkeys(r.key for r in log.releases)}
     return list(dict.fromkeys(f"{key}: {way}" for key, rows in by_key.items() for way in _ways(rows, k)))
