@@ -38,6 +38,7 @@ _REAL = {
     "maven": "maven_crm",
     "starwars": "surveymonkey",
     "digitalgov": "digitalgov_content_inventory",
+    "salesforce": "salesforce_devorg_csv",
 }
 
 

@@ -13,10 +13,10 @@ from alignlib.engagement import (
     lock_state,
     parse_settings,
     read_engagement,
-    strict_yaml,
     write_lock,
 )
 from alignlib.errors import AlignError
+from alignlib.plain_yaml import strict_yaml
 
 SOUND = """\
 version: 1

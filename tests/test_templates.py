@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 import yaml
 
-from alignlib.engagement import THRESHOLDS, Input, Settings, SurveySettings, parse_settings, strict_yaml
+from alignlib.engagement import THRESHOLDS, Input, Settings, SurveySettings, parse_settings
 from alignlib.errors import AlignError
 from alignlib.instrument import languages, read_instrument
 from alignlib.intake.exports import fold
 from alignlib.intake.snapshot import check
 from alignlib.intake.tables import TABLES
+from alignlib.plain_yaml import strict_yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 TEMPLATE = ROOT / "templates" / "engagement"

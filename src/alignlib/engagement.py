@@ -10,21 +10,23 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from alignlib.errors import AlignError, Problem
 from alignlib.files import write_file
+from alignlib.plain_yaml import SETTINGS_FILE as SETTINGS_FILE
+from alignlib.plain_yaml import fault_at, strict_yaml
 
-SETTINGS_FILE = "engagement.yml"
 LOCK_FILE = "thresholds.lock.json"
 _AGREED = {"thresholds", "promises"}  # what must be agreed before data is opened
 TableName = Literal["responses", "respondents", "assets", "asset_usage", "training", "searches", "recommendations",
                     "stage_events", "leads", "opportunities", "sales_touches", "campaign_touches", "plan", "scorecards",
-                    "facts"]  # fmt: skip
+                    "facts", "stage_readings"]  # fmt: skip
 Stage = Literal["inquiry", "mql", "sal", "sql", "opportunity", "won", "recycled", "disqualified", "lost"]
 STAGES, EXITS = get_args(Stage)[:6], get_args(Stage)[6:]
 Team = Literal["sales", "marketing"]
+Conversation = Literal["C1", "C2", "C3", "C4", "C5"]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 # key: (direction, unit, meaning). No default values: a threshold is agreed with the client or it is absent.
 THRESHOLDS: dict[str, tuple[Literal["at_least", "at_most"], Literal["share", "points"], str]] = {
@@ -44,7 +46,17 @@ THRESHOLDS: dict[str, tuple[Literal["at_least", "at_most"], Literal["share", "po
     "sql_to_opportunity": ("at_least", "share", "qualified leads that become opportunities within the horizon"),
     "opportunity_to_won": ("at_least", "share", "opportunities won within the horizon"),
     "mql_to_won": ("at_least", "share", "MQLs won within the horizon"),
+    "mql_to_opportunity": ("at_least", "share", "MQLs that become opportunities within the horizon"),
     "win_rate": ("at_least", "share", "closed opportunities that are won"),
+    "decided_in_time": ("at_least", "share", "leads accepted or turned down within the promised days"),
+    "ownerless_time": ("at_most", "share", "time between handover and decision in which nobody held the lead"),
+    "quality": ("at_least", "share", "leads touched in time that qualify within the horizon"),
+    "score_order": ("at_least", "share", "pairs of leads in which the one that qualified had the higher score"),
+    "work_order": ("at_most", "share", "by how much more often the better half by score is touched in time"),
+    "marketing_started": ("at_least", "share", "won deals that Marketing started"),
+    "readings_alike": ("at_least", "share", "stage labels that both teams read alike"),
+    "revenue_linked": ("at_least", "share", "Marketing's metrics that are tied to revenue"),
+    "long_view": ("at_least", "share", "Sales' metrics that show in revenue only after this quarter"),
 }
 
 
@@ -130,11 +142,48 @@ class Input(Reading):
         return self
 
 
+class WorkHours(_Part):
+    """When do people work: which days, from which hour to which (local time), and which days are holidays?"""
+
+    days: list[Weekday] = ["mon", "tue", "wed", "thu", "fri"]
+    start: Number = Field(default=9, ge=0, le=24)
+    end: Number = Field(default=17, ge=0, le=24)
+    holidays: list[Day] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "WorkHours":
+        if self.end <= self.start or not self.days:
+            raise ValueError("work hours need at least one day, and an end after the start")
+        return self
+
+
 class Promises(_Part):
-    """What the two teams promised each other."""
+    """What the two teams promised each other.
+
+    ``clock`` says whether the hours to the first touch run on or only within ``work``; days are calendar days.
+    """
 
     first_touch_hours: Number | None = Field(default=None, gt=0)
+    clock: Literal["calendar", "business"] = "calendar"
+    work: WorkHours = WorkHours()
+    attempts: Count | None = Field(default=None, ge=1)
+    decision_days: Number | None = Field(default=None, gt=0)
     stalled_days: Count = Field(default=30, ge=1)
+
+
+class Grading(_Part):
+    """From which score on does each team call a lead qualified, and what do they write that a good lead is?"""
+
+    stated: dict[Team, Number] = Field(default_factory=dict)
+    criteria: dict[Literal["source", "segment", "persona", "grade"], list[str]] = Field(default_factory=dict)
+
+
+class Goal(_Part):
+    """Which revenue shall come from leads handed over in so many months, and how many more could Sales work a month?"""
+
+    revenue: Count | None = Field(default=None, ge=1)
+    months: Count = Field(default=12, ge=1, le=60)
+    capacity: Count | None = Field(default=None, ge=0)
 
 
 class Notice(_Part):
@@ -181,11 +230,22 @@ class ContentSettings(_Part):
 
 
 class FunnelSettings(_Part):
-    """Which path counts as passing a stage, within how many days, and since when a stage is recorded."""
+    """Which path counts as passing a stage, within how many days, and since when a stage is recorded?
+
+    ``nurture_gap_days``: so many days without a recorded response of the lead are a gap. ``credit_days``: a touch
+    earlier than that before the win earns no credit.
+    """
 
     path: Literal["strict", "any", "backfilled"] = "any"
     horizon_days: Count = Field(default=90, ge=1)
     tracking_since: dict[Stage, Day] = Field(default_factory=dict)
+    nurture_gap_days: Count = Field(default=45, ge=1)
+    credit_days: Count = Field(default=180, ge=1)
+    # From which stage to which each conversation leads, in the order of the five conversations; null: not recorded.
+    conversations: dict[Conversation, tuple[Stage, Stage] | None] = {
+        "C1": ("inquiry", "mql"), "C2": ("mql", "opportunity"), "C3": ("sal", "sql"), "C4": None,
+        "C5": ("opportunity", "won"),
+    }  # fmt: skip
 
 
 class Settings(_Part):
@@ -201,6 +261,8 @@ class Settings(_Part):
     teams: dict[Team, TeamSettings] = Field(default_factory=dict)
     stages: dict[str, Stage] = Field(default_factory=dict)
     promises: Promises = Promises()
+    grading: Grading = Grading()
+    goal: Goal = Goal()
     thresholds: dict[str, Number] = Field(default_factory=dict)
     survey: SurveySettings = SurveySettings()
     content: ContentSettings = ContentSettings()
@@ -281,57 +343,6 @@ def lock_state(folder: Path, settings: Settings) -> str:
     return f"Thresholds locked on {at}{'; unchanged since' if unchanged else ' and changed after opening'}."
 
 
-def strict_yaml(text: str) -> tuple[Any, dict[tuple[str, ...], int]]:
-    """Which plain data does this YAML hold, and on which line does each part stand?
-
-    Every scalar stays text ('NO', '012'). Refuses duplicate keys, anchors, tags, over 1 MB or 20 levels (E-CONFIG).
-    """
-    if len(text) > 1_000_000:
-        raise AlignError(Problem("E-CONFIG", "the file is larger than 1 MB", where=SETTINGS_FILE))
-    depth, problems = 0, []
-    try:
-        events: Any = yaml.parse(text, Loader=yaml.SafeLoader)
-        for event in events:  # stops at the first level too many, however many follow
-            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            if depth > 20:
-                raise AlignError(_at(event.start_mark.line, "nested more than 20 levels deep", "flatten it"))
-            if getattr(event, "anchor", None) or getattr(event, "tag", None):
-                problems.append(_at(event.start_mark.line, "anchors, aliases and tags are not allowed", "write it out"))
-        node = None if problems else yaml.compose(text, Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, RecursionError) as error:
-        line = getattr(getattr(error, "problem_mark", None), "line", 0)
-        what = f"this is not valid YAML ({getattr(error, 'problem', None) or 'nested too deeply'})"
-        raise AlignError(_at(line, what, "indent with spaces, quote text that holds ': '")) from error
-    lines: dict[tuple[str, ...], int] = {}
-    data = _plain_data(node, (), lines, problems) if node else {}
-    if problems:
-        raise AlignError(problems)
-    return data, lines
-
-
-def _plain_data(node: Any, path: tuple[str, ...], lines: dict[tuple[str, ...], int], problems: list[Problem]) -> Any:
-    lines[path] = node.start_mark.line
-    if isinstance(node, yaml.ScalarNode):
-        return None if node.value in ("", "null", "~") and node.style is None else node.value
-    if isinstance(node, yaml.SequenceNode):
-        return [_plain_data(child, (*path, str(i)), lines, problems) for i, child in enumerate(node.value)]
-    data: dict[str, Any] = {}
-    for key_node, value_node in node.value:
-        key = key_node.value if isinstance(key_node, yaml.ScalarNode) else None
-        if key is None or key == "<<":
-            problems.append(_at(key_node.start_mark.line, "a key must be plain text", "write the value out"))
-        elif key in data:
-            problems.append(_at(key_node.start_mark.line, f"{key!r} is given twice", "keep one of them"))
-        else:
-            data[key] = _plain_data(value_node, (*path, key), lines, problems)
-            lines[(*path, key)] = key_node.start_mark.line
-    return data
-
-
-def _at(line: int, what: str, fix: str = "", allowed: str = "") -> Problem:
-    return Problem("E-CONFIG", what, where=f"{SETTINGS_FILE}, line {line + 1}", allowed=allowed, fix=fix)
-
-
 def _as_problem(fault: Any, lines: dict[tuple[str, ...], int]) -> Problem:
     path = tuple(str(part) for part in fault["loc"])
     line = next((lines[path[:i]] for i in range(len(path), -1, -1) if path[:i] in lines), 0)
@@ -339,12 +350,12 @@ def _as_problem(fault: Any, lines: dict[tuple[str, ...], int]) -> Problem:
     if fault["type"] == "extra_forbidden":
         names = _fields_at(path[:-1])
         what = f"{name} is not a known setting{_nearest(path[-1], names)}"
-        return _at(line, what, "correct or remove it", ", ".join(names))
+        return fault_at(line, what, "correct or remove it", ", ".join(names))
     if fault["type"] == "missing":
-        return _at(line, f"{name} is missing", "add it; `alignlib new` shows a full example")
+        return fault_at(line, f"{name} is missing", "add it; `alignlib new` shows a full example")
     allowed = str(fault.get("ctx", {}).get("expected", ""))
     near = _nearest(fault["input"], re.findall(r"'([^']+)'", allowed)) if isinstance(fault["input"], str) else ""
-    return _at(line, f"{name}: {str(fault['msg']).removeprefix('Value error, ')}{near}", "correct it", allowed)
+    return fault_at(line, f"{name}: {str(fault['msg']).removeprefix('Value error, ')}{near}", "correct it", allowed)
 
 
 def _fields_at(path: tuple[str, ...]) -> list[str]:

@@ -14,7 +14,7 @@ MIME = "application/vnd.alignlib.result+json"
 Unit = Literal["share", "days", "points", "count", "money", "delta", "p", "text", "date"]
 Level = Literal["act", "watch", "good", "unclear"]
 Direction = Literal["at_least", "at_most", "equals"]
-Shape = Literal["dumbbell", "grid", "waterfall", "stack", "intervals", "paired", "curve", "bars", "table"]
+Shape = Literal["dumbbell", "grid", "waterfall", "stack", "intervals", "paired", "curve", "bars", "relay", "table"]
 Scalar = str | int | float | bool | None
 Row = dict[str, Any]  # one row of an exhibit: column name -> Scalar, checked when the exhibit is made
 
@@ -83,6 +83,7 @@ class Exhibit(_Record):
     source: str
     play: str | None = None
     limit: float | None = None
+    is_detail: bool = False  # for those who ask: folded in the report, whole in the table
 
 
 class NotJudged(_Record):

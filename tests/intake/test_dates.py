@@ -109,6 +109,8 @@ def test_B41_an_impossible_date_is_wrong_by_itself(text: str) -> None:
 
 def test_B42_two_digit_years_are_asked_for() -> None:
     assert "E-DATEFMT" in refused(["13/03/24", "14/03/24"])
+    found = read(["03/13/24", "12/31/99", "02/29/00"], order="mdy")  # declared: nothing is left to guess
+    assert found.values == [datetime(2024, 3, 13), datetime(1999, 12, 31), datetime(2000, 2, 29)]
 
 
 def test_B43_times_without_a_zone_among_times_with_one_need_it_declared() -> None:

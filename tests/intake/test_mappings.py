@@ -198,6 +198,31 @@ def test_B34_an_unknown_stage_is_rejected_and_named_with_its_count(engage: Make)
     assert any("'Nurture' (1)" in note for note in tables.notes_on("stage_events"))
 
 
+def test_B34_the_stage_of_a_lead_goes_through_the_clients_labels_and_may_be_empty(engage: Make) -> None:
+    said = ["Marketing Qualified", " closed won", "Nurture", "mql", "", "Closed Won"]
+    text = "a,b,s\n" + "".join(f"L{i},2024-01-05,{label}\n" for i, label in enumerate(said))
+    inputs = "  - {file: e.csv, table: leads, columns: {lead_id: a, created_at: b, stage: s}}\n"
+    tables = engage({"e.csv": text}, inputs, "stages: {Marketing Qualified: mql, Closed Won: won}").open()
+    assert column(tables, "leads", "stage") == ["mql", "won", "mql", None, "won"]
+    assert tables.row_counts[0].reasons == {"E-STAGE": 1}
+    assert any("'Nurture' (1)" in note for note in tables.notes_on("leads"))
+
+
+def test_what_a_team_reads_into_a_label_is_in_our_words_and_never_passes_through_what_was_agreed(engage: Make) -> None:
+    text = "a,b,s\nsales,SQL,sql\nmarketing,SQL,sal\nsales,Raw,\n"
+    inputs = "  - {file: e.csv, table: stage_readings, columns: {team: a, label: b, stage: s}}\n"
+    tables = engage({"e.csv": text}, inputs, "stages: {SQL: sal}").open()
+    assert column(tables, "stage_readings", "stage") == ["sql", "sal", None]
+
+
+def test_the_flag_of_conversion_is_read_in_the_ways_systems_write_it(engage: Make) -> None:
+    inputs = "  - {file: l.csv, table: leads, columns: {lead_id: id, created_at: at, is_converted: c}}\n"
+    rows = enumerate(("TRUE", "false", "1", "No", "", "maybe"))
+    tables = engage({"l.csv": "id,at,c\n" + "".join(f"{i},2024-01-05,{flag}\n" for i, flag in rows)}, inputs).open()
+    assert column(tables, "leads", "is_converted") == [True, False, True, False, None]
+    assert tables.row_counts[0].reasons == {"E-VALUE": 1}
+
+
 SURVEY = """
   - file: s.csv
     table: responses

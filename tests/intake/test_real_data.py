@@ -51,7 +51,7 @@ def test_olist_has_8000_leads_and_842_won_in_eleven_origins(open_set: Open) -> N
     origins = rows(
         tables,
         """select coalesce(source, ''), count(*), count(*) filter (lead_id in
-           (select lead_id from stage_events where stage = 'won')) from leads group by 1 order by 2 desc""",
+         (select lead_id from stage_events where stage_events.stage = 'won')) from leads group by 1 order by 2 desc""",
     )
     assert origins == [
         ("organic_search", 2296, 271),
@@ -73,7 +73,7 @@ def test_olist_has_8000_leads_and_842_won_in_eleven_origins(open_set: Open) -> N
 def test_olist_keeps_the_deal_won_before_first_contact_and_all_dates(open_set: Open) -> None:
     tables = open_set("olist", "olist_marketing_funnel", OLIST)
     days = """select datediff('day', created_at, entered_at) as days from leads join stage_events using (lead_id)
-              where stage = 'won'"""
+              where stage_events.stage = 'won'"""
     assert rows(tables, f"select count(*), avg(days), median(days), min(days), max(days) from ({days})") == [
         (842, pytest.approx(48.4406, abs=5e-5), 14.0, -2, 427)
     ]

@@ -57,7 +57,7 @@ def read_moments(
         what = f"no value is a date; the first is {next(filter(None, texts))!r}"
         fix = "map the right column, or write dates as 2024-03-15"
         raise AlignError(Problem("E-DATE", what, where=where, fix=fix))
-    _one_way(read, where)
+    _one_way(read, where, order)
     day_first, note = _order_of(read, where, order)
     timed = [parts for parts in read if parts["hour"]]
     result = Moments(day_only=all(_is_midnight(parts) for parts in timed), file_notes=[note] if note else [])
@@ -92,16 +92,20 @@ def _parts(text: str) -> Parts:
     return {}
 
 
-def _one_way(read: list[Parts], where: str) -> None:
-    """Refuses a column that is written in two ways: two shapes, two separators, 12 and 24 hours, 2 and 4 digits."""
+def _one_way(read: list[Parts], where: str, order: str | None) -> None:
+    """Refuses a column that is written in two ways: two shapes, two separators, 12 and 24 hours, 2 and 4 digits.
+
+    Two-digit years are read once the order is declared: 24-03-15 alone could begin with the year or the day.
+    """
     shapes = {parts["mark"] if parts["way"] == "numeric" else parts["way"]: parts["text"] for parts in reversed(read)}
     years = {len(parts["year"]): parts["text"] for parts in reversed(read)}
     clocks = {bool(p["half"]): p["text"] for p in reversed(read) if p["hour"] and not _is_midnight(p)}
     for seen in (list(shapes.values()), list(years.values()), list(clocks.values())):
         if len(seen) > 1:
             raise _mixed(seen[-1], seen[-2], where)
-    if 2 in years:
-        what, fix = f"{years[2]!r} has a two-digit year", "export the dates with four-digit years"
+    if 2 in years and order not in ("dmy", "mdy"):
+        fix = "export the dates with four-digit years, or set date_order at this input"
+        what = f"{years[2]!r} has a two-digit year"
         raise AlignError(Problem("E-DATEFMT", what, where=where, fix=fix))
 
 
@@ -135,9 +139,11 @@ def _order_of(read: list[Parts], where: str, order: str | None) -> tuple[bool, s
 def _moment(parts: Parts, day_first: bool) -> tuple[datetime | None, str]:
     """Which moment is this, with its offset if it has one? Or why is it none?"""
     day, month = (parts["day"], parts["month"]) if day_first else (parts["month"], parts["day"])
-    name, half = month[:3].lower(), parts["half"].lower()
+    name, half, year = month[:3].lower(), parts["half"].lower(), int(parts["year"])
+    if len(parts["year"]) == 2:
+        year += 1900 if year >= FIRST_YEAR - 1900 else 2000
     try:
-        on = datetime(int(parts["year"]), _MONTHS.index(name) + 1 if name.isalpha() else int(month), int(day))
+        on = datetime(year, _MONTHS.index(name) + 1 if name.isalpha() else int(month), int(day))
     except ValueError:
         return None, "no such day"
     if not FIRST_YEAR <= on.year <= LAST_YEAR:

@@ -340,6 +340,8 @@ def _rename_values(part: Part, settings: Settings) -> None:
     """Their labels become ours: by the input's values first, then by the engagement's stages and teams."""
     teams = {label: team for team, each in settings.teams.items() for label in (team, *each.labels)}
     agreed: dict[str, dict[str, Any]] = {"team": teams, "owner_team": teams, "stage": {**settings.stages}}
+    if part.entry.table == "stage_readings":
+        del agreed["stage"]  # each team answered in our words: what was agreed must not change what they said
     if part.entry.table in _ANSWERS:
         agreed |= {"team": labels_of("team") | teams, "role": labels_of("role")}
     for column in part.rule.columns:

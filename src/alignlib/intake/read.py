@@ -10,9 +10,10 @@ import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from alignlib.engagement import Input, Reading, strict_yaml
+from alignlib.engagement import Input, Reading
 from alignlib.errors import AlignError, Problem
 from alignlib.files import inside
+from alignlib.plain_yaml import strict_yaml
 
 TEXT_FILES = (".csv", ".tsv", ".tab", ".txt")
 WORKBOOKS = (".xlsx", ".xlsm")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import TypeAdapter
 
-from alignlib.engagement import strict_yaml
+from alignlib.plain_yaml import strict_yaml
 from alignlib.resources import read_resource
 from alignlib.result import RowCount, Source
 

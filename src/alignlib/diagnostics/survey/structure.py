@@ -7,9 +7,10 @@ from typing import Any
 import pandas as pd
 
 from alignlib import words
-from alignlib.engagement import Settings, strict_yaml
+from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
 from alignlib.judging import finding
+from alignlib.plain_yaml import strict_yaml
 from alignlib.resources import read_resource
 from alignlib.result import Exhibit, Finding, Measure, NotJudged, Part, Row, columns
 
