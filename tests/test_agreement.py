@@ -379,6 +379,56 @@ def test_kendalls_w_at_its_ends() -> None:
         assert agreement.kendall_w(nothing) is None
 
 
+# --- labels -----------------------------------------------------------------------------------------------------------
+
+
+def readings(table: list[list[int]]) -> tuple[list[int], list[int]]:
+    """Which two lists of labels give this table of counts?"""
+    cells = [(i, j) for i, row in enumerate(table) for j, n in enumerate(row) for _ in range(n)]
+    return [i for i, _ in cells], [j for _, j in cells]
+
+
+@pytest.mark.parametrize(
+    ("table", "kappa", "variance"),
+    [
+        ([[88, 14, 18], [10, 40, 10], [2, 6, 12]], 0.49152542372881, 0.00260118519206),  # Cohen 1960: .492
+        ([[58, 12, 1, 6], [2, 30, 8, 0], [0, 4, 20, 3], [9, 1, 0, 11]], 0.59689840140209, 0.00244893898488),
+    ],
+)
+def test_cohens_kappa_gives_the_published_value_and_rs_variance(
+    table: list[list[int]], kappa: float, variance: float
+) -> None:
+    found = agreement.cohen_kappa(*readings(table))
+    reach = norm.ppf(0.975) * variance**0.5  # psych::cohen.kappa
+    assert (found.value, found.low, found.high) == pytest.approx((kappa, kappa - reach, kappa + reach))
+    assert agreement.cohen_kappa(*readings(table)[::-1]).low == pytest.approx(found.low)
+
+
+def test_kappa_of_labels_that_only_one_reader_uses_equals_r() -> None:
+    found = agreement.cohen_kappa(range(1, 10), [1, 3, 1, 6, 1, 5, 5, 6, 7])  # the example of psych::cohen.kappa
+    assert found.value == pytest.approx(0) and found.high == pytest.approx(norm.ppf(0.975) * 0.00887345679012**0.5)
+
+
+def test_kappa_at_its_ends() -> None:
+    assert agreement.cohen_kappa(["mql", "sql", "won"], ["mql", "sql", "won"]) == stats.Interval(1.0, None, None)
+    assert agreement.cohen_kappa(["mql"] * 4, ["mql"] * 4) == stats.NOTHING == agreement.cohen_kappa([], [])
+    turned = agreement.cohen_kappa([0, 1, 0, 1], [1, 0, 1, 0])
+    assert turned.value == -1 and (turned.low or -1) >= -1
+    few = agreement.cohen_kappa([0, 0, 1, 1, 2], [0, 0, 1, 2, 2])
+    assert few.high == 1.0 and few.low is not None and few.low < 0.5
+    with pytest.raises(ValueError, match="the same things"):
+        agreement.cohen_kappa([1, 2], [1])
+
+
+def test_kappas_interval_covers_readers_who_agree_half_way() -> None:
+    rng, worlds = np.random.default_rng(SEED), 1_000
+    share = np.array([0.4, 0.3, 0.2, 0.1])
+    first, second = rng.choice(4, (2, worlds, 120), p=share)
+    second = np.where(rng.random((worlds, 120)) < 0.5, first, second)  # half copied: kappa is .5
+    covered = sum(holds(agreement.cohen_kappa(a, b), 0.5) for a, b in zip(first, second, strict=True))
+    assert at_least(0.95) <= covered <= at_most(0.95)
+
+
 # --- gaps between teams -----------------------------------------------------------------------------------------------
 
 

@@ -75,6 +75,7 @@ def test_a_clustered_share_by_hand() -> None:
 def test_one_cluster_has_a_share_and_no_interval() -> None:
     assert stats.clustered_share([3, 0], [10, 0]) == stats.Interval(0.3, None, None)
     assert stats.clustered_share([0, 0], [5, 5]) == stats.wilson(0, 10)
+    assert stats.clustered_share([1] * 8, [2] * 8) == stats.wilson(8, 16)  # all alike is no certainty
 
 
 def test_sellers_who_differ_are_covered_by_clusters_and_not_by_wilson() -> None:
@@ -86,6 +87,64 @@ def test_sellers_who_differ_are_covered_by_clusters_and_not_by_wilson() -> None:
     pairs = list(zip(hits, cases, strict=True))
     assert sum(holds(stats.clustered_share(k, n), truth) for k, n in pairs) >= at_least(0.95)
     assert sum(holds(stats.wilson(int(k.sum()), int(n.sum())), truth) for k, n in pairs) < at_least(0.95)
+
+
+def test_cases_of_no_cluster_stand_alone_in_a_clustered_share() -> None:
+    # Three sellers as above and 10 leads nobody held, 1 of them won: share 16/50 = .32; residuals -1.2, 1.8, 1.6, their
+    # squares 7.24; alone .68² + 9 x .32².
+    found = stats.clustered_share([2, 5, 8], [10, 10, 20], (1, 10))
+    se = sqrt(3 / 2 * 7.24 + 0.68**2 + 9 * 0.32**2) / 50
+    assert found.value == 0.32 and found.low is not None
+    logits = np.log(0.32 / 0.68) - np.log(found.low / (1 - found.low))
+    assert logits * 0.32 * 0.68 == pytest.approx(4.302653 * se, rel=1e-6)
+    assert stats.clustered_share([], [], (3, 10)) == stats.wilson(3, 10)
+
+
+def test_a_gap_cancels_what_a_seller_does_alike_on_both_sides() -> None:
+    # Each seller wins twice as often in the second half as in the first, however strong: only that differs.
+    first, second, n = np.array([1, 2, 3, 4]), np.array([2, 3, 4, 5]), np.full(4, 10)
+    gap = stats.clustered_gap(second, n, first, n)
+    assert gap.value == pytest.approx(0.1)
+    assert gap == stats.newcombe(14, 40, 10, 40)  # all moved alike: no spread between clusters
+    spread = stats.clustered_gap(second, n, first[::-1], n)
+    assert spread.low is not None and spread.high is not None and spread.low < 0.1 < spread.high
+
+
+def test_cases_of_no_cluster_stand_alone_in_a_gap() -> None:
+    # Four sellers on each side, and on the first side 10 cases of nobody, none won: 20/50 against 18/40.
+    found = stats.clustered_gap([4, 6, 4, 6], [10] * 4, [3, 5, 5, 5], [10] * 4, alone1=(0, 10))
+    moved = np.array([0 / 50 + 1.5 / 40, 2 / 50 - 0.5 / 40, 0 / 50 - 0.5 / 40, 2 / 50 - 0.5 / 40])
+    se = sqrt(4 / 3 * float(moved @ moved) + 10 * 0.4**2 / 50**2)
+    assert found.value == pytest.approx(20 / 50 - 18 / 40)
+    assert found.high == pytest.approx(20 / 50 - 18 / 40 + 3.182446 * se, rel=1e-6)
+
+
+def test_a_gap_needs_two_clusters_on_each_side() -> None:
+    assert stats.clustered_gap([1, 0], [5, 0], [2, 3], [5, 5]) == stats.Interval(0.2 - 0.5, None, None)
+    assert stats.clustered_gap([0], [0], [2], [5]) == stats.NOTHING
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_gap_between_sellers_who_differ_is_covered_by_clusters(same: bool) -> None:
+    # Intra-class correlation .05; the same sellers decide on both sides, or others do.
+    rng, icc, no = np.random.default_rng(20260331), 0.05, np.zeros(14, int)
+    strength, clustered, plain = (1 - icc) / icc, 0, 0
+    for _ in range(WORLDS):
+        n1, n2 = rng.integers(20, 61, (2, 14))
+        p1, p2 = rng.beta(0.3 * strength, 0.7 * strength, (2, 14))
+        k1, k2 = rng.binomial(n1, p1), rng.binomial(n2, p1 if same else p2)
+        sides = (k1, n1, k2, n2) if same else tuple(map(np.concatenate, ((k1, no), (n1, no), (no, k2), (no, n2))))
+        clustered += holds(stats.clustered_gap(*sides), 0)
+        plain += holds(stats.newcombe(int(k1.sum()), int(n1.sum()), int(k2.sum()), int(n2.sum())), 0)
+    assert at_least(0.95) <= clustered
+    assert (plain >= at_least(0.95)) == same
+
+
+def test_groups_are_compared_all_at_once() -> None:
+    # R: prop.test(c(83, 90, 129, 70), c(86, 93, 136, 82)), the smokers of Fleiss 1981: chi-squared 12.6004, p .005585.
+    assert stats.alike([83, 90, 129, 70], [86, 93, 136, 82]) == pytest.approx(0.005585477, rel=1e-6)
+    assert stats.alike([83, 90], [86, 93]) == stats.alike([90, 0, 83], [93, 0, 86])
+    assert stats.alike([3], [5]) is None and stats.alike([0, 0], [5, 5]) is None and stats.alike([], []) is None
 
 
 # --- means and gaps ---------------------------------------------------------------------------------------------------
@@ -198,124 +257,6 @@ def test_the_mean_gap_equals_r_on_2800_people(data_folder: Path) -> None:
     assert found.low is not None and found.high is not None
     # R's Welch t is -10.89195: the half width is |gap / t| times a t quantile that is 1.96 at this size.
     assert (found.high - found.low) / 2 == pytest.approx(0.396777 / 10.89195 * 1.961, rel=1e-3)
-
-
-# --- how long, and in which way ---------------------------------------------------------------------------------------
-
-MAINTAINED = ([9, 13, 13, 18, 23, 28, 31, 34, 45, 48, 161], [1, 1, 0, 1, 1, 0, 1, 1, 0, 1, 0])
-NOT_MAINTAINED = ([5, 5, 8, 8, 12, 16, 23, 27, 30, 33, 43, 45], [1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1])
-
-
-def test_kaplan_meier_equals_r_on_the_aml_trial() -> None:
-    found = stats.kaplan_meier(*MAINTAINED)
-    assert list(found.days) == [0, 9, 13, 18, 23, 31, 34, 48]
-    assert found.none[1:] == pytest.approx([0.90909, 0.81818, 0.71591, 0.61364, 0.49091, 0.36818, 0.18409], abs=5e-6)
-    assert found.se[1][1:] == pytest.approx([0.08668, 0.11629, 0.13966, 0.15263, 0.16419, 0.16267, 0.15349], abs=5e-6)
-    assert found.quantile(0.5) == 31
-    other = stats.kaplan_meier(*NOT_MAINTAINED)
-    assert other.none[1:] == pytest.approx(
-        [0.8333, 0.6667, 0.5833, 0.4861, 0.3889, 0.2917, 0.1944, 0.0972, 0.0], abs=5e-5
-    )
-    assert other.quantile(0.5) == 23
-
-
-def test_nothing_is_said_beyond_the_longest_follow_up() -> None:
-    found = stats.kaplan_meier([10, 20, 80], [True, False, False])
-    assert found.quantile(0.5) is None
-    assert found.at(80).value == pytest.approx(1 / 3)
-    assert found.at(81) == stats.NOTHING
-    assert stats.kaplan_meier([1, 2], [True, True]).at(500).value == 1.0  # all ended: known for ever
-
-
-def test_closed_deals_alone_understate_the_median() -> None:
-    # Exponential durations with median 60, opened over a window of 90 days and cut off at its end.
-    rng = np.random.default_rng(20260331)
-    true, watched = rng.exponential(60 / np.log(2), 20_000), rng.uniform(0, 90, 20_000)
-    days, closed = np.minimum(true, watched), true <= watched
-    assert np.median(days[closed]) < 25
-    assert holds(stats.kaplan_meier(days, closed).at(60), 0.5)
-    assert stats.kaplan_meier(days, closed).quantile(0.5) == pytest.approx(60, abs=3)
-
-
-def test_incidence_and_its_variance_by_hand() -> None:
-    # Ends in way 1 on days 1 and 4, in way 2 on day 2; two still open on days 3 and 5.
-    # F1 = 1/5 + .6 x 1/2 = .5, F2 = .8/4 = .2. Variance of F1 on day 4 (Marubini & Valsecchi):
-    # day 1: .3² x 1/20 + 4/125 - 2 x .3/25; day 2: .3² x 1/12; day 4: .6² x 1/8; sum .065.
-    found = stats.incidence([1, 2, 3, 4, 5], [1, 2, 0, 1, 0])
-    assert list(found.days) == [0, 1, 2, 4]
-    assert found.share[1] == pytest.approx([0, 0.2, 0.2, 0.5])
-    assert found.share[2] == pytest.approx([0, 0, 0.2, 0.2])
-    assert found.se[1][-1] == pytest.approx(sqrt(0.065))
-    assert found.quantile(0.5, 1) == 4 and found.quantile(0.5, 2) is None
-
-
-def test_without_open_cases_incidence_is_a_plain_share() -> None:
-    rng = np.random.default_rng(7)
-    days, outcome = rng.integers(0, 50, 400), rng.integers(1, 4, 400)
-    found = stats.incidence(days, outcome)
-    k = int(((days <= 20) & (outcome == 2)).sum())
-    place = list(found.days).index(20)
-    assert found.share[2][place] == pytest.approx(k / 400)
-    assert found.se[2][place] == pytest.approx(sqrt(k / 400 * (1 - k / 400) / 400))
-
-
-def test_what_ended_and_what_did_not_add_to_one() -> None:
-    rng = np.random.default_rng(8)
-    days, outcome, entry = rng.exponential(30, 500), rng.integers(0, 4, 500), rng.uniform(0, 5, 500)
-    for found in (stats.incidence(days, outcome), stats.incidence(days, outcome, entry)):
-        assert sum(found.share.values()) + found.none == pytest.approx(np.ones(len(found.days)))
-
-
-def test_competing_exits_are_not_treated_as_still_open() -> None:
-    # Every second case is lost on day 10, before the others win on day 20: half win, not all of those watched.
-    found = stats.incidence([10, 20] * 50, [2, 1] * 50)
-    assert found.at(20, 1).value == pytest.approx(0.5)
-    assert stats.kaplan_meier([10, 20] * 50, [False, True] * 50).at(20).value == pytest.approx(1.0)
-
-
-def test_no_event_is_no_certainty() -> None:
-    found = stats.incidence([5] * 97 + [100] * 3, [0] * 100)
-    assert found.at(90) == stats.wilson(0, 3)  # only three were watched that long
-    assert stats.incidence([30] * 100, [2] * 100).at(90, 1) == stats.wilson(0, 100)  # all known: none ended so
-
-
-def test_cases_seen_late_count_only_from_then_on() -> None:
-    # Two cases enter on day 10; the one that ends on day 5 was alone at risk with the other early one.
-    found = stats.incidence([5, 20, 20, 20], [1, 0, 1, 0], entry=[0, 0, 10, 10])
-    assert found.share[1] == pytest.approx([0, 1 / 2, 1 / 2 + 1 / 2 * 1 / 3])
-    assert list(found.at_risk([5, 15])) == [2, 3]
-    assert stats.incidence([5], [1], entry=[5]).at(5) == stats.NOTHING
-
-
-def test_left_truncation_is_undone_by_entry() -> None:
-    # One export holds only what was still open on day 20 of its life, another everything; the first hides early ends.
-    rng = np.random.default_rng(20260331)
-    late, whole = rng.exponential(40, 20_000), rng.exponential(40, 5_000)
-    late = late[late > 20]
-    days, entry = np.concatenate([late, whole]), np.concatenate([np.full(len(late), 20.0), np.zeros(len(whole))])
-    ended = np.ones(len(days), dtype=bool)
-    truth = 1 - float(np.exp(-30 / 40))
-    assert holds(stats.kaplan_meier(days, ended, entry).at(30), truth)
-    assert not holds(stats.kaplan_meier(days, ended).at(30), truth)
-
-
-@pytest.mark.parametrize("days", [[-1.0, 2.0], [np.nan, 2.0]])
-def test_impossible_durations_are_refused(days: list[float]) -> None:
-    with pytest.raises(ValueError, match="not negative"):
-        stats.incidence(days, [1, 1])
-
-
-def test_incidence_limits_cover_the_truth() -> None:
-    # 60 cases, two competing ways at equal rates, watched for 30 to 90 days; the truth on day 40 in closed form.
-    rng = np.random.default_rng(20260331)
-    true = rng.exponential(50, (WORLDS, 60))
-    ways, watched = rng.integers(1, 3, (WORLDS, 60)), rng.uniform(30, 90, (WORLDS, 60))
-    truth = 0.5 * (1 - np.exp(-40 / 50))
-    covered = sum(
-        holds(stats.incidence(np.minimum(t, w), np.where(t <= w, o, 0)).at(40, 1), truth)
-        for t, w, o in zip(true, watched, ways, strict=True)
-    )
-    assert covered >= at_least(0.95)
 
 
 # --- distance and verdict ---------------------------------------------------------------------------------------------

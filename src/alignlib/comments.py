@@ -11,9 +11,9 @@ from pathlib import Path
 
 from alignlib.errors import AlignError, Problem
 from alignlib.files import write_file
+from alignlib.words import EMAIL
 
 APPROVED_FILE = "comments_approved.json"
-_EMAIL = re.compile(r"[^\s@<>,;:]+@[^\s@<>,;:]+\.\w{2,}")
 _WEB = re.compile(r"(?i)\bhttps?:|\bwww\.|\b[\w-]+\.(?:com|org|net|io|de|eu|uk|fr|ch|at|nl|info|biz)\b")
 _PHONE = re.compile(r"\+?\(?\d(?:[\s()/.-]{0,2}\d){6,}")
 _DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b|\b\d{1,2}[./]\d{1,2}[./]\d{4}\b")
@@ -45,7 +45,7 @@ def flags_of(text: str, names: Iterable[str] = ()) -> tuple[str, ...]:
     >>> flags_of("Ask Kim Weber, kim@acme.example, or ring +49 30 1234567"), flags_of("Sales and Marketing never talk.")
     (('e-mail address', 'phone number', 'a name?'), ())
     """
-    rest = _EMAIL.sub(" ", text := _plain(text))
+    rest = EMAIL.sub(" ", text := _plain(text))
     found = {
         "e-mail address": rest != text,
         "phone number": bool(_PHONE.search(_DATE.sub(" ", text))),

@@ -25,15 +25,17 @@ def finding(
     """
     direction, unit, meaning = THRESHOLDS[threshold]
     limit = settings.thresholds.get(threshold)
+    estimated, is_counted = measure.low is not None, measure.method == "counted"
     level = judge(measure.value, measure.low, measure.high, limit, direction, beyond)
+    if not estimated and not is_counted:
+        level = "unclear"  # an estimate without limits is no count of all there is
     variant = "none" if limit is None else "beyond" if level == beyond else level
-    estimated = measure.low is not None
     figure = (
         f"Interval {interval(measure.low, measure.high, unit)}"
         if estimated
-        else f"Counted: {value(measure.value, unit)}"
+        else f"{'Counted' if is_counted else 'Without an interval'}: {value(measure.value, unit)}"
     )
-    basis = "95 % interval" if estimated else "counted figure"
+    basis = "counted figure" if is_counted else "95 % interval"
     rule = f"{basis} against the limit agreed for: {meaning}; beyond it: {beyond}"
     return Finding(
         key=key, theme=theme, title=titles[variant], measure=measure, level=level, limit=limit,

@@ -1,12 +1,12 @@
-"""How sure are we: intervals for shares, means, gaps and durations, each with its source. Numbers in, numbers out."""
+"""How sure are we: intervals for shares, means and gaps, each with its source. Numbers in, numbers out."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import exp, log, sqrt
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri, stdtrit
+from scipy.special import chdtrc, ndtri, stdtrit
 
 Floats = NDArray[np.float64]
 Level = Literal["act", "watch", "good", "unclear"]
@@ -62,29 +62,83 @@ def newcombe(k1: int, n1: int, k2: int, n2: int) -> Interval:
     return Interval(gap, gap - below, gap + above)
 
 
-def clustered_share(k: ArrayLike, n: ArrayLike) -> Interval:
+def clustered_share(k: ArrayLike, n: ArrayLike, alone: tuple[int, int] = (0, 0)) -> Interval:
     """Which share do clusters (sellers, say) reach together, when cases of one cluster resemble one another?
 
-    ``k`` and ``n``: one entry a cluster; clusters without cases do not count. Ratio of sums, linearised variance
-    between clusters, t with clusters - 1 degrees of freedom on the logit scale, so the limits stay within 0 and 1.
-    One cluster gives a value and no interval; all or none gives Wilson's limits, for clusters then show no spread.
+    ``k`` and ``n``: one entry a cluster; clusters without cases do not count. ``alone``: hits and cases that belong to
+    no cluster, each by itself (leads that nobody holds). Ratio of sums, linearised variance between clusters, t with
+    clusters - 1 degrees of freedom on the logit scale, so the limits stay within 0 and 1. One cluster gives a value and
+    no interval; all or none gives Wilson's limits, for clusters then show no spread, and so do cases all alone.
     Sources: Cochran 1977, sections 6.3 and 11.8; Korn & Graubard 1999, section 2.5 (logit limits).
     """
     hits, cases = _floats(k), _floats(n)
     hits, cases = hits[cases > 0], cases[cases > 0]
-    clusters, total = len(cases), float(cases.sum())
-    if clusters == 0:
+    clusters, total = len(cases), float(cases.sum()) + alone[1]
+    if total == 0:
         return NOTHING
-    share = float(hits.sum()) / total
+    share = (float(hits.sum()) + alone[0]) / total
     if clusters == 1:
         return Interval(share, None, None)
-    if share in (0.0, 1.0):
-        return wilson(round(hits.sum()), round(total))
+    if clusters == 0 or share in (0.0, 1.0):
+        return wilson(round(share * total), round(total))
     residuals = hits - share * cases
-    se = sqrt(clusters / (clusters - 1) * float(residuals @ residuals)) / total
+    se = sqrt(clusters / (clusters - 1) * float(residuals @ residuals) + _singly(share, *alone)) / total
+    if se <= _EPS:  # every cluster has the same share: that is no certainty
+        return wilson(round(share * total), round(total))
     reach = _t(clusters - 1) * se / (share * (1 - share))
     odds = log(share / (1 - share))
     return Interval(share, 1 / (1 + exp(reach - odds)), 1 / (1 + exp(-reach - odds)))
+
+
+def clustered_gap(
+    k1: ArrayLike, n1: ArrayLike, k2: ArrayLike, n2: ArrayLike,
+    alone1: tuple[int, int] = (0, 0), alone2: tuple[int, int] = (0, 0),
+) -> Interval:  # fmt: skip
+    """How much larger is the first share than the second, when the same clusters (sellers) decide cases of both?
+
+    One entry a cluster in each, clusters in the same order, 0 where one has no cases; ``alone`` as in
+    ``clustered_share``. Difference of two ratios of sums, linearised variance between clusters (so what a seller does
+    alike in both cancels out), t with the fewer clusters of the two, less 1, degrees of freedom. Fewer than two
+    clusters on a side give a value and no interval; where clusters show no spread, Newcombe's limits.
+    Source: Cochran 1977, section 6.19 (difference of two ratios of one sample).
+
+    >>> gap = clustered_gap([6, 3, 9], [10, 10, 20], [2, 2, 5], [10, 10, 10])
+    >>> round(gap.value, 4), round(gap.low, 4), round(gap.high, 4)
+    (0.15, -0.3631, 0.6631)
+    """
+    hits, cases = (np.stack([_floats(a), _floats(b)]) for a, b in ((k1, k2), (n1, n2)))
+    clusters, single = (cases > 0).sum(axis=1), np.array([alone1, alone2], dtype=np.float64)
+    k, n = hits.sum(axis=1) + single[:, 0], cases.sum(axis=1) + single[:, 1]
+    if not n.all():
+        return NOTHING
+    gap = float(k[0] / n[0] - k[1] / n[1])
+    if clusters.min() < 2:
+        return Interval(gap, None, None)
+    parts = (hits - (k / n)[:, None] * cases) / n[:, None]
+    moved, among = parts[0] - parts[1], int((cases.sum(axis=0) > 0).sum())
+    singly = sum(_singly(k[i] / n[i], *single[i]) / n[i] ** 2 for i in (0, 1))
+    se = sqrt(among / (among - 1) * float(moved @ moved) + singly)
+    if se <= _EPS:
+        return newcombe(round(k[0]), round(n[0]), round(k[1]), round(n[1]))
+    reach = _t(int(clusters.min()) - 1) * se
+    return Interval(gap, max(gap - reach, -1.0), min(gap + reach, 1.0))
+
+
+def alike(k: ArrayLike, n: ArrayLike) -> float | None:
+    """How probable are shares that differ at least so much, were they all the same? The p of a chi-squared test.
+
+    ``k`` of ``n``: one entry a group. It looks at all groups at once, so that the widest difference among many is no
+    proof by itself. None with fewer than two groups, or when all or none are hits. Source: Pearson 1900.
+
+    >>> round(alike([83, 90, 129, 70], [86, 93, 136, 82]), 6)
+    0.005585
+    """
+    hits, cases = _floats(k), _floats(n)
+    hits, cases = hits[cases > 0], cases[cases > 0]
+    share = hits.sum() / max(cases.sum(), 1)
+    if len(cases) < 2 or not 0 < share < 1:
+        return None
+    return float(chdtrc(len(cases) - 1, ((hits - share * cases) ** 2 / (share * (1 - share) * cases)).sum()))
 
 
 def mean_interval(a: ArrayLike, least: float = 0.0) -> Interval:
@@ -151,101 +205,6 @@ def cliff(a: ArrayLike, b: ArrayLike) -> Interval:
     return Interval(delta, max(low, -1.0), min(high, 1.0))
 
 
-@dataclass(frozen=True)
-class Incidence:
-    """Which share has ended by which day, and in which way, when some are still open?
-
-    ``days`` are 0 and the days on which something ended; ``share`` and its standard error ``se`` hold one array a way
-    of ending. ``none`` is the share for which nothing had ended. Sorted days, one a case: ``entries`` and ``exits`` say
-    when it was watched, ``ended`` when it ended.
-    """
-
-    days: Floats
-    share: dict[int, Floats]
-    se: dict[int, Floats]
-    none: Floats
-    entries: Floats
-    exits: Floats
-    ended: Floats
-
-    @property
-    def last(self) -> float:
-        """What is the longest follow-up, in days? Nothing is known beyond it."""
-        return float(self.exits[-1]) if len(self.exits) else 0.0
-
-    def at_risk(self, day: ArrayLike) -> NDArray[np.int64]:
-        """How many cases were watched on this day and had not ended before it?"""
-        entered, left = np.searchsorted(self.entries, day, "left"), np.searchsorted(self.exits, day, "left")
-        return np.asarray(entered - left, dtype=np.int64)
-
-    def known(self, day: ArrayLike) -> NDArray[np.int64]:
-        """Of how many cases is it known whether they had ended before this day?"""
-        return self.at_risk(day) + np.searchsorted(self.ended, day, "left")
-
-    def at(self, day: float, cause: int = 1) -> Interval:
-        """Which share has ended in this way by this day? Nothing beyond the longest follow-up, unless all had ended."""
-        if len(self.exits) == 0 or (day > self.last and self.none[-1] > _EPS):
-            return NOTHING
-        place = max(int(np.searchsorted(self.days, day, "right")) - 1, 0)
-        if cause not in self.share or self.share[cause][place] <= _EPS:
-            return wilson(0, int(self.known(day)))
-        share, se = self.share[cause][place], self.se[cause][place]
-        if share >= 1 - _EPS:
-            return Interval(float(share), 1 - (wilson(0, int(self.known(self.days[place]))).high or 1.0), 1.0)
-        reach = _Z * se / abs((1 - share) * np.log(1 - share))
-        low, high = (1 - np.power(1 - share, np.exp(end)) for end in (-reach, reach))
-        return Interval(float(share), float(low), float(high))
-
-    def quantile(self, p: float, cause: int = 1) -> float | None:
-        """On which day had a share ``p`` ended in this way? None: not reached while anybody was watched."""
-        reached = self.share.get(cause, np.zeros(0)) >= p - _EPS
-        return float(self.days[int(np.argmax(reached))]) if reached.any() else None
-
-
-def incidence(days: ArrayLike, outcome: ArrayLike, entry: ArrayLike | None = None) -> Incidence:
-    """Which share ends in each way by each day, when ways compete and some cases are still open?
-
-    ``days``: how long each case was watched. ``outcome``: 0 still open (censored), 1, 2, ... the way it ended.
-    ``entry``: the day from which a case was watched (left truncation); a case that leaves no later than it enters is
-    never watched and counts nowhere. An open case counts as watched on its last day. 1 - Kaplan-Meier of one way is
-    *not* this share: it pretends that the other ways do not exist.
-    Limits: delta-method variance on the log(-log(1 - share)) scale; where the share is 0 or 1, Wilson's limits on the
-    cases known then (still watched, or ended).
-    Raises ValueError for negative or missing days. Sources: Aalen & Johansen 1978; Marubini & Valsecchi 1995, 10.3.
-    """
-    exits, ends = _floats(days), np.asarray(outcome, dtype=int)
-    entries = np.full(len(exits), -np.inf) if entry is None else _floats(entry)
-    if not np.isfinite(exits).all() or (exits < 0).any():
-        raise ValueError("days must be recorded and not negative")
-    entries = np.where(entries <= 0, -np.inf, entries)
-    watched = entries < exits
-    exits, ends, entries = exits[watched], ends[watched], entries[watched]
-    causes = sorted({int(cause) for cause in ends if cause > 0})
-    grid = np.unique(np.concatenate([[0.0], exits[ends > 0]]))
-    watch = np.sort(entries), np.sort(exits), np.sort(exits[ends > 0])
-    found = Incidence(grid, {}, {}, np.ones(len(grid)), *watch)
-    n = np.maximum(found.at_risk(grid), 1).astype(np.float64)
-    ended = {c: _floats(np.bincount(np.searchsorted(grid, exits[ends == c]), minlength=len(grid))) for c in causes}
-    total = _floats(np.sum(list(ended.values()), axis=0) + np.zeros(len(grid)))
-    none = _floats(np.cumprod(1 - total / n))
-    before = np.concatenate([[1.0], none[:-1]])
-    share = {c: np.cumsum(before * d / n) for c, d in ended.items()}
-    se = {c: _incidence_se(share[c], before, ended[c], total, n) for c in causes}
-    return replace(found, share=share, se=se, none=none)
-
-
-def kaplan_meier(days: ArrayLike, ended: ArrayLike, entry: ArrayLike | None = None) -> Incidence:
-    """Which share has ended by each day, whichever way, open cases counted for as long as they were watched?
-
-    One way of ending: ``none`` is the Kaplan-Meier curve, its complement the incidence, limits on the log(-log) scale.
-    Sources: Kaplan & Meier 1958; Greenwood 1926 (variance).
-
-    >>> kaplan_meier([5, 8, 8, 12], [True, True, False, False]).quantile(0.5)
-    8.0
-    """
-    return incidence(days, np.asarray(ended).astype(bool).astype(int), entry)
-
-
 def total_variation(a: ArrayLike, b: ArrayLike) -> float:
     """Which part of one distribution would have to move to make it the other (0 the same, 1 nothing shared)?
 
@@ -285,6 +244,11 @@ def _floats(values: ArrayLike) -> Floats:
     return np.asarray(values, dtype=np.float64).ravel()
 
 
+def _singly(share: float, hits: float, cases: float) -> float:
+    """The squared distances from the share of cases that stand alone."""
+    return float(hits * (1 - share) ** 2 + (cases - hits) * share**2)
+
+
 def _t(freedom: float) -> float:
     return float(stdtrit(freedom, 0.975))
 
@@ -295,15 +259,3 @@ def _variance(values: Floats, least: float) -> float | None:
         return None
     variance = max(float(values.var(ddof=1)), least)
     return variance if variance > _EPS else None
-
-
-def _incidence_se(share: Floats, before: Floats, ended: Floats, total: Floats, n: Floats) -> Floats:
-    """Delta method, as sums that run once: [F(t) - F(j)]² is multiplied out. A day that ends all adds nothing later."""
-    last = total >= n
-    weight = np.where(last, 0.0, total / (n * np.where(last, 1.0, n - total)))
-    own = before**2 * ended * (n - ended) / n**3
-    mixed = before * ended / n**2
-    w, wf, wff = (np.cumsum(weight * share**power) for power in (0, 1, 2))
-    later = share**2 * w - 2 * share * wf + wff
-    variance = later + np.cumsum(own) - 2 * (share * np.cumsum(mixed) - np.cumsum(mixed * share))
-    return _floats(np.sqrt(np.maximum(variance, 0)))

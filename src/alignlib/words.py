@@ -9,6 +9,7 @@ MINUS = "\u2212"
 TEAM_NAMES = {"sales": "Sales", "marketing": "Marketing"}
 _SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£", "BRL": "R$", "JPY": "¥"}
 _CONTROL = re.compile("[^\\t\\n\\r -~\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # what XML cannot hold
+EMAIL = re.compile(r"[^\s@<>,;:]+@[^\s@<>,;:]+\.\w{2,}")
 _SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
@@ -192,6 +193,15 @@ def figure(amount: float | None, unit: str, currency: str = "") -> str:
         return "under 0.001"
     digits = {"points": 1, "delta": 2, "p": 3}.get(unit, 0 if float(amount).is_integer() or abs(amount) >= 10 else 1)
     return number(amount, digits)
+
+
+def masked(text: str) -> str:
+    """How does a client's label stand in something shared: without an e-mail address that may have slipped in?
+
+    >>> masked("Referral by jane.doe@example.com")
+    'Referral by [e-mail address]'
+    """
+    return EMAIL.sub("[e-mail address]", text)
 
 
 def legible(text: str) -> str:

@@ -1,0 +1,36 @@
+"""Which level does a figure get: an estimate by its interval, a count by itself, an estimate without limits none."""
+
+from typing import Any
+
+import pytest
+
+from alignlib.engagement import parse_settings
+from alignlib.judging import finding
+from alignlib.result import Finding, Measure
+
+SETTINGS = parse_settings(
+    "{version: 1, client: X, period: {start: 2025-01-01, end: 2025-12-31}, as_of: 2025-12-31, currency: EUR, "
+    "timezone: UTC, thresholds: {leaked_leads: 0.1}}"
+)
+TITLES = {"beyond": "too many", "good": "few", "unclear": "cannot be told", "none": "so many"}
+
+
+def judged(**measure: Any) -> Finding:
+    found = Measure(**{"value": 0.33, "unit": "share", "n": 6, **measure})
+    return finding("funnel.leaked", "leaked_leads", found, SETTINGS, TITLES, theme="handoff", play="P9",
+                   counted="2 of 6", settle="more leads")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("measure", "level", "said"),
+    [
+        ({"low": 0.2, "high": 0.5, "method": "Wilson 95 %"}, "act", "Interval 20 to 50"),
+        ({"low": 0.05, "high": 0.5, "method": "Wilson 95 %"}, "unclear", "Interval 5 to 50"),
+        ({"method": "counted"}, "act", "Counted: 33 %"),
+        ({"method": "clustered by owner, 95 %"}, "unclear", "Without an interval: 33 %"),
+    ],
+)
+def test_an_estimate_without_limits_is_never_judged_as_a_count(measure: Any, level: str, said: str) -> None:
+    found = judged(**measure)
+    assert found.level == level and found.detail.replace("\u00a0", " ").startswith(said)
+    assert bool(found.settle) == (level == "unclear")
