@@ -15,7 +15,7 @@ import pytest
 
 from alignlib import charts
 from alignlib.charts import drawing
-from alignlib.charts.canvas import ACT, MARKETING, SALES, ZONE, axis, fitted, span
+from alignlib.charts.canvas import ACT, HATCH, MARKETING, SALES, ZONE, axis, fitted, span
 from alignlib.charts.tables import table
 from alignlib.errors import AlignError
 from alignlib.result import Column, Exhibit, Finding, Measure
@@ -33,7 +33,25 @@ from sample_record import (
     sample_record,
 )
 
+RELAY = Exhibit(
+    key="funnel.relay", title="190 of 240 leaked leads never got a first touch", shape="relay",
+    read="r", alt="Relay of four legs.", source="s",
+    columns=[Column(name=name, label=name) for name in ("label", "holder", "n", "median_days", "p75_days", "handed_on",
+                                                        "leaked", "left", "running", "note")],
+    rows=[
+        {"label": "Marketing nurtures", "holder": "Marketing", "n": 2700, "median_days": 20, "p75_days": None,
+         "handed_on": 1200, "leaked": None, "left": 0, "running": 1500, "note": ""},
+        {"label": "Handover", "holder": "waiting for a first touch", "n": 1200, "median_days": 3.0, "p75_days": 7.0,
+         "handed_on": 1000, "leaked": 190, "left": 10, "running": 0, "note": "190 without a first touch"},
+        {"label": "Sales works", "holder": "Sales", "n": 1000, "median_days": 17, "p75_days": 34,
+         "handed_on": 240, "leaked": 50, "left": 600, "running": 110,
+         "note": "30 without a next step, 20 without an owner"},
+        {"label": "Sales closes", "holder": "Sales", "n": 240, "median_days": None, "p75_days": None,
+         "handed_on": 85, "leaked": 0, "left": 135, "running": 20, "note": ""},
+    ],
+)  # fmt: skip
 DRAWN = {exhibit.key: exhibit for exhibit in every_exhibit(sample_record()) if charts.drawable(exhibit)}
+DRAWN |= {RELAY.key: RELAY}
 HOSTILE = [
     "</script><script>alert(1)</script>",
     "<img src=x onerror=alert(1)>",
@@ -73,7 +91,7 @@ def marks_of(svg: ElementTree.Element, color: str) -> Iterator[ElementTree.Eleme
 
 def test_every_shape_but_a_table_can_be_drawn() -> None:
     shapes = {exhibit.shape for exhibit in DRAWN.values()}
-    assert shapes == {"dumbbell", "grid", "waterfall", "stack", "intervals", "paired", "curve", "bars"}
+    assert shapes == {"dumbbell", "grid", "waterfall", "stack", "intervals", "paired", "curve", "bars", "relay"}
     with pytest.raises(ValueError, match=r"survey\.items is a table"):
         charts.chart(ITEMS)
     with pytest.raises(ValueError, match="cannot be drawn"):
@@ -136,6 +154,55 @@ def test_what_leaked_is_in_the_accent_and_counted_by_hand() -> None:
     assert list(marks_of(one(WATERFALL), ACT))
 
 
+@pytest.mark.parametrize(("width", "left", "right"), [(charts.WIDE, 140, 408), (charts.NARROW, 10, 288)])
+def test_a_leg_begins_where_the_last_one_ended_as_long_as_its_median_and_as_thick_as_it_is_run(
+    width: int, left: float, right: float
+) -> None:
+    svg = one(RELAY, width)
+    a_day = (right - left) / 40  # the axis runs from 20 days before the handover to 20 after it; 44 pixels for closing
+    lines = {color: [n for n in marks_of(svg, color) if n.tag == "line"] for color in (SALES, MARKETING)}
+    bars = {color: max(found, key=lambda n: float(n.get("stroke-width", 0))) for color, found in lines.items()}
+    for color, start, length, leads in ((MARKETING, -20, 20, 2700), (SALES, 3, 17, 1000)):
+        assert place(bars[color])[0] == pytest.approx(left + (start + 20) * a_day, abs=0.1)
+        assert abs(float(bars[color].get("x2", 0))) == pytest.approx(length * a_day, abs=0.1)
+        assert float(bars[color].get("stroke-width", 0)) == pytest.approx(30 * leads / 2700)
+    marks = [(place(n)[0], color) for color in (SALES, MARKETING) for n in marks_of(svg, color) if n.tag == "path"]
+    takeovers = sorted((round((x - left) / a_day) - 20, color) for x, color in marks)
+    assert takeovers == [(-20, MARKETING), (3, SALES), (20, SALES)]
+
+
+@pytest.mark.parametrize(("width", "left", "right"), [(charts.WIDE, 184, 452), (charts.NARROW, 54, 332)])
+def test_a_leg_of_unknown_length_is_an_open_stub_and_takes_no_day_of_the_axis(
+    width: int, left: float, right: float
+) -> None:
+    unknown, known = {"median_days": None, "p75_days": None}, {"median_days": 37, "p75_days": 50}
+    rows = [{**RELAY.rows[0], **unknown}, *RELAY.rows[1:3], {**RELAY.rows[3], **known}]
+    svg = one(RELAY.model_copy(update={"rows": rows}), width)
+    (mark,) = [n for n in marks_of(svg, MARKETING) if n.tag == "path"]
+    assert place(mark)[0] == pytest.approx(left - 44)  # before the handover, which is where the axis begins
+    assert not [n for n in marks_of(svg, MARKETING) if n.tag == "line" and not float(n.get("x2", 0))]  # no ends
+    assert {"0", "20", "40", "60"} <= set(words_in(svg)) and not any("\u2212" in text for text in words_in(svg))
+    first = min(place(n)[0] for n in marks_of(svg, SALES) if n.tag == "path")
+    assert first == pytest.approx(left + 3 * (right - left) / 60)
+
+
+@pytest.mark.parametrize("width", [charts.WIDE, charts.NARROW])
+def test_what_leaks_between_legs_is_counted_in_the_accent_and_only_where_it_is_known(width: int) -> None:
+    svg = one(RELAY, width)
+    told = [n.text for n in marks_of(svg, ACT) if n.tag == "text"]
+    assert told == ["190 leaked", "50 leaked"]  # not recorded with Marketing, none while closing
+    assert len([n for n in marks_of(svg, ACT) if n.tag == "path"]) == 2
+    said = " ".join(words_in(svg))
+    assert "half not reached" in said and "240 handed on, 600 left, 110 running" in said
+    assert "leaked: 30 without a next step, 20 without an owner" in said
+    assert not list(marks_of(one(RELAY.model_copy(update={"rows": RELAY.rows[:1]}), width), ACT))
+
+
+def test_a_leg_in_nobodys_hands_wears_no_teams_colour() -> None:
+    svg = one(RELAY.model_copy(update={"rows": RELAY.rows[1:2]}))
+    assert not list(marks_of(svg, SALES)) and not list(marks_of(svg, MARKETING)) and list(marks_of(svg, HATCH))
+
+
 def test_the_accent_marks_empty_cells_only_beyond_what_was_agreed() -> None:
     assert not list(marks_of(one(COVERAGE), ACT))  # nothing agreed: nothing to act on
     assert list(marks_of(one(COVERAGE.model_copy(update={"limit": 0.2})), ACT))
@@ -189,7 +256,7 @@ def test_a_long_list_shows_its_first_rows_and_says_how_many_are_left_out() -> No
 
 
 @pytest.mark.parametrize(
-    "key", ["survey.blocks", "content.coverage", "funnel.waterfall", "funnel.leaks", "funnel.touch"]
+    "key", ["survey.blocks", "content.coverage", "funnel.waterfall", "funnel.leaks", "funnel.touch", "funnel.relay"]
 )
 def test_a_hostile_label_stays_a_label(key: str) -> None:
     exhibit = DRAWN[key]

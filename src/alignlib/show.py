@@ -26,14 +26,19 @@ class View:
         return self.text
 
 
-def show(what: Result | Exhibit | list[Finding], key: str = "", currency: str = "") -> View:
-    """How does this look: an exhibit, a result's exhibit by its ``key``, a list of findings, or a whole result?
+def show(what: Result | Exhibit | list[Finding] | list[Exhibit], key: str = "", currency: str = "") -> View:
+    """How does this look: an exhibit, a result's exhibit by its ``key``, findings or exhibits, or a whole result?
 
     ``currency`` is the code that amounts are written with. An exhibit that this result could not make is named as
     such, with what would settle it: a missing file is no error here.
     """
     register()
     if isinstance(what, list):
+        exhibits = [each for each in what if isinstance(each, Exhibit)]
+        if exhibits:
+            views = [_exhibit(each, currency) for each in exhibits]
+            return View("".join(view.html for view in views), words.count(len(views), "exhibit"))
+        what = [each for each in what if isinstance(each, Finding)]
         said = words.count(len(what), "finding") if what else "No findings"
         return View(_page(title="" if what else said, table=_findings(what), most=len(what)), said)
     if isinstance(what, Result) and key:

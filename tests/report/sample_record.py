@@ -301,6 +301,7 @@ TOUCH = Exhibit(
 BY_SOURCE = UNUSED.model_copy(
     update={
         "key": "funnel.by_source",
+        "is_detail": True,
         "title": "Events convert best: 18\u00a0% won within 90 days",
         "lead": "",
         "limit": None,

@@ -32,6 +32,34 @@ def test_a_finding_points_to_the_exhibit_that_proves_it() -> None:
     assert found["funnel.sal_to_sql"] == "funnel-waterfall" and found["funnel.cohorts"] == ""
 
 
+def test_findings_of_the_funnel_point_to_the_picture_that_shows_them_best() -> None:
+    record = sample_record()
+    funnel = record.results["funnel"]
+    pairs = {
+        "funnel.decided": "funnel.follow_up",
+        "funnel.ownerless": "funnel.relay",
+        "funnel.score_order": "funnel.grades", "funnel.marketing_started": "funnel.credit",
+        "funnel.revenue_linked": "funnel.clocks", "funnel.long_view": "funnel.clocks",
+    }  # fmt: skip
+    shown = [funnel.exhibits[0].model_copy(update={"key": key}) for key in sorted(set(pairs.values()))]
+    findings = [FINDINGS[0].model_copy(update={"key": key}) for key in pairs]
+    results = {"funnel": funnel.model_copy(update={"exhibits": shown, "findings": findings})}
+    document = build(record.model_copy(update={"results": results}))
+    found = {item.finding.key: item.section for item in (*document.top, *document.others)}
+    assert found == {key: exhibit.replace(".", "-") for key, exhibit in pairs.items()}
+
+
+def test_exhibits_for_those_who_ask_come_last_in_their_topic_and_keep_their_numbers() -> None:
+    funnel = sample_record().results["funnel"]
+    drawn = [
+        funnel.exhibits[0].model_copy(update={"key": key, "is_detail": d}) for key, d in (("a.b", True), ("a.c", False))
+    ]
+    tables = [e.model_copy(update={"key": f"{e.key}.table", "shape": "table"}) for e in drawn]
+    figures = [f for f in with_result("funnel", exhibits=[*tables, *drawn]).figures if f.exhibit.key.startswith("a.")]  # type: ignore[attr-defined]
+    assert [f.exhibit.key for f in figures] == ["a.c", "a.c.table", "a.b", "a.b.table"]
+    assert [f.number.split(".")[1] for f in figures] == ["1", "2", "3", "4"]
+
+
 def test_strands_count_people_and_rows_and_a_missing_one_is_called_not_judged() -> None:
     said, supplied, happened = build(sample_record()).strands
     assert [(team.team, team.text) for team in said.answered] == [("sales", "12 of 14"), ("marketing", "8 of 9")]

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from sample_record import sample_record
+from sample_record import every_exhibit, sample_record
 
 from alignlib.report import document, html
 from alignlib.result import Record
@@ -116,6 +116,63 @@ def test_headings_descend_one_at_a_time_and_every_link_finds_its_place(page: str
     assert max(ids.values()) == 1
     assert {link.removeprefix("#") for link in seen.all_of("href")} <= set(ids)
     assert set(seen.all_of("aria-labelledby")) <= set(ids)
+
+
+class Folds(HTMLParser):
+    """In which details element, by its class, does each heading and each id stand?"""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: dict[str, tuple[str, ...]] = {}
+        self.headings: list[tuple[str, ...]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag in ("details", "summary"):
+            self.open.append(f"{tag}.{given.get('class') or ''}")
+        if given.get("id"):
+            self.ids[str(given["id"])] = tuple(self.open)
+        if tag == "h2":
+            self.headings.append(tuple(self.open))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("details", "summary"):
+            self.open.pop()
+
+
+def flagged(is_detail: bool) -> Record:
+    """The sample record with every exhibit folded, or none."""
+    record = sample_record()
+    made = {
+        name: [e.model_copy(update={"is_detail": is_detail}) for e in r.exhibits] for name, r in record.results.items()
+    }
+    results = {name: r.model_copy(update={"exhibits": made[name]}) for name, r in record.results.items()}
+    return record.model_copy(update={"results": results})
+
+
+def test_an_exhibit_for_those_who_ask_is_folded_under_its_heading_and_links_land_outside(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(html, "_pictures", lambda document: {})
+    plain, folded = (html.render(document.build(flagged(is_detail))) for is_detail in (False, True))
+    n = len(every_exhibit(sample_record()))
+    seen, headings = Folds(folded), [where for where in Folds(folded).headings if where]
+    assert headings == [("details.fold", "summary.")] * n and not any(Folds(plain).headings)
+    linked = {link.removeprefix("#") for link in Page(folded).all_of("href")}
+    assert linked <= set(seen.ids) and all(seen.ids[link] == () for link in linked)
+    without = str.maketrans("", "", " \n")
+    words = Counter("".join(Page(plain).text).translate(without))
+    kept = Counter("".join(Page(folded).text).replace(", in detail", "").translate(without))
+    assert kept == words  # nothing but the order and the note that it is a detail differs
+    assert "<script" not in folded
+
+
+def test_what_is_folded_is_printed_whole(page: str) -> None:
+    printed = page[page.index("@media print") :]
+    assert "details:not(.fold) { display: none; }" in printed
+    assert ".fold::details-content { content-visibility: visible;" in printed
 
 
 def test_every_chart_has_words_and_a_table_behind_it(page: str) -> None:

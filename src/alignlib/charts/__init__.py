@@ -7,6 +7,7 @@ from alignlib import words
 from alignlib.charts import drawing
 from alignlib.charts.canvas import FONT, INK, INTERVAL, MUTED, TRACK, ZONE, Canvas, axis, span
 from alignlib.charts.flows import curve, grid, stack, waterfall
+from alignlib.charts.relay import relay
 from alignlib.charts.rows import LISTS, MOST_ROWS, lanes
 from alignlib.result import Exhibit, Finding
 
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
     import altair as alt
 
 WIDE, NARROW = 720, 342
-_SHAPES = dict.fromkeys(LISTS, lanes) | {"grid": grid, "waterfall": waterfall, "stack": stack, "curve": curve}
+_SHAPES = dict.fromkeys(LISTS, lanes) | {
+    "grid": grid, "waterfall": waterfall, "stack": stack, "curve": curve, "relay": relay,
+}  # fmt: skip
 
 
 def drawable(exhibit: Exhibit) -> bool:
@@ -69,7 +72,7 @@ def interval_strip(finding: Finding, width: int = 212, currency: str = "") -> "a
     c.tick(m.value, y, 7)
     if m.low is not None and m.high is not None:
         c.rule(c.inside(m.low), y, c.inside(m.high), y, INTERVAL, 6)
-    note = "counted" if m.low is None else ""
+    note = "" if m.low is not None else "counted" if m.method == "counted" else "no interval"
     if limit is not None:
         c.rule(limit, 0, limit, 22, INK, 1.2, dash=(3, 2))
         if finding.direction in ("at_least", "at_most"):

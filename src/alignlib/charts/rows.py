@@ -11,7 +11,7 @@ LISTS = {  # shape: the height of a row and of the head, what is drawn, what is 
     "dumbbell": (46, 46, ("sales", "marketing"), "gap"),
     "paired": (46, 44, ("sales", "marketing"), "gap"),
     "intervals": (44, 30, ("value",), "value"),
-    "bars": (34, 30, ("value",), "value"),
+    "bars": (34, 46, ("value",), "value"),
 }
 _TEAMS = {  # colour, mark, its area, and its lane above or below the middle of the row
     "sales": (canvas.SALES, "circle", 110, -8),
@@ -25,7 +25,8 @@ def lanes(e: Exhibit, width: int, currency: str = "") -> Canvas:
 
     dumbbell: mean answers on 1 to 5 with intervals, Sales on the upper lane, hollow what the other expects.
     paired: shares, in the same way.
-    intervals: a tick in the grey bar of its interval, the agreed line dashed. bars: counted, from zero.
+    intervals: a tick in the grey bar of its interval, or a range with arrow heads; the agreed line dashed.
+    bars: counted, from zero.
     """
     height, head, drawn, written = LISTS[e.shape]
     units, labels = {c.name: c.unit for c in e.columns}, {c.name: c.label for c in e.columns}
@@ -53,9 +54,13 @@ def lanes(e: Exhibit, width: int, currency: str = "") -> Canvas:
         under = side = ""
         if e.shape == "intervals":
             under = _count(row)
-            side = "" if value is None else "counted" if low is None else f"({words.interval(low, high, unit)})"
+            if value is None and low is not None:
+                figure = _between(low, high, unit, currency) + (f"{words.NBSP}%" if unit == "share" else "")
+            side = "" if value is None else "counted" if low is None else f"({_between(low, high, unit, currency)})"
         label(c, top, str(row.get("label") or ""), under, figure or ("withheld" if written == "gap" else ""), side)
-        if all(number(row, name) is None for name in drawn):
+        if e.shape == "intervals" and value is None and low is not None and high is not None:
+            _range(c, y, low, high)
+        elif all(number(row, name) is None for name in drawn):
             _withheld(c, y, str(row.get("note") or ("not judged" if e.shape == "intervals" else "withheld")))
         elif written == "gap":
             named |= _teams(c, row, y, named)
@@ -104,12 +109,26 @@ def label(c: Canvas, top: float, name: str, under: str, figure: str, side: str =
     c.text(c.width, middle + 8, side, MUTED, 12, align="right")
 
 
+def _between(low: float | None, high: float | None, unit: str, currency: str) -> str:
+    """Both ends of an interval; money in short, for there is little room."""
+    ends = [words.figure(end, unit, currency) for end in (low, high)]
+    return " to ".join(ends) if unit == "money" else words.interval(low, high, unit)
+
+
 def _count(row: Row) -> str:
     """The count behind a rate."""
     k, n = number(row, "k"), number(row, "n")
     if n is None:
         return ""
     return words.of(int(k), int(n)) if k is not None else f"n{words.NBSP}={words.NBSP}{words.number(n)}"
+
+
+def _range(c: Canvas, y: float, low: float, high: float) -> None:
+    """A range over rules, or bounds, which is no interval: a line with two arrow heads."""
+    c.rule(low, y, high, y, INK, 1.4)
+    for x, inwards in ((c.px(low), 6), (c.px(high), -6)):
+        for side in (-5, 5):
+            c.rule(x, y, x + inwards, y + side, INK, 1.4, px=True)
 
 
 def _withheld(c: Canvas, y: float, text: str, color: str = TEXT) -> None:

@@ -49,7 +49,8 @@ def _cell(row: Row, column: Column, ends: tuple[str, ...], currency: str) -> str
         text = "" if value is None else "yes" if value is True else "no" if value is False else str(value)
     found = [end for name in ends if (end := number(row, name)) is not None]
     if len(found) == 2:
-        return f"{text} ({words.interval(found[0], found[1], column.unit, currency)})"
+        between = words.interval(found[0], found[1], column.unit, currency)
+        return f"{text} ({between})" if text else between
     return text or ("" if column.unit == "text" else NOTHING)
 
 

@@ -21,6 +21,9 @@ _TOPICS = {  # the title of its strand, over its exhibits, and in the list of co
 _PROOF = {  # which exhibit proves a finding, where the two do not share a key
     "content.stale": "content.age", "content.untagged": "content.inventory",
     "content.empty_pipeline": "content.coverage", "funnel.first_touch": "funnel.touch", "funnel.leaked": "funnel.leaks",
+    "funnel.decided": "funnel.follow_up", "funnel.ownerless": "funnel.relay",
+    "funnel.score_order": "funnel.grades", "funnel.marketing_started": "funnel.credit",
+    "funnel.revenue_linked": "funnel.clocks", "funnel.long_view": "funnel.clocks",
 }  # fmt: skip
 _CAUSE = NotJudged(
     what="What caused any of it", settle="", theme="",
@@ -124,12 +127,12 @@ def _contents(figures: tuple[Figure, ...], has_others: bool, has_more: bool) -> 
 
 
 def _figures(record: Record, known: dict[str, Play]) -> Iterator[Figure]:
-    """Every exhibit with rows, by topic: what is drawn before what is only a table."""
+    """Every exhibit with rows, by topic: what is drawn before what is only a table, details for those who ask last."""
     n = 1
     for name, (_, topic, _) in _TOPICS.items():
         shown = [e for e in record.results[name].exhibits if e.rows] if name in record.results else []
         n += bool(shown)
-        for i, e in enumerate(sorted(shown, key=lambda exhibit: exhibit.shape == "table"), start=1):
+        for i, e in enumerate(sorted(shown, key=lambda e: (e.is_detail, e.shape == "table")), start=1):
             at, play = str(n) if len(shown) == 1 else f"{n}.{i}", known.get(e.play or "")
             yield Figure(e.key.replace(".", "-"), at, topic, e, table(e, record.currency), play)
 

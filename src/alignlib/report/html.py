@@ -66,7 +66,8 @@ def _strip_alt(finding: Finding, currency: str) -> str:
     """The strip in words: estimate, interval, what was agreed."""
     m = finding.measure
     said = [words.value(m.value, m.unit, currency)]
-    said.append(f"interval {words.interval(m.low, m.high, m.unit, currency)}" if m.low is not None else "counted")
+    bare = "counted" if m.method == "counted" else "no interval"
+    said.append(f"interval {words.interval(m.low, m.high, m.unit, currency)}" if m.low is not None else bare)
     if finding.limit is not None:
         side = {"at_least": "at least ", "at_most": "at most "}.get(finding.direction or "", "")
         said.append(f"agreed {side}{words.value(finding.limit, m.unit, currency)}")
