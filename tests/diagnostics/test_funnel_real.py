@@ -7,7 +7,11 @@ from typing import Any
 import pytest
 
 from alignlib.diagnostics import funnel
-from alignlib.intake.snapshot import open_run, prepare
+from alignlib.diagnostics.funnel import faults
+from alignlib.diagnostics.funnel.spells import read_spells
+from alignlib.engagement import Settings
+from alignlib.intake.snapshot import open_run, open_tables, prepare
+from alignlib.intake.tables import Tables
 from alignlib.result import Result
 
 pytestmark = pytest.mark.data
@@ -105,3 +109,78 @@ def test_maven_by_region_product_and_quarter(diagnosed: Callable[[str], Result])
 
 def test_maven_product_that_is_spelled_two_ways_is_reported(diagnosed: Callable[[str], Result]) -> None:
     assert any("GTXPro" in caveat and "GTX Pro" in caveat for caveat in diagnosed("maven").caveats)
+
+
+# --- Salesforce's demonstration records -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def salesforce(real_engagement: Callable[[str], Path], tmp_path: Path) -> tuple[Settings, Tables]:
+    """The records of a Salesforce organisation, as they were exported."""
+    prepare(real_engagement("salesforce"), tmp_path / "run")
+    return open_run(tmp_path / "run")
+
+
+def told(found: tuple[Settings, Tables]) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Which faults occur, by name, and what must a reader know of them?"""
+    agreed, tables = found
+    part = faults.part(tables, agreed, read_spells(tables))
+    return {str(row["fault"]): row for row in part.exhibits[0].rows if row["kind"]}, part.caveats
+
+
+def test_salesforce_deals_are_won_by_how_they_stand_and_never_by_what_they_once_reached(
+    salesforce: tuple[Settings, Tables],
+) -> None:
+    result = funnel.diagnose(salesforce[1], salesforce[0])
+    measure = result.finding("funnel.win_rate").measure
+    assert (measure.k, measure.n, measure.value) == (12, 20, 0.6)
+    deals = rows(result, "funnel.deals")
+    assert {label: deals[label]["n"] for label in ("Won", "Lost", "Open")} == {"Won": 12, "Lost": 8, "Open": 16}
+    assert [deals[label]["amount"] for label in ("Won", "Lost")] == [281_500_000, 83_000_000]
+    said = [f.title + f.detail for f in result.findings] + [e.title + e.lead for e in result.exhibits]
+    assert not [text for text in said if "19 of 20" in text or "95\u00a0%" in text]
+    spells = read_spells(salesforce[1])
+    assert (spells["won_at"].notna().sum(), spells["was_won"].sum(), spells["won_file"].notna().sum()) == (12, 7, 19)
+
+
+def test_salesforce_wins_that_were_undone_are_named_by_file_and_record(salesforce: tuple[Settings, Tables]) -> None:
+    seen, caveats = told(salesforce)
+    assert (seen["Won and later lost"]["k"], seen["Won and later lost"]["n"]) == (7, 19)
+    assert "7 leads won and later lost (OpportunityHistory.csv record 7, 11, 18, 21, 33, 34, 44): counted as lost." in (
+        caveats
+    )
+    sql = "select lead_id from stage_events where record in (7, 11, 18, 21, 33, 34, 44) and stage = 'won'"
+    lost = salesforce[1].query(f"select outcome from opportunities where lead_id in ({sql})")["outcome"]
+    assert lost.tolist() == ["lost"] * 7
+
+
+def test_salesforce_rows_loaded_together_are_told(salesforce: tuple[Settings, Tables]) -> None:
+    seen, caveats = told(salesforce)
+    batch = seen["10 stage events or more at one moment"]
+    assert (batch["k"], batch["n"]) == (31, 48)
+    assert batch["where"] == "1 batch, the largest of 31 rows on 23 February 2026"
+    assert any(caveat.startswith("31 of 48 stage events share their moment") for caveat in caveats)
+
+
+def test_salesforce_leads_converted_by_stage_and_by_flag_disagree(salesforce: tuple[Settings, Tables]) -> None:
+    seen, caveats = told(salesforce)
+    conflict = seen["Converted by the stage, not by the flag"]
+    assert (conflict["k"], conflict["n"], conflict["where"]) == (3, 8, "Lead.csv record 13, 14, 18")
+    assert (
+        "Converted leads: 8 by their stage, 5 by the flag (Lead.csv record 13, 14, 18); no rate uses either." in caveats
+    )
+
+
+def test_salesforce_deals_closed_before_they_were_made_are_told(salesforce: tuple[Settings, Tables]) -> None:
+    seen, caveats = told(salesforce)
+    early = seen["Closed before it was opened"]
+    assert (early["k"], early["n"]) == (19, 20)  # all but the one that still carries its planned day in March
+    assert any(caveat.startswith("19 of 20 closed opportunities were closed before") for caveat in caveats)
+
+
+def test_salesforce_faults_do_not_depend_on_the_order_of_rows(salesforce: tuple[Settings, Tables]) -> None:
+    agreed, tables = salesforce
+    names = ("stage_events", "leads", "opportunities")
+    mixed = {name: tables.connection.sql(f"from {name} order by hash(record)").to_arrow_table() for name in names}
+    other = open_tables(mixed, tables.row_counts, day_only=tables.day_only)
+    assert told((agreed, other)) == told(salesforce)

@@ -6,24 +6,28 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from alignlib.diagnostics.funnel.rates import rate_columns, rate_row
-from alignlib.diagnostics.funnel.spells import Step, end_of
+from alignlib.diagnostics.funnel import rates
+from alignlib.diagnostics.funnel.spells import end_of
+from alignlib.diagnostics.funnel.steps import Step
 from alignlib.engagement import Settings
-from alignlib.judging import measured
+from alignlib.incidence import incidence
 from alignlib.result import Exhibit, Finding, Level, Row
-from alignlib.stats import incidence, newcombe
-from alignlib.words import count, day, interval, listed, number, of, value
+from alignlib.words import count, day, interval, listed, of, value
 
-MONTHLY_FROM = 100  # fewer leads a month than this: cohorts are quarters
-_NAMELESS = {"", "(blank)", "unknown", "other", "none"}
 SURELY_SOME = 6.9  # expected wins so many that none at all has a chance below one in a thousand (Poisson)
 
 
 @dataclass(frozen=True)
 class Cohorts:
-    """How did each cohort do within the horizon? ``table`` has one row a cohort; ``since`` ends the truncated ones."""
+    """How did each cohort do within the horizon? ``table`` has one row a cohort; ``since`` ends the truncated ones.
+
+    One a lead: ``place`` (its row of the table), ``hit`` (won in time), ``owners`` (codes, None where not known).
+    """
 
     table: pd.DataFrame
+    place: np.ndarray
+    hit: np.ndarray
+    owners: np.ndarray | None
     since: pd.Timestamp | None
     horizon: int
 
@@ -32,8 +36,14 @@ class Cohorts:
         return f"within {count(self.horizon, 'day')}"
 
     @property
-    def usable(self) -> pd.DataFrame:
-        return self.table[self.table["recorded"] & self.table["seen"]]
+    def usable(self) -> np.ndarray:
+        """Which rows of the table can be compared, oldest first?"""
+        return np.asarray(np.flatnonzero(self.table["recorded"] & self.table["seen"]))
+
+    def of(self, places: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Which leads of these cohorts were won in time, and who held them?"""
+        some = np.isin(self.place, places)
+        return self.hit[some], None if self.owners is None else self.owners[some]
 
 
 def tracked_since(one: Step, start: pd.Series, settings: Settings) -> pd.Timestamp | None:
@@ -50,6 +60,8 @@ def tracked_since(one: Step, start: pd.Series, settings: Settings) -> pd.Timesta
         return None
     first = (start[won] + pd.to_timedelta(one.days[won], unit="D")).min()
     early = started < first.to_datetime64()
+    if not early.any():
+        return None
     pace = incidence(one.days[~early & np.isfinite(one.days)], one.outcome[~early & np.isfinite(one.days)])
     ages = (first - start[early]) / pd.Timedelta(days=1)
     places = np.searchsorted(pace.days, ages.to_numpy(float), "right") - 1
@@ -57,105 +69,129 @@ def tracked_since(one: Step, start: pd.Series, settings: Settings) -> pd.Timesta
     return first if expected > SURELY_SOME else None
 
 
-def cohorts(one: Step, start: pd.Series, settings: Settings) -> Cohorts:
+def hits(one: Step, horizon: float) -> np.ndarray:
+    """Which spells of a step went on within the horizon? One dated before the handover did."""
+    return np.asarray((one.outcome == 1) & ~(one.days > horizon))
+
+
+def cohorts(one: Step, start: pd.Series, settings: Settings, owners: np.ndarray | None = None) -> Cohorts:
     """How many leads of each month (or quarter) went on within the horizon, all looked at for equally long?
 
-    A cohort is judged only when its youngest lead has been seen for the whole horizon, and when recording had begun.
+    ``start`` and ``owners`` (codes, see ``owner_codes``): one a spell of the step. A cohort is judged only when its
+    youngest lead has been seen for the whole horizon, and when recording had begun.
     """
     horizon, since = settings.funnel.horizon_days, tracked_since(one, start, settings)
-    unit = "M" if start.dt.to_period("M").value_counts().median() >= MONTHLY_FROM else "Q"
-    hit = (one.outcome == 1) & ~(one.days > horizon)
-    frame = pd.DataFrame({"period": start.dt.to_period(unit), "hit": hit, "start": start})
-    table = frame.groupby("period").agg(n=("hit", "size"), k=("hit", "sum"), last=("start", "max"))
+    at, hit = start.to_numpy(dtype="M8[us]"), hits(one, horizon)
+    months = at.astype("M8[M]").astype(np.int64)  # since 1970, as pandas numbers its periods
+    unit = "M" if np.median(np.unique(months, return_counts=True)[1]) >= rates.MONTHLY_FROM else "Q"
+    ordinals, place = np.unique(months if unit == "M" else months // 3, return_inverse=True)
+    last = np.zeros(len(ordinals), dtype=np.int64)
+    np.maximum.at(last, place, at.astype(np.int64))
+    table = pd.DataFrame(
+        {"n": np.bincount(place), "k": np.bincount(place, hit).astype(int), "last": last.astype("M8[us]")},
+        index=pd.PeriodIndex([pd.Period(ordinal=each, freq=unit) for each in ordinals]),
+    )
     table["seen"] = table["last"] + pd.Timedelta(days=horizon) <= end_of(settings)
     table["recorded"] = since is None or table.index >= since.to_period(unit)
-    return Cohorts(table, since, horizon)
+    return Cohorts(table, place, hit, owners, since, horizon)
 
 
-def exhibit(found: Cohorts) -> Exhibit:
+def exhibit(found: Cohorts, title: str) -> Exhibit:
     """How is each cohort shown, the ones that cannot be compared included?"""
     rows: list[Row] = []
-    for period, row in found.table.iterrows():
-        note = "" if row["recorded"] else "not comparable: wins were not yet recorded"
-        note = note or ("" if row["seen"] else f"too young: seen for less than {count(found.horizon, 'day')}")
-        rows.append(rate_row(_name(period), int(row["k"]), int(row["n"]), note, hidden=bool(note)))
+    told = rates.by_group(found.place, found.hit, found.owners, len(found.table))
+    young = f"too young: seen for less than {count(found.horizon, 'day')}"
+    for i, (period, row) in enumerate(found.table.iterrows()):
+        note = "not comparable: wins were not yet recorded" if not row["recorded"] else "" if row["seen"] else young
+        rows.append(rates.rate_row(_name(period), int(row["k"]), int(row["n"]), note, hidden=bool(note), at=told[i]))
     left_out = [str(row["label"]) for row in rows if str(row["note"]).startswith("not comparable")]
     since = f" Wins are recorded since {day(found.since)}." if found.since is not None else ""
     return Exhibit(
-        key="funnel.cohorts", shape="intervals", rows=rows, play="P3", source="Stage history of leads",
-        title=_change(found)[0], columns=rate_columns("Handed over in", "Leads"),
-        lead=f"Share won {found.within} of the handover, so that old and young cohorts compare."
-        + since,
-        read="Each line is a cohort: the tick its share, the bar its 95 % interval (Wilson). All leads of a "
-        f"cohort have been seen for the whole {count(found.horizon, 'day')}.",
+        key="funnel.cohorts", shape="intervals", rows=rows, play="P3", source="Stage history of leads", title=title,
+        columns=rates.rate_columns("Handed over in", "Leads"),
+        lead=f"Share won {found.within} of the handover, so that old and young cohorts compare." + since,
+        read="Each line is a cohort: the tick its share, the bar its 95 % interval "
+        f"({rates.how([told[i] for i in found.usable])}). All leads of a cohort have been seen for the whole "
+        f"{count(found.horizon, 'day')}.",
         says_not=f"Why a share moved. Nothing about {listed(left_out)}." if left_out else "Why a share moved.",
         alt=f"Intervals of the share won {found.within}, by cohort.",
     )  # fmt: skip
 
 
-def finding(found: Cohorts) -> Finding | None:
-    """Did the latest cohort do better or worse than those before it, at equal age? None with fewer than two cohorts."""
-    if len(found.usable) < 2:
-        return None
-    title, level = _change(found)
-    k, n, k_before, n_before = _last_and_before(found)
-    gap = newcombe(k, n, k_before, n_before)
-    measure = measured(gap, "share", "difference of shares, Newcombe 95 %", None, n)
-    return Finding(
+def change(found: Cohorts) -> tuple[str, Finding | None]:
+    """Did the latest cohort do better or worse than those before it, at equal age? No finding with fewer than two."""
+    usable = found.usable
+    if len(usable) < 2:
+        return f"Too few cohorts have been seen for {count(found.horizon, 'day')} to compare", None
+    (hit, owners), (before, owners_before) = found.of(usable[-1:]), found.of(usable[:-1])
+    measure = rates.gap(hit, before, owners, owners_before)
+    said = f"{value(hit.mean(), 'share')} {found.within}, against {value(before.mean(), 'share')} before"
+    name = _name(found.table.index[usable[-1]])
+    level: Level = "unclear"
+    title = f"No change can be told for leads of {name}: {said}"
+    if measure.high is not None and measure.high < 0:
+        title, level = f"Leads of {name} were won less often: {said}", "watch"
+    elif measure.low is not None and measure.low > 0:
+        title, level = f"Leads of {name} were won more often: {said}", "good"
+    return title, Finding(
         key="funnel.cohorts", theme="handoff", title=title, measure=measure, play="P3", limit=0.0,
         direction="at_least", level=level,
-        detail=f"{of(k, n)} against {of(k_before, n_before)} in {count(len(found.usable) - 1, 'cohort')} before; "
-        f"change {interval(measure.low, measure.high, 'share')} points.",
+        detail=f"{of(int(hit.sum()), len(hit))} against {of(int(before.sum()), len(before))} in "
+        f"{count(len(usable) - 1, 'cohort')} before; change {interval(measure.low, measure.high, 'share')} points.",
         rule="95 % interval of the change at equal age, against no change",
         settle="" if level != "unclear" else f"further cohorts, each seen for {count(found.horizon, 'day')}",
     )  # fmt: skip
 
 
-def _last_and_before(found: Cohorts) -> tuple[int, int, int, int]:
-    """How many of how many in the latest usable cohort, and in all those before it?"""
-    counts = found.usable[["k", "n"]]
-    now, before = counts.iloc[-1], counts.iloc[:-1].sum()
-    return int(now["k"]), int(now["n"]), int(before["k"]), int(before["n"])
+def by_source(
+    one: Step, source: pd.Series, seen: np.ndarray, settings: Settings, owners: np.ndarray | None = None
+) -> tuple[Exhibit, list[str]]:
+    """Which share of each source's leads has been won so far, and within the horizon by those seen for so long?
 
-
-def _change(found: Cohorts) -> tuple[str, Level]:
-    if len(found.usable) < 2:
-        return f"Too few cohorts have been seen for {count(found.horizon, 'day')} to compare", "unclear"
-    k, n, k_before, n_before = _last_and_before(found)
-    gap = newcombe(k, n, k_before, n_before)
-    said = f"{value(k / n, 'share')} {found.within}, against {value(k_before / n_before, 'share')} before"
-    name = _name(found.usable.index[-1])
-    if gap.high is not None and gap.high < 0:
-        return f"Leads of {name} were won less often: {said}", "watch"
-    if gap.low is not None and gap.low > 0:
-        return f"Leads of {name} were won more often: {said}", "good"
-    return f"No change can be told for leads of {name}: {said}", "unclear"
-
-
-def by_source(one: Step, sources: pd.Series, settings: Settings) -> Exhibit:
-    """Which share of each source's leads has been won so far?"""
-    won = one.outcome == 1
-    frame = pd.DataFrame({"label": sources.fillna("(blank)").to_numpy(), "won": won})
-    table = frame.groupby("label")["won"].agg(["sum", "count"]).sort_values("count", ascending=False)
-    rows = [rate_row("All leads", int(won.sum()), len(won))]
-    rows += [rate_row(str(label), int(row["sum"]), int(row["count"])) for label, row in table.iterrows()]
-    named = [row for row in rows[1:] if row["n"] >= MONTHLY_FROM and row["label"].lower() not in _NAMELESS]
-    large = sorted(named, key=lambda row: row["value"])
-    title = f"{number(int(won.sum()))} of {number(len(won))} leads were won so far: {value(won.mean(), 'share')}"
-    if len(large) > 1 and large[0]["high"] < large[-1]["low"]:
-        title = (
-            f"Sources differ: {value(large[0]['value'], 'share')} of {large[0]['label']} leads were won, "
-            f"{value(large[-1]['value'], 'share')} of {large[-1]['label']}"
-        )
+    ``source``, ``seen`` (handed over while wins were recorded, and watched for the whole horizon) and ``owners``
+    (codes): one a spell of the step. Also the names of the two that lie furthest apart at equal age, lowest first, if
+    they differ.
+    """
+    names, codes = rates.coded(source)
+    won, aged = one.outcome == 1, hits(one, settings.funnel.horizon_days)[seen]
+    horizon, watched = f"within {count(settings.funnel.horizon_days, 'day')}", None if owners is None else owners[seen]
+    whole, of_seen = np.zeros(len(codes), dtype=np.int64), np.zeros(len(aged), dtype=np.int64)
+    so_far = [*rates.by_group(whole, won, owners, 1), *rates.by_group(codes, won, owners, len(names))]
+    equal = [*rates.by_group(of_seen, aged, watched, 1), *rates.by_group(codes[seen], aged, watched, len(names))]
+    rows = [
+        rates.rate_row(label, now.k or 0, now.n or 0, at=now)
+        | {"equal_value": then.value, "equal_low": then.low, "equal_high": then.high, "seen": then.n}
+        for label, now, then in zip(["All leads", *map(str, names)], so_far, equal, strict=True)
+    ]
+    pair = rates.extremes(names, codes[seen], aged, watched)
+    title, beside = f"{of(so_far[0].k or 0, len(won))} leads were won so far: {value(so_far[0].value, 'share')}", ""
+    if pair is not None:
+        lower, upper = (rows[i + 1] for i in pair)
+        left_out = np.isin(np.char.lower(names), rates.NAMELESS).any()
+        beside = f" Named sources differ most at that age: {_two(lower, upper, 'equal_value')}."
+        if lower["value"] < upper["value"]:  # the title speaks of what is drawn
+            title = f"Sources differ: {_two(lower, upper, 'value', ' leads were won so far')}"
+            title += " (sources unknown or blank left out)" if left_out else ""
     return Exhibit(
         key="funnel.by_source", shape="intervals", rows=rows, title=title, play="P3", source="Stage history of leads",
         lead=f"Won by {day(settings.as_of)}, as a share of all leads handed over.",
-        columns=rate_columns("Source", "Leads"),
-        read="Each line is a source: the tick its share won so far, the bar its 95 % interval (Wilson).",
-        says_not="Young leads count as not won yet, so these shares can only rise. Sources differ in what they bring, "
+        columns=rates.rate_columns(
+            "Source", "Leads", equal_value=(f"Won {horizon}", "share"), equal_low=("from", "share"),
+            equal_high=("to", "share"), seen=("Leads seen so long", "count"),
+        ),
+        read="Each line is a source: the tick its share won so far, the bar its 95 % interval "
+        f"({rates.how(so_far)}). Beside it in the table: the share won {horizon}, of leads seen for so long, so that "
+        f"old and young sources compare.{beside}",
+        says_not="Young leads count as not won yet, so shares so far can only rise. Sources differ in what they bring, "
         "not only in how good it is.",
         alt=f"Intervals of the share won, by {len(rows) - 1} sources.",
-    )  # fmt: skip
+    ), [str(names[i]) for i in pair or ()]  # fmt: skip
+
+
+def _two(lower: Row, upper: Row, which: str, claim: str = "") -> str:
+    """How far apart do two sources lie?"""
+    low, high = (f"{value(row[which], 'share')} of {row['label']}" for row in (lower, upper))
+    return f"{low}{claim}, {high}"
 
 
 def _name(period: Any) -> str:

@@ -5,18 +5,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from alignlib.diagnostics.funnel.rates import FEWEST_OWNERS, rate, rate_columns, rate_row
+from alignlib.diagnostics.funnel.rates import rate, rate_columns, rate_row
 from alignlib.diagnostics.funnel.spells import days_between
 from alignlib.engagement import Settings
+from alignlib.incidence import incidence, kaplan_meier
 from alignlib.intake.tables import Tables
 from alignlib.judging import finding
 from alignlib.result import Exhibit, Finding, Row, columns
-from alignlib.stats import clustered_share, incidence, kaplan_meier
 from alignlib.words import count, interval, number, of, value
 
 _SQL = """
-select outcome, opened_at, closed_at, amount, owner_id as owner, region, product, segment,
-  date_diff('day', opened_at, closed_at) as days from opportunities order by opportunity_id, file, record
+select opportunity_id, lead_id, outcome, opened_at, closed_at, amount, owner_id as owner, region, product, segment,
+  persona, conversation from opportunities order by opportunity_id, file, record
 """
 _CUTS = (("region", "Region:"), ("product", "Product:"), ("quarter", "Closed in"))
 
@@ -47,29 +47,47 @@ def win_rate(deals: pd.DataFrame, settings: Settings) -> Finding:
     )  # fmt: skip
 
 
-def win_rates(deals: pd.DataFrame) -> Exhibit:
-    """How does the win rate differ by region, product and quarter?"""
+def win_rates(deals: pd.DataFrame, settings: Settings | None = None) -> Exhibit:
+    """How does the win rate differ by region, product and quarter?
+
+    With ``settings``, quarters after the period or not over by the as-of day say so; the first always does.
+    """
     closed = deals[deals["outcome"] != "open"]
-    won = closed["outcome"] == "won"
-    rows = [rate_row("All closed", int(won.sum()), len(won))]
-    owners = closed.groupby("owner")["outcome"].agg(won=lambda o: (o == "won").sum(), n="size")
-    if len(owners) >= FEWEST_OWNERS:
-        at = clustered_share(owners["won"], owners["n"])
-        rows.append({**rows[0], "label": "All closed, sellers differing", "value": at.value, "low": at.low,
-                     "high": at.high, "note": f"clustered by {count(len(owners), 'owner')}"})  # fmt: skip
+    won, owners = closed["outcome"] == "won", closed["owner"].nunique()
+    at, alone = rate(won.to_numpy(), closed["owner"]), rate_row("All closed", int(won.sum()), len(won))
+    rows = [alone]
+    if clustered := at.method.startswith("clustered"):
+        rows = [alone | {"label": "All closed, sellers differing", "low": at.low, "high": at.high,
+                         "note": f"clustered by {count(owners, 'owner')}"},
+                alone | {"note": "the same, as if deals were independent"}]  # fmt: skip
     for column, name in _CUTS:
         groups = won.groupby(closed[column])
-        if groups.ngroups > 1:
-            rows += [rate_row(f"{name} {_quarter(key)}", int(g.sum()), len(g)) for key, g in groups]
+        for key, g in groups if groups.ngroups > 1 else ():
+            found = rate(g.to_numpy(), closed.loc[g.index, "owner"])
+            note = _edge(key, closed["quarter"].min(), settings) if column == "quarter" else ""
+            rows.append(rate_row(f"{name} {_quarter(key)}", found.k or 0, len(g), note, at=found))
+    twice = "The first two lines are one figure: the finding's, which allows for sellers who differ from one another, "
     return Exhibit(
         key="funnel.win_rate", shape="intervals", rows=rows, play="P12", source="Opportunities",
         title=f"{of(int(won.sum()), len(won))} closed opportunities were won: {value(won.mean(), 'share')}",
         columns=rate_columns("Opportunities", "Closed"),
-        read="Each line is a group: the tick its win rate, the bar its 95 % interval (Wilson). The second line allows "
-        "for sellers who differ from one another.",
+        read="Each line is a group: the tick its win rate, the bar its 95 % interval (clustered by owner where two "
+        "or more decided, else Wilson). "
+        + (f"{twice}and Wilson's, as a plain count has it. " if clustered else "")
+        + "At the start of a record only quick deals can be closed: that quarter does not compare.",
         says_not="Many groups are looked at here: the widest difference among them is not proof of one.",
         alt=f"Intervals of the win rate for {len(rows)} groups.",
     )  # fmt: skip
+
+
+def _edge(quarter: pd.Period, first: pd.Period, settings: Settings | None) -> str:
+    """Why does a quarter not compare: is it the first recorded, not over yet, or after the period?"""
+    notes = ["start of the record"] if quarter == first else []
+    if settings is not None and quarter.start_time.date() <= settings.as_of < quarter.end_time.date():
+        notes.append(f"to {settings.as_of.day} {settings.as_of:%B} only")
+    elif settings is not None and quarter.start_time.date() > settings.period.end:
+        notes.append("after the period")
+    return ", ".join(notes)
 
 
 def summary(deals: pd.DataFrame, settings: Settings) -> Exhibit:
@@ -81,25 +99,28 @@ def summary(deals: pd.DataFrame, settings: Settings) -> Exhibit:
     rows: list[Row] = []
     for outcome, label in (("won", "Won"), ("lost", "Lost"), ("open", "Open")):
         group = deals[deals["outcome"] == outcome]
-        days, amount = group["days"].dropna(), int(group["amount"].fillna(0).sum())
+        days, _, odd = durations(group, settings)
+        amount = int(group["amount"].fillna(0).sum())
         rows.append({
             "label": label, "n": len(group), "amount": amount or None,
-            "median_days": float(days.median()) if len(days) else None,
-            "note": "" if amount or not len(group) else "no amount recorded",
+            "median_days": float(np.median(days)) if len(days) and outcome != "open" else None,
+            "note": "; ".join((["no amount recorded"] if len(group) and not amount else []) + odd),
         })  # fmt: skip
-    spans, ended, unknown = durations(deals, settings)
+    spans, ended, odd = durations(deals, settings)
     stay = kaplan_meier(spans, ended > 0)
     curve = incidence(spans, ended)
     horizon = min(float(settings.funnel.horizon_days), curve.last)
     won_by = curve.at(horizon)
     rows.append({
         "label": "All, open ones still counting", "n": len(spans), "amount": None, "median_days": stay.quantile(0.5),
-        "note": f"{value(won_by.value, 'share')} won within {count(int(horizon), 'day')} "
-        f"({interval(won_by.low, won_by.high, 'share')})" + (f"; {unknown} without a start" if unknown else ""),
+        "note": "; ".join(([f"{value(won_by.value, 'share')} of {'' if odd else 'all '}"
+                            f"{count(len(spans), 'opportunity', 'opportunities')}, with or without a lead, won within "
+                            f"{count(int(horizon), 'day')} ({interval(won_by.low, won_by.high, 'share')})"]
+                           if 2 * len(spans) > len(deals) else []) + odd),
     })  # fmt: skip
     typical = rows[0]["median_days"]
     return Exhibit(
-        key="funnel.deals", shape="table", rows=rows, source="Opportunities", play="P12",
+        key="funnel.deals", shape="table", is_detail=True, rows=rows, source="Opportunities", play="P12",
         title=f"{number(rows[0]['n'])} opportunities won for "
         f"{value(rows[0]['amount'] or 0, 'money', settings.currency)}"
         + (f", half of them within {value(typical, 'days')}" if typical is not None else ""),
@@ -108,19 +129,28 @@ def summary(deals: pd.DataFrame, settings: Settings) -> Exhibit:
             median_days=("Median days", "days"), note=("Note", "text"),
         ),
         read="Days run from opening to closing. In the last row open opportunities count for as long as they have been "
-        "open: medians over closed ones alone come out too short.",
+        "open: medians over closed ones alone come out too short. Opportunities without a known length, as the notes "
+        "count them, are left out of days.",
         says_not="What open opportunities will bring.", alt="Table of opportunities by outcome.",
     )  # fmt: skip
 
 
-def durations(deals: pd.DataFrame, settings: Settings) -> tuple[np.ndarray, np.ndarray, int]:
-    """How long was each opportunity open (days), how did it end (0 open, 1 won, 2 lost), and how many have no start?"""
-    last_day = pd.Timestamp(settings.as_of)
-    until = pd.to_datetime(deals["closed_at"]).fillna(last_day)
-    days = days_between(pd.to_datetime(deals["opened_at"]).dt.normalize(), until.dt.normalize())
+def durations(deals: pd.DataFrame, settings: Settings) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """How long was each opportunity open (days), and how did it end (0 open, 1 won, 2 lost)?
+
+    Also how many have no known length, and why: those are left out. Open ones count until the as-of day.
+    """
     ended = deals["outcome"].map({"open": 0, "won": 1, "lost": 2}).to_numpy(int)
+    closed_at = pd.to_datetime(deals["closed_at"]).mask(ended == 0, pd.Timestamp(settings.as_of))
+    start = pd.to_datetime(deals["opened_at"]).dt.normalize()
+    days = days_between(start, closed_at.dt.normalize())
+    started, is_open = start.notna().to_numpy(), ended == 0
+    odd = {
+        "without a start": ~started, "closed without a date": started & closed_at.isna().to_numpy(),
+        "closed before opened": (days < 0) & ~is_open, "opened after the as-of day": (days < 0) & is_open,
+    }  # fmt: skip
     known = np.isfinite(days) & (days >= 0)
-    return days[known], ended[known], int((~known).sum())
+    return days[known], ended[known], [f"{number(int(which.sum()))} {why}" for why, which in odd.items() if which.any()]
 
 
 def _quarter(label: Any) -> str:

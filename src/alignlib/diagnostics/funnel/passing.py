@@ -1,168 +1,310 @@
-"""How many spells go on from stage to stage within the horizon, and how long do they stay?"""
+"""How many spells go on from stage to stage within the horizon, how long do they stay, and what are they worth?"""
+
+from itertools import pairwise
+from math import ceil
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from alignlib.diagnostics.funnel.spells import START, Step, reached, stages_in, step, steps
+from alignlib.diagnostics.funnel import cohorts, groups, segments
+from alignlib.diagnostics.funnel.rates import going_on, owner_codes
+from alignlib.diagnostics.funnel.spells import NEVER, START, end_of
+from alignlib.diagnostics.funnel.steps import NAMES, PATHS, Step, chosen, entered, passed, ways
 from alignlib.engagement import THRESHOLDS, Settings
-from alignlib.judging import finding, measured
-from alignlib.result import Exhibit, Finding, Measure, Row, columns
-from alignlib.stats import incidence, kaplan_meier
-from alignlib.words import count, day, number, of, share, value
+from alignlib.incidence import Incidence, kaplan_meier
+from alignlib.intake.tables import Tables
+from alignlib.judging import finding
+from alignlib.result import Exhibit, Finding, Measure, NotJudged, Part, Row, columns
+from alignlib.words import count, day, listed, number, of, share, value
 
-NAMES = {"inquiry": "Inquiry", "mql": "Handed over", "sal": "Accepted", "sql": "Qualified",
-         "opportunity": "Opportunity", "won": "Won"}  # fmt: skip
 _WHO = {"mql": "leads handed over", "sal": "accepted leads", "sql": "qualified leads", "opportunity": "opportunities"}
+_ONE = {
+    "mql": "A lead handed over",
+    "sal": "An accepted lead",
+    "sql": "A qualified lead",
+    "opportunity": "An opportunity",
+}
 _DOES = {"sal": "are accepted", "sql": "qualify", "opportunity": "become opportunities", "won": "are won"}
 _NEVER = {"sal": "were never accepted", "sql": "were accepted and never qualified",
           "opportunity": "qualified and never became an opportunity", "won": "stopped before the end"}  # fmt: skip
 _PLAYS = {"sal": "P4", "sql": "P3", "opportunity": "P3", "won": "P12"}
-_RULES = {
-    "any": "a stage counts when it is recorded, and any later stage counts as going on",
-    "strict": "a stage counts only when every stage before it is recorded, in order",
-    "backfilled": "a stage counts when it or any later one is recorded",
-}
+_TOLD = 0.01  # plain division is named where it is a point or more off
+_QUANTILES = {"median": (0.5, "half"), "p75": (0.75, "three in four"), "p90": (0.9, "nine in ten")}
+_AMOUNTS = """
+select lead_id, sum(amount) filter (outcome = 'won')::double as won,
+  sum(amount) filter (outcome in ('won', 'open'))::double as both
+from opportunities where lead_id is not null and amount is not null group by lead_id order by lead_id
+"""
 
 
-def going_on(one: Step, horizon: float) -> Measure:
-    """Which share of spells in a stage goes on within ``horizon`` days, open ones counted while they were seen?
+def part(
+    tables: Tables, settings: Settings, spells: pd.DataFrame, leaked: Any, handed: pd.DataFrame | None = None
+) -> Part:
+    """How do leads pass from stage to stage, how fast, of which groups, and does that change?
 
-    Cumulative incidence with exits competing; never beyond the longest follow-up. ``k`` counts those seen to go on.
+    ``spells`` from ``read_spells``; ``leaked`` flags each of them. ``handed`` from ``handed_over`` adds one difference
+    to those looked at within like leads: touched in time against late. Rates leave out leads handed over before wins
+    were recorded (left truncation); counts keep them. Says nothing of who held a lead.
     """
+    found, start, horizon = Part(), spells[f"{START}_at"], settings.funnel.horizon_days
+    at = {path: passed(entered(spells), path) for path in PATHS}
+    walks = {path: ways(spells, settings, path, times) for path, times in at.items()}
+    owners, walked = owner_codes(tables, spells), walks[settings.funnel.path]
+    whole = walked.get(f"{START}_to_won")
+    since = cohorts.tracked_since(whole, start[whole.members], settings) if whole else None
+    keep = np.ones(len(spells), bool)
+    if since is not None:  # the month in which recording began counts whole
+        keep = (start.isna() | (start >= since.to_period("M").to_timestamp())).to_numpy()
+        found.caveats.append(f"Wins are recorded only since {day(since)}: leads handed over before are kept in counts "
+                             "and left out of rates within a number of days (left truncation).")  # fmt: skip
+    keeps = {key: keep & _since_recorded(one, spells, settings) for key, one in walked.items()}
+    kept = {path: {key: chosen(one, keeps.get(key, keep)) for key, one in walk.items()} for path, walk in walks.items()}
+    mine, first_owners = kept[settings.funnel.path], owner_codes(tables, spells, at_handover=True)
+    rates = {key: going_on(one, horizon, first_owners if one.stage == START else owners) for key, one in mine.items()}
+    lost = np.asarray(leaked, bool)
+    found.findings += [_finding(mine[key], rates[key], lost, settings) for key in mine
+                       if key in THRESHOLDS and len(mine[key].days)]  # fmt: skip
+    if walked:
+        between = {f"{here}_to_{after}": mine[f"{here}_to_{after}"] for here, after in pairwise(at["any"])}
+        stays, amounts = {key: _stay(one) for key, one in between.items()}, _amounts(tables, spells)
+        rows = _rows(walked, rates, stays, lost, amounts, at[settings.funnel.path])
+        rows = [row | {f"n_{path}": int((at[path][row["stage"]] < NEVER).sum()) for path in PATHS} for row in rows]
+        moves = sensitivity(rows, kept, rates, settings)
+        leads = spells["lead_id"][next(iter(walked.values())).members].nunique()
+        found.exhibits += [waterfall(rows, leads, moves, settings), time_in_stage(between, stays)]
+        found.not_judged += [] if rows[0]["amount"] is not None else [NotJudged(
+            what="What the leads of each stage are worth", theme="metrics", settle="the lead id of each opportunity",
+            why="no opportunity names the lead it came from")]  # fmt: skip
+    found.exhibits += segments.part(tables, settings, since).exhibits
+    if whole:
+        _compare(found, whole, spells, keep, mine, owners, handed, settings)
+    return found
+
+
+def _compare(
+    found: Part, whole: Step, spells: pd.DataFrame, keep: np.ndarray, kept: dict[str, Step],
+    owners: np.ndarray | None, handed: pd.DataFrame | None, settings: Settings,
+) -> None:  # fmt: skip
+    """What cohorts, sources and other groups add; and whether their differences hold among like leads."""
+    start, horizon = spells[f"{START}_at"], settings.funnel.horizon_days
+    members, cuts, source = whole.members, groups.cuts_of(spells), spells["source"]
+    seen = keep & (start + pd.Timedelta(days=horizon) <= end_of(settings)).to_numpy()
+    who, pair = None if owners is None else owners[members], list[str]()
+    if source[members].notna().any():
+        shown, pair = cohorts.by_source(whole, source[members], seen[members], settings, who)
+        found.exhibits.append(shown)
+    by_time = cohorts.cohorts(whole, start[members], settings, who)
+    title, change = cohorts.change(by_time)
+    found.exhibits.append(cohorts.exhibit(by_time, title))
+    found.findings += [change] if change else []
+    if cuts:
+        goals = [kept[key] for key in (f"{START}_to_opportunity", f"{START}_to_won") if key in kept]
+        found.exhibits.append(groups.exhibit(next(iter(kept.values())), goals, cuts, seen, owners, settings))
+    else:
+        found.not_judged.append(NotJudged(
+            what="Whether leads of some sources, segments or grades go on more often", theme="common_language",
+            why="no two sources, segments or grades are recorded", settle="source, segment and grade of each lead",
+        ))  # fmt: skip
+    place, usable, hit, compared = np.flatnonzero(members), by_time.usable, by_time.hit, list[groups.Difference]()
+    if len(usable) > 1:
+        latest, some = by_time.place == usable[-1], np.isin(by_time.place, usable)
+        said = "Leads of the latest cohort that was seen for so long, less those of the cohorts before"
+        compared.append(groups.Difference("Latest cohort", said, place[some], hit[some], latest[some]))
+    if pair:
+        named = source[members].to_numpy()
+        some, said = seen[members] & np.isin(named, pair), f"{pair[1]} less {pair[0]}"
+        compared.append(groups.Difference("Two sources", said, place[some], hit[some], named[some] == pair[1]))
+    if handed is not None and handed["in_time"].notna().any():
+        touched = handed.loc[handed["first_touch_at"].notna(), ["lead_id", "spell", "in_time"]]  # never: hardly won
+        due = spells[["lead_id", "spell"]].merge(touched, how="left")["in_time"]
+        some, in_time = (seen & due.notna().to_numpy())[members], due.fillna(False).to_numpy(dtype=bool)[members]
+        said = "Leads touched in time less those touched late"
+        compared.append(groups.Difference("In time less late", said, place[some], hit[some], in_time[some]))
+    score = spells["score"].to_numpy(dtype=np.float64)
+    if held := groups.compare(compared, cuts, score, owners):
+        found.exhibits.append(groups.strata_exhibit(held, f"within {count(horizon, 'day')}"))
+        found.caveats += groups.caveats(held)
+
+
+def _since_recorded(one: Step, spells: pd.DataFrame, settings: Settings) -> np.ndarray:
+    """Which spells entered a stage only after the next was recorded, by what was agreed (``funnel.tracking_since``)?"""
+    since = {str(stage): day for stage, day in settings.funnel.tracking_since.items()}.get(one.next)
+    start = spells[f"{one.stage}_at"]
+    return np.ones(len(spells), bool) if since is None else (start.isna() | (start >= pd.Timestamp(since))).to_numpy()
+
+
+def _stay(one: Step) -> Incidence:
     known = np.isfinite(one.days)
-    curve = incidence(one.days[known], one.outcome[known])
-    seen = int(((one.outcome == 1) & ~(one.days > horizon)).sum())
-    return measured(curve.at(min(horizon, curve.last)), "share", "cumulative incidence, 95 %", seen, len(one.days))
+    return kaplan_meier(one.days[known], one.outcome[known] > 0)
 
 
-def findings(spells: pd.DataFrame, settings: Settings) -> list[Finding]:
-    """What do the steps from stage to stage say, and the whole way from MQL to won?"""
-    taken = [s for s in steps(spells, settings, settings.funnel.path) if f"{s.stage}_to_{s.next}" in THRESHOLDS]
-    if len(stages_in(spells)) > 2 and (whole := whole_way(spells, settings)):
-        taken.append(whole)
-    return [_finding(one, settings) for one in taken if len(one.days)]
-
-
-def whole_way(spells: pd.DataFrame, settings: Settings, path: str | None = None) -> Step | None:
-    """How did spells go from MQL to won, stages between left aside? None when no win is recorded."""
-    stages = stages_in(spells)
-    if START not in stages or "won" not in stages:
-        return None
-    rule = path or settings.funnel.path
-    return step(spells, reached(spells, stages, rule), START, ["won"], settings, rule)
-
-
-def _finding(one: Step, settings: Settings) -> Finding:
-    horizon = settings.funnel.horizon_days
-    measure = going_on(one, horizon)
-    said, within = value(measure.value, "share"), f"within {count(horizon, 'day')}"
+def _finding(one: Step, measure: Measure, leaked: np.ndarray, settings: Settings) -> Finding:
+    horizon, waiting = settings.funnel.horizon_days, one.outcome == 0
+    longest = float(np.nanmax(one.days, initial=0.0))
+    is_short = bool(waiting.any()) and longest < horizon  # a share read earlier can only rise
+    said, within = value(measure.value, "share"), f"within {count(int(longest) if is_short else horizon, 'day')}"
     claim = f"{_WHO[one.stage]} {_DOES[one.next]}"
-    still_open = int((one.outcome == 0).sum())
-    return finding(
+    lost = int((waiting & leaked[one.members]).sum())
+    settle = f"more {_WHO[one.stage]}, or {count(horizon, 'day')} more of follow-up"
+    unclear = f"Whether enough {claim} cannot be told: {said} {within}"
+    found = finding(
         f"funnel.{one.stage}_to_{one.next}", f"{one.stage}_to_{one.next}", measure, settings,
         {
             "beyond": f"Only {said} of {claim} {within}",
             "good": f"{said} of {claim} {within}, as agreed",
-            "unclear": f"Whether enough {claim} cannot be told: {said} {within}",
+            "unclear": unclear,
             "none": f"{said} of {claim} {within}",
         },
         theme="common_language" if one.next in ("sql", "opportunity") else "handoff",
         play=_PLAYS[one.next],
-        counted=f"{of(measure.k or 0, len(one.days))} seen to go on {within}, {number(still_open)} still open",
-        settle=f"more {_WHO[one.stage]}, or {count(horizon, 'day')} more of follow-up",
+        counted=f"{of(measure.k or 0, len(one.days))} seen to go on {within}, {number(int(waiting.sum()))} not decided "
+        "yet" + (f", {number(lost)} of them leaked" if lost else ""),
+        settle=settle,
     )  # fmt: skip
+    if is_short and found.level == "act":
+        return found.model_copy(update={"level": "unclear", "title": unclear, "settle": settle})
+    return found
 
 
-def waterfall(spells: pd.DataFrame, kept: pd.DataFrame, settings: Settings, leaked: pd.Series) -> Exhibit:
-    """How many spells got how far, and what became of those that did not go on?
+def waterfall(rows: list[Row], leads: int, moves: str, settings: Settings) -> Exhibit:
+    """How many spells got how far, how fast, worth what, and what became of those that did not go on?
 
-    ``leaked`` flags each spell; rates come from ``kept``, the spells begun when later stages were already recorded.
+    One row a stage; ``leads``: how many were handed over; ``moves``: how far figures move with the path rule.
     """
-    taken, rated = (steps(some, settings, settings.funnel.path) for some in (spells, kept))
-    rows = [_row(one, rates, settings, leaked) for one, rates in zip(taken, rated, strict=True)]
-    last = taken[-1].next
-    final = reached(spells, stages_in(spells), settings.funnel.path)[last].notna().sum()
-    rows.append({**dict.fromkeys(rows[0]), "label": NAMES[last], "stage": last, "n": int(final), "note": ""})
-    worst, after = max(zip(rows[:-1], (one.next for one in taken), strict=True), key=lambda pair: pair[0]["leaked"])
-    lost = sum(row["leaked"] for row in rows[:-1])
-    title = (
-        f"{number(worst['leaked'])} of the {number(lost)} leaked leads {_NEVER[after]}"
-        if lost
-        else f"{number(int(final))} of {number(rows[0]['n'])} leads handed over are {NAMES[last].lower()} so far"
-    )
-    horizon = count(settings.funnel.horizon_days, "day")
+    steps = list(zip(rows, [row["stage"] for row in rows[1:]], strict=False))
+    worst, after = max(steps, key=lambda pair: pair[0]["leaked"])
+    lost, last, path = sum(row["leaked"] for row, _ in steps), rows[-1], settings.funnel.path
+    so_far = f"{str(last['label']).lower()} so far"
+    valued, back = last["amount"] is not None, rows[0]["n"] - leads
+    told = count(leads, "lead")
+    handed = f"{count(rows[0]['n'], 'handover')} of {told}" if back else f"{told} handed over,"
+    apart = [f"{share(row['naive'], 1)} at {row['label']}" for row, _ in steps
+             if row["go_on"] is not None and abs(row["go_on"] - row["naive"]) >= _TOLD]  # fmt: skip
+    plain = f" Plain division, which counts open leads as lost, says {listed(apart)}." if apart else ""
     return Exhibit(
-        key="funnel.waterfall", title=title, shape="waterfall", rows=rows, play="P4",
-        lead=f"{count(rows[0]['n'], 'lead')} handed over from {day(settings.period.start)} "
-        f"to {day(settings.period.end)}; {number(int(final))} {NAMES[last].lower()} so far.",
+        key="funnel.waterfall", shape="waterfall", rows=rows, play="P4",
+        title=f"{number(worst['leaked'])} of the {number(lost)} leaked leads {_NEVER[after]}"
+        if lost
+        else f"{of(last['n'], rows[0]['n'])} leads handed over are {so_far}",
+        lead=f"{handed} created from {day(settings.period.start)} to {day(settings.period.end)}, seen until "
+        f"{day(settings.as_of)}{f' ({number(back)} came back and count again)' if back else ''}; "
+        f"{number(last['n'])} {so_far}.",
         columns=columns(
             label=("Stage", "text"), stage=("Code", "text"), n=("Leads", "count"), go_on=("Go on", "share"),
-            go_on_low=("from", "share"), go_on_high=("to", "share"), median_days=("Median days", "days"),
+            go_on_low=("from", "share"), go_on_high=("to", "share"), naive=("Plain division", "share"),
+            median_days=("Half have left after", "days"),
+            amount=("Deals, won or open, of leads that entered this stage", "money"),
             leaked=("Leaked", "count"), decided=("Decided", "count"), open=("Still open", "count"),
-            note=("Note", "text"),
+            **{f"n_{rule}": (f"Leads, {rule} path", "count") for rule in PATHS}, note=("Note", "text"),
         ),
-        read=f"Each bar counts spells that got this far. Go on: the share that moves on within {horizon}, with its "
-        f"95 % interval, corrected for leads still open. Path rule: {settings.funnel.path}; "
-        f"{_RULES[settings.funnel.path]}. " + sensitivity(spells, settings),
-        says_not="Why a lead did not go on. A lead that is recycled and qualifies again counts as two spells.",
-        alt=f"Waterfall from {rows[0]['label']} to {rows[-1]['label']}, with what left between.",
-        source="Stage history of leads",
+        read=f"Each bar counts leads that got this far. Go on: the share that moves on within "
+        f"{count(settings.funnel.horizon_days, 'day')}, with its 95 % interval, corrected for leads still open.{plain} "
+        f"Rule: {path} ({PATHS[path]}). {moves}",
+        says_not="Why a lead did not go on. A lead that is recycled and qualifies again counts twice."
+        + ("" if valued else " What leads are worth: no opportunity names its lead."),
+        alt=f"Waterfall from {rows[0]['label']} to {last['label']}, with what left between.",
+        source="Stage history of leads" + (", opportunities" if valued else ""),
     )  # fmt: skip
 
 
-def _row(one: Step, rated: Step, settings: Settings, leaked: pd.Series) -> Row:
-    measure = going_on(rated, settings.funnel.horizon_days)
-    stopped = leaked[one.members].to_numpy() & (one.outcome == 0)
-    days = one.days[(one.outcome == 1) & np.isfinite(one.days)]
-    plain = (one.outcome == 1).mean() if len(one.outcome) else 0.0
-    return {
-        "label": NAMES[one.stage], "stage": one.stage, "n": len(one.days), "go_on": measure.value,
-        "go_on_low": measure.low, "go_on_high": measure.high,
-        "median_days": float(np.median(days)) if len(days) else None, "leaked": int(stopped.sum()),
-        "decided": int((one.outcome == 2).sum()), "open": int(((one.outcome == 0) & ~stopped).sum()),
-        "note": f"plain division {share(float(plain))}",
-    }  # fmt: skip
+def _rows(
+    walked: dict[str, Step], rates: dict[str, Measure], stays: dict[str, Incidence], leaked: np.ndarray,
+    amounts: pd.DataFrame | None, at: dict[str, np.ndarray],
+) -> list[Row]:  # fmt: skip
+    """One row a stage: counts of all spells, rates and stays of those begun when later stages were recorded."""
+    rows: list[Row] = []
+    for key, stay in stays.items():
+        one, rate = walked[key], rates[key]
+        stopped = leaked[one.members] & (one.outcome == 0)
+        rows.append({
+            "label": NAMES[one.stage], "stage": one.stage, "n": len(one.days), "go_on": rate.value,
+            "go_on_low": rate.low, "go_on_high": rate.high,
+            "naive": float((one.outcome == 1).mean()) if len(one.days) else None, "median_days": stay.quantile(0.5),
+            "amount": _worth(amounts, one.members, "both"), "leaked": int(stopped.sum()),
+            "decided": int((one.outcome == 2).sum()), "open": int(((one.outcome == 0) & ~stopped).sum()), "note": "",
+        })  # fmt: skip
+    stage, times = list(at.items())[-1]
+    final = times < NEVER
+    return [*rows, {**dict.fromkeys(rows[0]), "label": NAMES[stage], "stage": stage, "n": int(final.sum()),
+                    "amount": _worth(amounts, final, "won"),
+                    "note": "" if amounts is None else "deals won alone"}]  # fmt: skip
 
 
-def sensitivity(spells: pd.DataFrame, settings: Settings) -> str:
-    """How does the number of spells per stage move with the path rule?"""
-    stages = stages_in(spells)
-    counts = {path: reached(spells, stages, path).notna().sum() for path in _RULES}
-    moved = [
-        f"{NAMES[stage]} {number(int(counts['strict'][stage]))} strict, {number(int(counts['any'][stage]))} any, "
-        f"{number(int(counts['backfilled'][stage]))} backfilled"
-        for stage in stages
-        if len({int(counts[path][stage]) for path in _RULES}) > 1
-    ]
-    return f"Under other rules: {'; '.join(moved)}." if moved else "No stage changes with the path rule."
+def _amounts(tables: Tables, spells: pd.DataFrame) -> pd.DataFrame | None:
+    """What did the deals of each spell's lead bring (``lead`` is its code, -1 without)? None when no deal names one."""
+    deals = tables.query(_AMOUNTS) if tables.has("opportunities") else pd.DataFrame({"lead_id": []})
+    place = pd.Index(deals["lead_id"]).get_indexer(pd.Index(spells["lead_id"]))
+    if (place < 0).all():
+        return None
+    taken = {name: np.where(place < 0, 0.0, deals[name].fillna(0).to_numpy()[place]) for name in ("won", "both")}
+    return pd.DataFrame({"lead": place, **taken})
 
 
-def time_in_stage(spells: pd.DataFrame, settings: Settings) -> Exhibit:
+def _worth(amounts: pd.DataFrame | None, members: np.ndarray, which: str) -> int | None:
+    """What are the deals of these spells' leads worth, each lead counted once however often it came back?"""
+    if amounts is None:
+        return None
+    leads, first = np.unique(amounts["lead"].to_numpy()[members], return_index=True)
+    return int(amounts[which].to_numpy()[members][first][leads >= 0].sum())
+
+
+def sensitivity(
+    rows: list[Row], kept: dict[str, dict[str, Step]], rates: dict[str, Measure], settings: Settings
+) -> str:
+    """How far do the number of leads per stage and the share that goes on move at most with the path rule?
+
+    ``kept``: steps under each rule, of the spells that rates are taken from; ``rates``: those under the agreed rule.
+    """
+    horizon, mine = settings.funnel.horizon_days, settings.funnel.path
+    moved = max(abs(row[f"n_{path}"] - row[f"n_{mine}"]) for row in rows for path in PATHS)
+    if not moved:
+        return "Under the others nothing moves."
+    other = [(going_on(one, horizon).value, rates[key].value) for path in PATHS if path != mine
+             for key, one in kept[path].items()]  # fmt: skip
+    most = max((abs(here - there) for here, there in other if here is not None and there is not None), default=0.0)
+    points = f"more than {count(ceil(round(most * 100, 6)), 'point')}" if most >= _TOLD else "a point"
+    return f"Under the others no rate moves by {points} and no stage by more than {count(moved, 'lead')}."
+
+
+def time_in_stage(walked: dict[str, Step], stays: dict[str, Incidence]) -> Exhibit:
     """How long do leads stay in a stage, open ones counted, whichever way they leave?"""
     rows: list[Row] = []
-    for one in steps(spells, settings, settings.funnel.path):
+    for key, one in walked.items():
         known = np.isfinite(one.days)
-        stay = kaplan_meier(one.days[known], one.outcome[known] > 0)
         went = one.days[known & (one.outcome == 1)]
+        quantiles = {name: stays[key].quantile(p) for name, (p, _) in _QUANTILES.items()}
+        missed = [said for name, (_, said) in _QUANTILES.items() if quantiles[name] is None]
         rows.append({
-            "label": NAMES[one.stage], "n": int(known.sum()), "open": int((one.outcome == 0).sum()),
-            "median": stay.quantile(0.5), "p75": stay.quantile(0.75),
+            "label": NAMES[one.stage], "n": int(known.sum()), "open": int((one.outcome == 0).sum()), **quantiles,
             "closed_only": float(np.median(went)) if len(went) else None,
-            "note": "" if stay.quantile(0.75) is not None else "not reached within the follow-up",
+            "note": f"{listed(missed)}: not reached" if missed else "",
         })  # fmt: skip
-    slow = max(rows, key=lambda row: row["median"] or 0)
     return Exhibit(
         key="funnel.stages", shape="table", rows=rows,
-        title=f"Leads stay longest at: {slow['label']}, half of them {value(slow['median'], 'days')} or more"
-        if slow["median"] is not None
-        else "Fewer than half of the leads have left any stage",
+        title=_slowest({walked[key].stage: row["median"] for key, row in zip(walked, rows, strict=True) if row["n"]}),
         columns=columns(
-            label=("Stage", "text"), n=("Spells", "count"), open=("Still there", "count"),
+            label=("Stage", "text"), n=("Leads", "count"), open=("Still there", "count"),
             median=("Half have left after", "days"), p75=("Three in four after", "days"),
-            closed_only=("Median of those that went on", "days"), note=("Note", "text"),
+            p90=("Nine in ten after", "days"), closed_only=("Median of those that went on", "days"),
+            note=("Note", "text"),
         ),
         read="Days until a lead leaves the stage, by going on or by an exit. Leads still there count for as long as "
-        "they were seen (Kaplan-Meier). The last column looks only at those that went on, as most reports do.",
+        "they were seen (Kaplan-Meier); not reached: so many had not left while anybody was watched. The last column "
+        "of days looks only at those that went on, as most reports do.",
         says_not="Whether time was spent working or waiting.", alt="Table of days in each stage.",
         source="Stage history of leads",
     )  # fmt: skip
+
+
+def _slowest(medians: dict[str, float | None]) -> str:
+    """In which stage do leads stay longest? Where half have not left one, nobody knows for how long."""
+    open_still = [f"the stage {NAMES[stage]}" for stage, median in medians.items() if median is None]
+    known = {stage: median for stage, median in medians.items() if median is not None}
+    if open_still or not known:
+        which = listed(open_still) if len(medians) > 1 else "the one stage recorded"
+        return f"Fewer than half of the leads have left {which}"
+    slow = max(known, key=lambda stage: known[stage])
+    ties = len(known) > 1 and sorted(known.values())[-2] == known[slow]
+    than = "" if len(known) == 1 else ", and no other stage longer" if ties else ", longer than any other stage"
+    return f"{_ONE[slow]} takes {value(known[slow], 'days')} (median){than}"

@@ -1,12 +1,12 @@
 """Which spells did each lead live through, and which stages did it pass in each?
 
 A spell is one journey of one lead: it starts with the first stage recorded and ends with an exit (recycled,
-disqualified, lost); a stage entered after an exit starts the next spell. Events are put in one total order (time,
-stage, file, record), because time alone leaves ties that answer differently from run to run.
+disqualified, lost); a stage entered after an exit starts the next spell, and so does an inquiry or MQL right after a
+win that came after an MQL (a win dated before the first MQL is a fault of its date). Events are put in one
+total order (time, stage; where columns are read off, file and record too), because time alone leaves ties that answer
+differently from run to run.
 """
 
-from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,53 +16,58 @@ from alignlib.engagement import EXITS, STAGES, Settings
 from alignlib.intake.tables import Tables
 
 START = "mql"
-_RANK = "case e.stage " + " ".join(f"when '{s}' then {i}" for i, s in enumerate((*STAGES, *EXITS))) + " end"
-_FIRST = ", ".join(f"min(entered_at) filter (stage = '{stage}') as {stage}_at" for stage in STAGES)
-_EXITS = "(" + ", ".join(f"'{exit}'" for exit in EXITS) + ")"
-
+BEGIN, WON = STAGES.index(START), STAGES.index("won")  # ranks: a journey begins up to here; it is won here
+FORWARD = len(STAGES)  # ranks below are stages on the way, ranks from here on are exits
+_RANK = "case stage " + " ".join(f"when '{stage}' then {i}" for i, stage in enumerate((*STAGES, *EXITS))) + " end"
+# One whole number orders all events: microseconds since 1970 times 16, plus the rank of the stage entered.
+KEY = f"epoch_us(entered_at) * 16 + {_RANK}"
+_FIRST = ", ".join(f"min(k) filter (k & 15 = {i}) >> 4 as {stage}_us" for i, stage in enumerate(STAGES))
+_AT = ", ".join(f"make_timestamp({stage}_us) as {stage}_at" for stage in STAGES)
+_NAMES = " ".join(f"when {i} then '{stage}'" for i, stage in enumerate((*STAGES, *EXITS)))
+_DETAILS = """, arg_max(owner_id, (k, file, record)) as event_owner, max(owner_id) filter (stage = 'mql') as mql_owner,
+  arg_max(reason, (k, file, record)) as reason,
+  any_value(file) filter (stage = 'won') as won_file, min(record) filter (stage = 'won') as won_record"""
 _SPELLS = f"""
-with ordered as (
-  select e.*, {_RANK} as rank, lag(e.stage) over journey as before
-  from stage_events e
-  window journey as (partition by e.lead_id order by e.entered_at, {_RANK}, e.file, e.record)
-), numbered as (
-  select *, sum(case when before in {_EXITS} and stage not in {_EXITS} then 1 else 0 end)
-    over (partition by lead_id order by entered_at, rank, file, record rows unbounded preceding) as spell
-  from ordered
-), spells as (
-  select lead_id, spell, {_FIRST}, min(entered_at) as started_at, max(entered_at) as last_event_at,
-    arg_max(stage, (entered_at, rank, file, record)) as last_stage,
-    arg_max(owner_id, (entered_at, rank, file, record)) as event_owner,
-    max(owner_id) filter (stage = 'mql') as mql_owner,
-    any_value(file) filter (stage = 'won') as won_file, min(record) filter (stage = 'won') as won_record
-  from numbered group by lead_id, spell
-)
-select s.*, l.source, l.segment, l.grade, coalesce(s.event_owner, l.owner_id) as owner,
-  lead(s.started_at) over (partition by s.lead_id order by s.spell) as next_spell_at
+select s.lead_id, s.spell, {_AT}, make_timestamp(started_us) as started_at, make_timestamp(last >> 4) as last_event_at,
+  case last & 15 {_NAMES} end as last_stage, s.event_owner, s.mql_owner, s.reason, s.won_file, s.won_record,
+  l.source, l.segment, l.persona, l.grade, l.score, coalesce(s.event_owner, l.owner_id) as owner,
+  make_timestamp(next_us) as next_spell_at
 from spells s left join leads l using (lead_id)
 order by s.lead_id, s.spell
 """
-_NO_LEADS = "(select null::varchar lead_id, null::varchar source, null::varchar segment, null::varchar grade, "
-_NO_LEADS += "null::varchar owner_id where false) l"
+_NO_LEADS = "(select null::varchar lead_id, null::varchar source, null::varchar segment, null::varchar persona, "
+_NO_LEADS += "null::varchar grade, null::double score, null::varchar owner_id where false) l"
+NEVER = np.iinfo(np.int64).max >> 4  # microseconds since 1970: later than any date
 
 
-@dataclass(frozen=True)
-class Step:
-    """How did spells that reached one stage go on to the next? Days run from entering the stage; open ones to as-of.
+def numbered_sql(events: str, details: str = "") -> str:
+    """Which common table expressions make spells of events? This is the definition; whoever counts spells uses it.
 
-    ``outcome`` is 0 still open, 1 went on, 2 left by an exit. ``members`` selects the spells that reached the stage.
+    ``events`` names a relation of ``lead_id`` and ``k`` (KEY) and whatever ``details`` aggregate. ``spells`` then has
+    one row a spell: lead_id, spell, <stage>_us (first entry, microseconds, NULL if never), started_us, next_us (when
+    the lead's next spell starts), last (the last event's k). Events with one k are alike and may come in any order.
     """
-
-    stage: str
-    next: str
-    members: np.ndarray
-    days: np.ndarray
-    outcome: np.ndarray
+    return f"""
+with marked as (
+  select *, lag(k) over journey as before, min(k) filter (k & 15 = {BEGIN}) over journey as begun from {events}
+  window journey as (partition by lead_id order by k)
+), numbered as (
+  select *, sum(case when before & 15 >= {FORWARD} and k & 15 < {FORWARD}
+      or before & 15 = {WON} and k & 15 <= {BEGIN} and begun < before then 1 else 0 end)
+    over (partition by lead_id order by k rows unbounded preceding) as spell
+  from marked
+), grouped as (
+  select lead_id, spell, {_FIRST}, min(k) >> 4 as started_us, max(k) as last{details}
+  from numbered group by lead_id, spell
+), spells as (
+  select *, lead(started_us) over (partition by lead_id order by spell) as next_us from grouped
+)"""
 
 
 def spells_sql(tables: Tables) -> str:
-    """Which query gives one row a spell, whether or not leads were delivered?"""
-    return _SPELLS if tables.has("leads") else _SPELLS.replace("leads l", _NO_LEADS)
+    """Which query gives one row a spell with all that is known of it, whether or not leads were delivered?"""
+    sql = numbered_sql(f"(select *, {KEY} as k from stage_events)", _DETAILS) + _SPELLS
+    return sql if tables.has("leads") else sql.replace("leads l", _NO_LEADS)
 
 
 def read_spells(tables: Tables) -> pd.DataFrame:
@@ -87,41 +92,3 @@ def days_between(start: Any, stop: Any) -> np.ndarray:
 def stages_in(spells: pd.DataFrame) -> list[str]:
     """Which forward stages from MQL on are recorded at all, in order?"""
     return [s for s in STAGES[STAGES.index(START) :] if spells[f"{s}_at"].notna().any()]
-
-
-def reached(spells: pd.DataFrame, stages: list[str], path: str) -> pd.DataFrame:
-    """When did each spell pass each stage under this path rule (NaT: it did not)?
-
-    ``any``: the stage itself is recorded. ``strict``: so is every stage before it, in order of time.
-    ``backfilled``: the stage or a later one is recorded; a skipped stage counts as passed when the later was entered.
-    """
-    at = spells[[f"{stage}_at" for stage in stages]].set_axis(stages, axis=1).copy()
-    if path == "strict":
-        for before, stage in pairwise(stages):
-            at[stage] = at[stage].where(at[before].notna() & (at[stage] >= at[before]))
-    if path == "backfilled":
-        for stage, after in reversed(list(pairwise(stages))):
-            at[stage] = at[stage].fillna(at[after])
-    return at
-
-
-def steps(spells: pd.DataFrame, settings: Settings, path: str) -> list[Step]:
-    """How did spells go on from each recorded stage to the next? Under ``any`` a later stage counts as going on."""
-    stages = stages_in(spells)
-    at = reached(spells, stages, path)
-    return [step(spells, at, here, stages[i + 1 :], settings, path) for i, here in enumerate(stages[:-1])]
-
-
-def step(spells: pd.DataFrame, at: pd.DataFrame, here: str, later: list[str], settings: Settings, path: str) -> Step:
-    """How did spells that reached ``here`` go on to the first of ``later``?
-
-    A next stage dated before this one gives a negative duration: it stays counted as gone on, and its days are NaN, so
-    that durations leave it out.
-    """
-    members = at[here].notna().to_numpy()
-    went = at.loc[members, later].min(axis=1) if path == "any" else at.loc[members, later[0]]
-    start, exits = at.loc[members, here], spells.loc[members, "exit"].notna() & went.isna()
-    stop = went.where(went.notna(), spells.loc[members, "last_event_at"].where(exits, end_of(settings)))
-    days = days_between(start, stop)
-    outcome = np.where(went.notna(), 1, np.where(exits, 2, 0))
-    return Step(here, later[0], members, np.where(days < 0, np.nan, days), outcome)

@@ -1,0 +1,133 @@
+"""What becomes of leads in each of the five conversations, as far as stages record it?"""
+
+import numpy as np
+import pandas as pd
+
+from alignlib.diagnostics.funnel.leaks import owners_known
+from alignlib.diagnostics.funnel.rates import going_on
+from alignlib.diagnostics.funnel.spells import START
+from alignlib.diagnostics.funnel.steps import NAMES, Step, Times, chosen, entered, passed, step
+from alignlib.engagement import STAGES, FunnelSettings, Settings
+from alignlib.incidence import incidence
+from alignlib.intake.tables import Tables
+from alignlib.result import Exhibit, Measure, NotJudged, Part, Row, columns
+from alignlib.words import NBSP, count, interval, listed, spelled, value
+
+CONVERSATIONS = {
+    "C1": "Tailored point of view", "C2": "Right people", "C3": "Relevant meeting", "C4": "Definition of success",
+    "C5": "Value tangible",
+}  # fmt: skip
+NOT_RECORDED = "not recorded"
+
+
+def part(tables: Tables, settings: Settings, spells: pd.DataFrame) -> Part:
+    """Which share of leads comes through each of the five conversations, and which of these does no stage record?
+
+    ``funnel.conversations`` says from which stage to which each leads; the path rule is the agreed one, the horizon
+    too. That a conversation has no stage is a statement of its own: it stands in the exhibit and among what is not
+    judged. Spells that entered the first stage before the second was recorded are left out (left truncation).
+    """
+    stages = [stage for stage in STAGES if spells[f"{stage}_at"].notna().any()]
+    if len(stages) < 2:
+        return Part()
+    at = passed(entered(spells, stages), settings.funnel.path)
+    owners = pd.factorize(spells["owner"])[0] if owners_known(tables, spells) else None
+    spells = spells[["last_event_at", "exit"]]
+    rows = [_row(key, name, spells, owners, at, settings) for key, name in CONVERSATIONS.items()]
+    missing = [row for row in rows if row["value"] is None]
+    reasons = {str(row["why"]): [str(r["name"])[:2] for r in missing if r["why"] == row["why"]] for row in missing}
+    found = Part(exhibits=[_exhibit(rows, settings)] if len(missing) < len(rows) else [])
+    if missing:
+        found.not_judged.append(NotJudged(
+            what=f"The outcome of {listed([str(row['name']) for row in missing])}", theme="content",
+            why="; ".join(f"{listed(keys)}: {why}" for why, keys in reasons.items()),
+            settle="a stage, or a field with its date, that says when each of these conversations has succeeded",
+        ))  # fmt: skip
+    return found
+
+
+def gone_by(one: Step, owners: np.ndarray | None, day: float) -> tuple[Measure, float | None]:
+    """Which share of spells in a stage goes on within so many days, and by when had half of those gone on?
+
+    As ``rates.going_on``; ``owners``: a code a spell, None where no seller decides or owners are known of wins alone.
+    """
+    measure, known = going_on(one, day, owners), np.isfinite(one.days)
+    curve = incidence(one.days[known], one.outcome[known])
+    return measure, curve.quantile(measure.value / 2) if measure.value else None
+
+
+def _row(
+    key: str, name: str, spells: pd.DataFrame, owners: np.ndarray | None, at: Times, settings: Settings
+) -> Row:  # fmt: skip
+    row: Row = {"label": f"{key} {name}", "name": f"{key} {name}", "value": None, "low": None, "high": None,
+                "k": None, "n": None, "median_days": None, "stages": "", "note": NOT_RECORDED, "why": ""}  # fmt: skip
+    pair = settings.funnel.conversations.get(key)  # type: ignore[call-overload]
+    if pair is None:
+        return {**row, "why": "no stage stands for the conversation"}
+    first, second = pair
+    row["stages"] = f"{NAMES.get(first, first)} to {NAMES.get(second, second).lower()}"
+    if first not in at or second not in at:
+        return {**row, "why": "the stages are not recorded"}
+    if STAGES.index(first) >= STAGES.index(second):
+        return {**row, "why": "the stages run backwards"}
+    since = settings.funnel.tracking_since.get(second)
+    is_kept = at[first] >= (0 if since is None else pd.Timestamp(since).value // 1000)
+    later = [stage for stage in STAGES if stage in at and STAGES.index(stage) >= STAGES.index(second)]
+    one = chosen(step(spells, at, first, later, settings, settings.funnel.path), is_kept)
+    sold = STAGES.index(second) > STAGES.index(START)  # before the handover it is not sellers who decide
+    measure, half = gone_by(one, owners if sold else None, settings.funnel.horizon_days)
+    if measure.value is None:
+        return {**row, "why": "no lead has entered the first stage since the second is recorded"}
+    return {**row, "label": f"{key} {row['stages']}", "value": measure.value, "low": measure.low, "high": measure.high,
+            "k": measure.k, "n": measure.n, "median_days": half, "note": ""}  # fmt: skip
+
+
+def _exhibit(rows: list[Row], settings: Settings) -> Exhibit:
+    hidden = ("why", "stages")
+    return Exhibit(
+        key="funnel.conversations", shape="intervals", play="P12", source="Stage history of leads", title=_title(rows),
+        lead=f"{listed([str(row['name']) for row in rows])}, each by the stages that stand for it.",
+        rows=[{name: cell for name, cell in row.items() if name not in hidden} for row in rows],
+        columns=columns(
+            label=("Stages", "text"), name=("Conversation", "text"), value=("Go on", "share"), low=("from", "share"),
+            high=("to", "share"), k=("Seen to go on", "count"), n=("Leads", "count"),
+            median_days=("Half within", "days"), note=("Note", "text"),
+        ),
+        read=f"Each line: of the leads in the first stage, the share that reaches the second within "
+        f"{count(settings.funnel.horizon_days, 'day')}, with its 95 % interval (by owner where sellers decide). "
+        f"Mapping: {_mapping(rows)}. "
+        + _order(settings),
+        says_not="Which conversation is the weakest: a longer stretch loses more leads, and shares of different "
+        "conversations are of different leads. Whether one was held or was good: a stage is only its outcome.",
+        alt="Intervals of the share that goes on, for the five conversations.",
+    )  # fmt: skip
+
+
+def _order(settings: Settings) -> str:
+    """The order in which the conversations were first described puts a confirmed opportunity before a qualified one."""
+    if settings.funnel.conversations != FunnelSettings().conversations:
+        return "The mapping is the one agreed."
+    return ("The order is that of the five conversations as first described: a confirmed opportunity (C2) comes before "
+            "a qualified prospect (C3), while most funnels qualify first.")  # fmt: skip
+
+
+def _mapping(rows: list[Row]) -> str:
+    return "; ".join(f"{str(row['name'])[:2]} {row['stages'] or NOT_RECORDED}" for row in rows)
+
+
+def _title(rows: list[Row]) -> str:
+    """Shares of unlike stretches are never ranked: what is concluded is what is recorded at all."""
+    known = [row for row in rows if row["value"] is not None]
+    gone = [str(row["name"]) for row in rows if row["value"] is None]
+    if len(known) == 1:
+        said = f"{known[0]['name']}, {value(known[0]['value'], 'share')}"
+        return f"Only one of the five conversations is recorded: {said} come through"
+    shares = [row["value"] for row in known]
+    run = f"run from {interval(min(shares), max(shares), 'share')}{NBSP}%"
+    is_unlike = len({row["stages"] for row in known}) == len(known)
+    if not gone:
+        five = "five conversations"
+        return f"The {five} cover different stretches; shares {run}" if is_unlike else f"Shares of the {five} {run}"
+    missing = f"{listed(gone)} {'is' if len(gone) == 1 else 'are'} not recorded; "
+    others = f"the other {spelled(len(known))}"
+    return missing + (f"{others} cover different stretches" if is_unlike else f"shares of {others} {run}")

@@ -1,0 +1,291 @@
+"""Who holds a lead, for how long, and where is it dropped between Marketing and Sales?"""
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit, logit, stdtrit
+
+from alignlib.diagnostics.funnel.leaks import LEAKS, buckets, owners_known
+from alignlib.diagnostics.funnel.rates import rate_row
+from alignlib.diagnostics.funnel.spells import days_between, end_of, read_spells
+from alignlib.engagement import EXITS, STAGES, Settings
+from alignlib.incidence import kaplan_meier
+from alignlib.intake.tables import Tables
+from alignlib.judging import finding, measured
+from alignlib.result import Exhibit, Finding, NotJudged, Part, Row, columns
+from alignlib.stats import Interval, clustered_share, wilson
+from alignlib.words import count, number, of, share, value
+
+FEWEST = 3  # leads that nobody held: fewer say nothing of how much such leads differ
+_LATER = [f"{stage}_at" for stage in STAGES[STAGES.index("mql") :]]
+_WITHOUT = {"untouched": "a first touch", "no_next_step": "a next step", "no_owner": "an owner"}
+_HAPPENED = {  # to leads that leaked in a leg
+    "Handover": "never got a first touch",
+    "Sales works": "had no owner or no next step after the first touch",
+    "Sales works, from the handover": "had no owner after the handover",
+    "Sales closes": "had no owner or no next step while Sales was closing",
+}
+_ORDER = f"entered_at, list_position({[*STAGES, *EXITS]}, stage), file, record"
+_ALONE = f"""
+with held as (
+  select lead_id, owner_id, entered_at, lead(entered_at) over (partition by lead_id order by {_ORDER}) as until
+  from stage_events where stage <> 'inquiry'
+)
+select lead_id, entered_at, until, {{now}} as is_unknown from held {{leads}} where held.owner_id is null
+"""
+_HELD = f"select * from stage_events where owner_id is not null and stage in {STAGES[1:]}"
+_TURNS = f"""
+with held as ({_HELD}), several as (select lead_id from held group by lead_id having min(owner_id) <> max(owner_id)),
+turns as (
+  select *, owner_id is distinct from lag(owner_id) over (partition by lead_id order by {_ORDER}) as is_new
+  from held semi join several using (lead_id)
+)
+select count(distinct owner_id) as n_owners, count(*) filter (is_new) as n_turns from turns group by lead_id
+"""
+
+
+def part(tables: Tables, settings: Settings, handed: pd.DataFrame, spells: pd.DataFrame | None = None) -> Part:
+    """Who holds leads between inquiry and win, and where are they dropped? ``spells`` saves reading them again."""
+    spells = read_spells(tables) if spells is None else spells
+    found, facts = Part(), list[str]()
+    if handed["mql_owner"].notna().any():
+        time = held(tables, handed, settings)
+        found.findings += [ownerless(time, settings)] if time["all"].sum() > 0 else []
+        facts = _facts(time, tables)
+    else:
+        found.not_judged.append(NotJudged(
+            what="How long leads were held by nobody", why="no file says who held a lead when it was handed over",
+            settle="stage history with the owner at each step", theme="handoff"))  # fmt: skip
+    gaps = nurture_gaps(tables, spells, settings)
+    legs = relay_legs(tables, settings, spells, handed)
+    found.exhibits += [relay(legs, facts)] if len(legs) > 1 else []
+    if gaps is not None and (gaps["days"] > settings.funnel.nurture_gap_days).any():
+        found.exhibits.append(nurture(gaps, settings))
+    return found
+
+
+def held(tables: Tables, handed: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """For how many days between handover and decision was each lead held, and by nobody?
+
+    At most the first ``promises.stalled_days``: else one lead forgotten for a year would weigh as much as a hundred
+    that were decided on within days, and the figure would grow with the as-of date. One row a spell: ``lead_id``; days
+    ``all`` of them; ``alone``: no owner was recorded at the last step; ``waiting``: an owner, and no touch yet
+    (missing for leads handed over before touches were recorded). A lead
+    that has an owner today and had none at its last step got one at a moment that is not recorded: the days since that
+    step are *missing* and count nowhere.
+    """
+    has_leads = tables.has("leads")
+    now = "until is null and l.owner_id is not null" if has_leads else "false"
+    steps = tables.query(_ALONE.format(now=now, leads="left join leads l using (lead_id)" if has_leads else ""))
+    stop = handed["decided_at"].fillna(end_of(settings))
+    stop = stop.clip(upper=handed["mql_at"] + pd.Timedelta(days=settings.promises.stalled_days))
+    touched = handed["first_touch_at"].where(handed["first_touch_at"] < stop, stop)
+    spans = pd.DataFrame({"lead_id": handed["lead_id"], "begin": handed["mql_at"], "stop": stop, "touched": touched})
+    found = spans.reset_index(names="at").merge(steps, on="lead_id")
+    start = found[["begin", "entered_at"]].max(axis=1)
+    sums = {}
+    for end in ("stop", "touched"):
+        days = np.maximum(days_between(start, found["until"].where(found["until"] < found[end], found[end])), 0)
+        for kind, which in (("alone", ~found["is_unknown"]), ("unknown", found["is_unknown"])):
+            sums[kind, end] = np.bincount(found["at"], days * which, minlength=len(spans))
+        sums["all", end] = np.maximum(days_between(spans["begin"], spans[end]), 0) - sums["unknown", end]
+    told = handed["n_touches"].notna() | (not tables.has("sales_touches"))
+    waiting = np.where(told, sums["all", "touched"] - sums["alone", "touched"], np.nan)
+    return pd.DataFrame({
+        "lead_id": handed["lead_id"], "all": sums["all", "stop"], "alone": sums["alone", "stop"], "waiting": waiting,
+    })  # fmt: skip
+
+
+def ownerless(time: pd.DataFrame, settings: Settings) -> Finding:
+    """Which share of the time between handover and decision was a lead held by nobody?"""
+    lead = pd.factorize(time["lead_id"])[0]
+    alone, days = np.bincount(lead, time["alone"]), np.bincount(lead, time["all"])
+    at = share_of_time(alone, days)
+    measure = measured(at, "share", "ratio of lead-days, linearised over leads, 95 %", None, len(days))
+    said = value(at.value, "share")
+    return finding(
+        "funnel.ownerless", "ownerless_time", measure, settings,
+        {
+            "beyond": f"For {said} of the time before a decision, nobody held the lead",
+            "good": f"Leads have an owner: nobody held them for only {said} of the time before a decision",
+            "unclear": f"Whether leads lack an owner for too long cannot be told: nobody held them for {said} of it",
+            "none": f"For {said} of the time before a decision, nobody held the lead",
+        },
+        theme="handoff", play="P9", settle="more leads, or the owner of each lead at every step",
+        counted=f"{number(alone.sum())} of {number(days.sum())} lead-days from handover to decision, the first "
+        f"{count(settings.promises.stalled_days, 'day')} of each lead at most; {_without_owner(alone, days)}",
+    )  # fmt: skip
+
+
+def _without_owner(alone: np.ndarray, days: np.ndarray) -> str:
+    """'57 of 1,152 leads had no owner throughout these days, 3 others for a part of them'."""
+    throughout = (alone > 0) & (alone > days - 1e-6)  # days are sums of microseconds
+    whole, some = int(throughout.sum()), int(((alone > 0) & ~throughout).sum())
+    if not whole:
+        return f"{of(some, len(days))} leads had no owner for a part of these days"
+    others = f", {count(some, 'other')} for a part of them" if some else ""
+    return f"{of(whole, len(days))} leads had no owner throughout these days{others}"
+
+
+def share_of_time(part: np.ndarray, whole: np.ndarray) -> Interval:
+    """Which share of the time of all cases together is ``part``, when cases are independent and differ in length?
+
+    Ratio of sums with linearised variance over cases (``stats.clustered_share``), and t with one degree of freedom less
+    than there are cases with any part: few long ones carry all of the spread. Fewer than three: no interval. None at
+    all, or all: Wilson's limits on the effective number of cases (Kish 1965).
+
+    >>> share_of_time(np.array([0.0, 0.0, 0.0]), np.array([1.0, 1.0, 1.0])).high < 0.57
+    True
+    """
+    some = int((part > 0).sum())
+    at = clustered_share(part, whole)
+    if at.value in (0.0, 1.0):
+        n = int(whole.sum() ** 2 / (whole**2).sum())
+        return wilson(round(at.value or 0) * n, n)
+    if some < FEWEST or at.low is None or at.high is None:
+        return Interval(at.value, None, None)
+    wider = stdtrit(some - 1, 0.975) / stdtrit((whole > 0).sum() - 1, 0.975)
+    middle, reach = logit([at.low, at.high]).mean(), np.ptp(logit([at.low, at.high])) / 2 * wider
+    return Interval(at.value, float(expit(middle - reach)), float(expit(middle + reach)))
+
+
+def _facts(time: pd.DataFrame, tables: Tables) -> list[str]:
+    """Who held leads, how many owners does one have after the handover, and how often does one get it back?"""
+    total, several = time["all"].sum() or 1.0, tables.query(_TURNS)
+    n = int(tables.query(f"select count(distinct lead_id) as n from ({_HELD})")["n"][0])
+    many, back = int((several["n_owners"] > 2).sum()), int((several["n_turns"] > several["n_owners"]).sum())
+    typical = np.median(np.concatenate([several["n_owners"], np.ones(n - len(several))]))
+    alone = f"Before a decision leads had no owner for {share(time['alone'].sum() / total)} of the time"
+    told = time[time["waiting"].notna()]
+    waiting = f"and an owner but no touch yet for {share(told['waiting'].sum() / (told['all'].sum() or 1.0))}"
+    return [f"{alone} {waiting}." if tables.has("sales_touches") else f"{alone}.",
+            f"The median lead has {count(int(typical), 'owner')} after the handover; "
+            f"{of(many, n)} had three or more, {number(back)} went back to an earlier owner."]  # fmt: skip
+
+
+def nurture_gaps(tables: Tables, spells: pd.DataFrame, settings: Settings) -> pd.DataFrame | None:
+    """For how long at most did nothing come from each lead in Marketing's hands? None: responses are not recorded.
+
+    One row a stretch: a lead from its inquiry to the handover, from its inquiry on (not handed over yet), or from being
+    recycled until it came back. ``longest``: days between two responses, the two ends of the stretch included.
+    """
+    if not tables.has("campaign_touches"):
+        return None
+    end, later, begun = end_of(settings), spells[_LATER].min(axis=1), spells["inquiry_at"]
+    cut = {
+        "Inquiries handed over": (begun < later, begun, later),
+        "Inquiries not yet handed over": (later.isna() & spells["exit"].isna() & begun.notna(), begun, end),
+        "Recycled leads": (spells["exit"] == "recycled", spells["last_event_at"], spells["next_spell_at"].fillna(end)),
+    }
+    found = pd.concat([pd.DataFrame({"kind": kind, "lead_id": spells["lead_id"], "start": start, "stop": stop})[mask]
+                       for kind, (mask, start, stop) in cut.items()], ignore_index=True)  # fmt: skip
+    responses = tables.query("select lead_id, touched_at as at from campaign_touches")
+    inside = found.reset_index(names="row").merge(responses, on="lead_id").set_index("row")
+    at = inside["at"][(inside["at"] > inside["start"]) & (inside["at"] < inside["stop"])]
+    times = pd.concat([found["start"], at, found["stop"]]).sort_values().groupby(level=0)
+    longest = times.diff().groupby(level=0).max() / pd.Timedelta(days=1)
+    return found.assign(longest=longest, days=days_between(found["start"], found["stop"]))
+
+
+def nurture(gaps: pd.DataFrame, settings: Settings) -> Exhibit:
+    """From which share of leads in Marketing's hands came no response for longer than agreed, and for how long at most?
+
+    A response is what a lead did. What Marketing sent is not recorded, so that silence is no sign of nothing sent.
+    """
+    limit, rows = count(settings.funnel.nurture_gap_days, "day"), list[Row]()
+    for kind, some in gaps[gaps["days"] > settings.funnel.nurture_gap_days].groupby("kind", sort=False):
+        half, most = value(float(some["longest"].median()), "days"), value(some["longest"].max(), "days")
+        note = f"longest silence: {half} or more for half, {most} at most"
+        quiet = int((some["longest"] > settings.funnel.nurture_gap_days).sum())
+        rows.append(rate_row(str(kind), quiet, len(some), note))
+    worst = max(rows, key=lambda row: row["value"])
+    return Exhibit(
+        key="funnel.nurture", shape="intervals", rows=rows, play="P9", is_detail=True,
+        title=f"No response for {limit} from {value(worst['value'], 'share')} of {worst['label'].lower()} "
+        f"({of(worst['k'], worst['n'])}); what Marketing sent is not recorded",
+        columns=columns(
+            label=("Leads", "text"), value=("Without a response", "share"), low=("from", "share"),
+            high=("to", "share"), k=("Without a response, leads", "count"), n=("Watched long enough", "count"),
+            note=("Note", "text"),
+        ),
+        read=f"Leads in Marketing's hands for more than {limit}: the share from which no response came for so long at "
+        "a stretch, with its 95 % interval (Wilson).",
+        says_not="What Marketing sent, and how often: only what leads did is recorded.",
+        alt=f"Intervals of the share of leads without a response, {count(len(rows), 'group')}.",
+        source="Campaign touches",
+    )  # fmt: skip
+
+
+def relay_legs(tables: Tables, settings: Settings, spells: pd.DataFrame, handed: pd.DataFrame) -> list[Row]:
+    """How do leads run each leg of the relay: who holds them, for how long, how many go on, and how many leaked there?
+
+    Leaks are those of open leads (as in ``leaks.buckets``), each in the leg in which it stands: they add up to those.
+    An inquiry that is not yet a lead does not leak, however long it waits. A leg that is not recorded is left out.
+    Leads handed over before touches were recorded run neither the leg up to the first touch nor the one from it.
+    """
+    touches, bucket = tables.has("sales_touches"), buckets(handed, tables, settings)
+    opened = "opportunity_at" if handed["opportunity_at"].notna().any() else "sql_at"
+    qualified, first = (
+        handed[[opened, "won_at"]].min(axis=1),
+        handed["first_touch_at"].where(handed["n_touches"].notna()),
+    )
+    begun = handed["mql_at"].where(handed["n_touches"].notna())
+    stands = np.where(qualified.notna() & (bucket != "untouched"), 3, np.where(first.notna() | (not touches), 2, 1))
+    gone, end = handed["last_event_at"].where(handed["exit"].notna() | handed["won_at"].notna()), end_of(settings)
+    leak = bucket.where(bucket.isin(LEAKS))
+    known = touches or owners_known(tables, handed)
+    leaks = [leak.where(stands == leg) if known else None for leg in range(4)]
+    out = spells["last_event_at"].where(spells["exit"].notna())
+    works = ("Sales works", first) if touches else ("Sales works, from the handover", handed["mql_at"])
+    return [leg for leg in (
+        _leg("Marketing nurtures", "Marketing", spells["inquiry_at"], spells[_LATER].min(axis=1), out, None, end),
+        _leg("Handover", "waiting for a first touch", begun if touches else first, first, gone, leaks[1], end),
+        _leg(works[0], "Sales", works[1], qualified, gone, leaks[2], end),
+        _leg("Sales closes", "Sales", handed[opened], handed["won_at"], gone, leaks[3], end),
+    ) if leg["n"]]  # fmt: skip
+
+
+def _leg(
+    label: str, holder: str, start: pd.Series, on: pd.Series, out: pd.Series, leak: pd.Series | None,
+    end: pd.Timestamp,
+) -> Row:  # fmt: skip
+    ran = start.notna().to_numpy()
+    went, left = on.notna().to_numpy() & ran, (on.isna() & out.notna()).to_numpy() & ran
+    days = days_between(start, on.fillna(out).fillna(end))
+    told = ran & (days >= 0)
+    stay = kaplan_meier(days[told], (went | left)[told])
+    is_open = ran & ~went & ~left
+    counts = {} if leak is None else {kind: int((leak[is_open] == kind).sum()) for kind in _WITHOUT}
+    leaked = sum(counts.values())
+    return {
+        "label": label, "holder": holder, "n": int(ran.sum()), "median_days": stay.quantile(0.5),
+        "p75_days": stay.quantile(0.75), "handed_on": int(went.sum()),
+        "leaked": None if leak is None else leaked, "left": int(left.sum()),
+        "running": int(is_open.sum()) - leaked,
+        "note": ", ".join(f"{number(n)} without {_WITHOUT[kind]}" for kind, n in counts.items() if n),
+    }  # fmt: skip
+
+
+def relay(legs: list[Row], facts: list[str]) -> Exhibit:
+    """How long is each leg of the relay from inquiry to win, who runs it, and where do leads leak?"""
+    leaked = sum(leg["leaked"] or 0 for leg in legs)
+    worst = max(legs, key=lambda leg: leg["leaked"] or 0)
+    slow = max(legs, key=lambda leg: leg["median_days"] or 0)
+    title = f"The longest leg is: {slow['label']}, half of the leads run it within {value(slow['median_days'], 'days')}"
+    title = title if slow["median_days"] is not None else "No leg of the relay has been run by half of its leads yet"
+    if leaked:
+        title = f"{of(worst['leaked'], leaked)} leaked leads {_HAPPENED[worst['label']]}"
+    return Exhibit(
+        key="funnel.relay", shape="relay", rows=legs, title=title, lead=" ".join(facts), play="P4",
+        columns=columns(
+            label=("Leg", "text"), holder=("Held by, or waiting", "text"), n=("Leads that ran it", "count"),
+            median_days=("Half have left it after", "days"), p75_days=("Three in four after", "days"),
+            handed_on=("Handed on", "count"), leaked=("Leaked", "count"), left=("Left otherwise", "count"),
+            running=("Still running", "count"), note=("What leaked", "text"),
+        ),
+        read="Each stretch is a leg: as long as its median time, open leads counted (Kaplan-Meier), and as thick as "
+        "the number of leads that ran it. Leaked: still open, and untouched past the promise, without an owner or "
+        "without a next step. Hatched: waiting, or a leg that half of its leads have not left yet; such a leg has no "
+        "known length, and what follows is drawn as if it took no time.",
+        says_not="How long one and the same lead takes from end to end: medians of legs do not add up.",
+        alt=f"Relay of {len(legs)} legs, with the leads that leaked in each.", source="Stage history of leads",
+    )  # fmt: skip

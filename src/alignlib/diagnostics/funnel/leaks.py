@@ -1,0 +1,150 @@
+"""Where does each lead that was handed over end, how many end where nobody chose, and what were those worth?"""
+
+import pandas as pd
+
+from alignlib.diagnostics.funnel import worth
+from alignlib.diagnostics.funnel.rates import rate
+from alignlib.diagnostics.funnel.spells import end_of
+from alignlib.engagement import Settings
+from alignlib.intake.tables import Tables
+from alignlib.judging import finding
+from alignlib.result import Exhibit, Finding, NotJudged, Part, Row, columns
+from alignlib.words import count, of, share, value
+
+BUCKETS: dict[str, tuple[str, str]] = {
+    "won": ("Won", "done"), "lost": ("Lost", "decided"), "recycled": ("Recycled", "decided"),
+    "disqualified": ("Disqualified", "decided"), "open": ("Still open", "open"),
+    "untouched": ("Untouched past promise", "leaked"), "no_owner": ("No owner", "leaked"),
+    "no_next_step": ("No next step", "leaked"),
+}  # fmt: skip
+LEAKS = [name for name, (_, kind) in BUCKETS.items() if kind == "leaked"]
+
+
+def part(tables: Tables, settings: Settings, handed: pd.DataFrame, deals: pd.DataFrame | None) -> Part:
+    """How many leads end where nobody chose, and what is the expected value of those?
+
+    ``handed`` from ``handed_over``; ``deals`` from ``read_deals``, None when no opportunities were delivered.
+    Leaks are judged only when the files say who touched leads and who holds them.
+    """
+    bucket = buckets(handed, tables, settings)
+    judged = tables.has("sales_touches") and owners_known(tables, handed)
+    if not judged:
+        shown = [leaks(bucket, False)] if set(bucket) - {"won", "open"} else []
+        return Part(exhibits=shown, not_judged=_not_judged(tables, handed))
+    found, labels = leaked(handed, bucket, settings), {name: BUCKETS[name][0] for name in LEAKS}
+    priced = worth.part(settings, handed, bucket.where(bucket.isin(LEAKS)).map(labels), deals)
+    gaps = priced.not_judged if found else [_TOO_EARLY, *priced.not_judged]
+    return Part([found] if found else [], [leaks(bucket, True), *priced.exhibits], priced.caveats, gaps)
+
+
+def owners_known(tables: Tables, handed: pd.DataFrame) -> bool:
+    """Do the files say who holds a lead? Owners of wins alone do not: they are known only because of the win."""
+    return tables.filled("leads", "owner_id") or bool(handed["mql_owner"].notna().any())
+
+
+def buckets(handed: pd.DataFrame, tables: Tables, settings: Settings) -> pd.Series:
+    """In exactly one of which buckets does each handed-over spell end?
+
+    Decided spells first (won, lost, recycled, disqualified). Of the open ones: *untouched* when the promised time
+    (``due_at``) is over without any touch and nobody decided on it (a later stage proves that somebody acted: there the
+    touch is not recorded), else *no owner* when nobody holds it, else *no next step* when neither touch nor stage event
+    happened for ``promises.stalled_days``, else *open*. A rule whose data was not delivered puts nothing anywhere, nor
+    does *untouched* for leads handed over before touches were recorded (``n_touches`` missing).
+    """
+    end = end_of(settings)
+    bucket = pd.Series("open", index=handed.index)
+    if tables.has("sales_touches"):
+        last = handed[["last_event_at", "last_touch_at"]].max(axis=1)
+        bucket[last + pd.Timedelta(days=settings.promises.stalled_days) < end] = "no_next_step"
+    if owners_known(tables, handed):
+        bucket[handed["owner"].isna()] = "no_owner"
+    if tables.has("sales_touches"):
+        nothing = handed["n_touches"].notna() & handed["first_touch_at"].isna() & handed["decided_at"].isna()
+        bucket[nothing & (handed["due_at"] <= end)] = "untouched"
+    bucket = bucket.mask(handed["exit"].notna(), handed["exit"])
+    return bucket.mask(handed["won_at"].notna(), "won")
+
+
+def leaked_spells(spells: pd.DataFrame, handed: pd.DataFrame, bucket: pd.Series) -> pd.Series:
+    """Which of all spells leaked, as one flag a spell?"""
+    flags = handed.assign(leaked=bucket.isin(LEAKS))[["lead_id", "spell", "leaked"]]
+    return spells[["lead_id", "spell"]].merge(flags, how="left")["leaked"].fillna(False).astype(bool)
+
+
+def could_leak(handed: pd.DataFrame, bucket: pd.Series, settings: Settings) -> pd.Series:
+    """Which leads were decided on, or could have leaked by now: their promised time is over?
+
+    Where no time was promised, ``promises.stalled_days`` stand for it. Younger open leads would only flatter.
+    """
+    end, decided = end_of(settings), [name for name, (_, kind) in BUCKETS.items() if kind in ("done", "decided")]
+    stalled = handed["mql_at"] + pd.Timedelta(days=settings.promises.stalled_days)
+    return bucket.isin(decided) | (handed["due_at"].fillna(stalled) <= end)
+
+
+def leaked(handed: pd.DataFrame, bucket: pd.Series, settings: Settings) -> Finding | None:
+    """Which share of handed-over leads ends where nobody chose: untouched, without owner or without next step?
+
+    Of those that ``could_leak``; None when there is none.
+    """
+    ripe = could_leak(handed, bucket, settings)
+    if not ripe.any():
+        return None
+    measure = rate(bucket[ripe].isin(LEAKS).to_numpy(), handed["owner"][ripe])
+    said = value(measure.value, "share")
+    return finding(
+        "funnel.leaked", "leaked_leads", measure, settings,
+        {
+            "beyond": f"{said} of leads end with no touch, no owner or no next step",
+            "good": f"Few leads are left behind: {said} have no touch, no owner or no next step",
+            "unclear": f"Whether too many leads are left behind cannot be told: {said} are",
+            "none": f"{said} of leads end with no touch, no owner or no next step",
+        },
+        theme="handoff", play="P9", counted=f"{of(measure.k or 0, measure.n or 0)} leads handed over, "
+        "each decided on or past its promised time",
+        settle="more leads handed over, or the touches of all sellers",
+    )  # fmt: skip
+
+
+def leaks(bucket: pd.Series, judged: bool) -> Exhibit:
+    """Where does each handed-over lead end, in shares that add up to 100 %? ``judged``: leaks could be told at all."""
+    counts = bucket.value_counts()
+    rows: list[Row] = [
+        {"label": label, "kind": kind, "n": int(counts.get(name, 0)), "share": float(counts.get(name, 0) / len(bucket))}
+        for name, (label, kind) in BUCKETS.items()
+        if counts.get(name, 0)
+    ]
+    lost = int(bucket.isin(LEAKS).sum())
+    return Exhibit(
+        key="funnel.leaks", shape="stack", play="P9", rows=rows, source="Stage history of leads, sales activities",
+        title=f"Every lead ends in exactly one place, {share(lost / len(bucket))} of them in none that anyone chose"
+        if judged
+        else f"{of(int(counts.get('won', 0)), len(bucket))} leads are won; whether open ones leaked is not recorded",
+        lead=f"{count(len(bucket), 'lead')} handed over" + (f"; {of(lost, len(bucket))} leaked." if judged else "."),
+        columns=columns(
+            label=("Where it ended", "text"), kind=("Kind", "text"), n=("Leads", "count"), share=("Share", "share"),
+        ),
+        read="All leads handed over, each in one place. Decided: somebody said no or not yet. Leaked: no touch though "
+        "the promised time is over, no owner, or no next step.",
+        says_not="What leaked leads would have been worth.",
+        alt=f"Stacked bar of {len(rows)} places where leads ended.",
+    )  # fmt: skip
+
+
+_TOO_EARLY = NotJudged(
+    what="Whether leads are left behind", why="the promised time still runs for every lead, and none was decided on",
+    settle="the same files at a later date", theme="handoff",
+)  # fmt: skip
+
+
+def _not_judged(tables: Tables, handed: pd.DataFrame) -> list[NotJudged]:
+    cases = (
+        (tables.has("sales_touches"), "Leads without a touch or a next step",
+         "no file of calls, e-mails and meetings was delivered", "sales activities with lead id and time"),
+        (owners_known(tables, handed), "Leads without an owner", "no file says who holds a lead",
+         "the owner of each lead"),
+    )  # fmt: skip
+    return [
+        NotJudged(what=what, why=why, settle=settle, theme="handoff")
+        for judged, what, why, settle in cases
+        if not judged
+    ]

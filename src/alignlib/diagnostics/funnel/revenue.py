@@ -1,0 +1,327 @@
+"""What do today's rates bring, what must each side promise for a revenue goal, and what would a change bring?
+
+Planning arithmetic, not a forecast: it says what follows if leads go on as they did, and how unsure that already is.
+Source of the method, from the goal through the deal to leads and promises: HubSpot's service-level agreement.
+"""
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import logit, ndtri
+
+from alignlib.diagnostics.funnel.cohorts import tracked_since
+from alignlib.diagnostics.funnel.conversations import gone_by
+from alignlib.diagnostics.funnel.leaks import owners_known
+from alignlib.diagnostics.funnel.spells import NEVER, START, days_between, end_of, stages_in
+from alignlib.diagnostics.funnel.steps import NAMES, Step, chosen, entered, passed, step
+from alignlib.diagnostics.funnel.what_if import MONTH, amounts_of, draw, rates_of, row_of, steps_of, three_changes
+from alignlib.engagement import STAGES, Settings
+from alignlib.intake.tables import Tables
+from alignlib.result import Exhibit, Measure, NotJudged, Part, Row, columns
+from alignlib.stats import mean_interval
+from alignlib.words import count, figure, interval, money, number, share, value
+
+HORIZON = 365  # days within which a step is taken, or never: the longest follow-up where that is shorter
+FEWEST_DEALS = 10  # from leads; with fewer, all won deals say what a deal is worth
+_Z = float(ndtri(0.975))
+_READ = ["lead_id", *(f"{stage}_at" for stage in STAGES), "last_event_at", "exit", "owner"]
+_BLANK: Row = dict.fromkeys(("label", "stage", "a_month", "rate", "rate_low", "rate_high", "median_days", "n",
+                             "n_effective", "amount", "amount_low", "amount_high", "note"))  # fmt: skip
+_GRADES = 4  # more than that are no grades but scores, and their rows hide the promises
+
+
+def part(
+    tables: Tables, settings: Settings, spells: pd.DataFrame, handed: pd.DataFrame, deals: pd.DataFrame | None
+) -> Part:
+    """Which revenue do today's rates bring, and what does the agreed goal ask of each side?
+
+    ``spells`` are all of them, those begun before wins were recorded included: rates leave these out, counts do not.
+    Nothing is said of a lead's worth without amounts, and nothing is promised without a goal.
+    """
+    found = Part()
+    base = model(settings, spells, deals, owners_known(tables, handed))
+    if base is None:
+        found.not_judged.append(NotJudged(
+            what="From leads to revenue", why="no way from handover to a win is recorded", theme="metrics",
+            settle="the stage history of leads up to the win",
+        ))  # fmt: skip
+        return found
+    found.exhibits.append(base)
+    is_priced = row_of(base, "deal_value").get("amount_low") is not None and bool(row_of(base, "whole")["rate"])
+    if settings.goal.revenue is None:
+        found.not_judged.append(NotJudged(
+            what="A revenue goal", why="none was agreed, so neither side's promises can be worked out", theme="metrics",
+            settle="goal.revenue in engagement.yml, agreed by both teams",
+        ))  # fmt: skip
+    elif not is_priced:
+        found.not_judged.append(NotJudged(
+            what="Promises for the revenue goal", why="fewer than two won deals have an amount", theme="metrics",
+            settle="opportunities with outcome and amount",
+        ))  # fmt: skip
+    else:
+        found.exhibits.append(promises(base, tables, settings, handed))
+    if is_priced and (told := three_changes(base, settings.currency, settings.goal.months)):
+        found.exhibits.append(told)
+    return found
+
+
+def model(
+    settings: Settings, spells: pd.DataFrame, deals: pd.DataFrame | None, by_owner: bool = True
+) -> Exhibit | None:  # fmt: skip
+    """Which rates, lags and deal value lead from a lead handed over to revenue? None when no win is recorded.
+
+    Rows: one a step (``stage`` is its key, ``mql_to_sal``), then ``whole`` (the steps multiplied), ``direct`` (measured
+    at once), ``deal_value`` and ``revenue``. A stage that was skipped counts as passed when a later one was entered, so
+    that the shares multiply. Rates are cumulative incidences within a year with exits competing, clustered by owner
+    where at least two decide (``by_owner``: files say who holds a lead, won or not). The days are those by which half
+    of the leads that go on have gone on.
+    """
+    members = spells.loc[spells["mql_at"].notna(), _READ].reset_index(drop=True)
+    stages = stages_in(members) if len(members) else []
+    if not stages or stages[-1] != "won":
+        return None
+    at, months = passed(entered(members, stages), "backfilled"), _months(settings)
+    direct = step(members, at, START, ["won"], settings, "backfilled")
+    since = tracked_since(direct, members["mql_at"], settings)
+    start = members["mql_at"]
+    is_kept = (start >= (start.min() if since is None else since.to_period("M").to_timestamp())).to_numpy()
+    whose = pd.factorize(members["owner"])[0] if by_owner else None
+    rows: list[Row] = []
+    for here, after in pairwise(stages):
+        one = chosen(step(members, at, here, [after], settings, "backfilled"), is_kept)
+        label = f"{NAMES[here]}, then {NAMES[after].lower()}"
+        a_month = _entries(at[here], settings) / months
+        rows.append(_step_row(label, f"{here}_to_{after}", one, whose, a_month))
+    if any(row["rate"] is None for row in rows):
+        return None
+    once = _step_row("The same, measured at once", "direct", chosen(direct, is_kept), whose, rows[0]["a_month"])
+    rows += [_multiplied(rows, once), once]
+    is_first, by_rates = start.min() >= pd.Timestamp(settings.period.start), rows[0]["a_month"] * rows[-2]["rate"]
+    won = _won(_entries(at["won"], settings) / months, by_rates, is_first)
+    rows += [{**_BLANK, **row} for row in [won, *_worth(deals, members, settings)]]
+    return exhibit(rows, settings.currency)
+
+
+def _entries(at: np.ndarray, settings: Settings) -> float:
+    """How many spells passed this stage in the period?"""
+    when = pd.Series(np.where(at < NEVER, at, np.iinfo(np.int64).min).astype("M8[us]"))  # the least number is NaT
+    return float(_is_during(when, settings).sum())
+
+
+def _won(a_month: float, by_rates: float, is_first: bool) -> Row:
+    """Wins of the period, and why they are fewer than today's rates make of today's leads."""
+    said, why = f"{figure(a_month, 'count')} were won in the period", ""
+    if a_month < by_rates and figure(a_month, "count") != figure(by_rates, "count"):
+        why = f": {'leads from before it are missing, and ' if is_first else ''}late ones are not won yet"
+    return {"label": "Won", "stage": "won", "a_month": a_month, "note": said + why}
+
+
+def exhibit(rows: list[Row], currency: str = "EUR") -> Exhibit:
+    """How do these rows of rates, lags and deal value stand in a table? The one thing that ``what_if`` reads."""
+    steps, deal = steps_of(rows), next((row for row in rows if row["stage"] == "deal_value"), None)
+    leads, rate = steps[0]["a_month"] or 0.0, float(np.prod([row["rate"] for row in steps]))
+    worth = f", worth {money(deal['amount'], currency)} each" if deal else "; what they are worth is not recorded"
+    return Exhibit(
+        key="funnel.model", shape="table", rows=rows, is_detail=True, play="P12",
+        title=f"By today's rates {figure(leads, 'count')} leads handed over a month end in "
+        f"{figure(leads * rate, 'count')} won deals{worth}",
+        columns=columns(
+            label=("Step", "text"), stage=("Code", "text"), a_month=("A month", "count"), rate=("Go on", "share"),
+            rate_low=("from", "share"), rate_high=("to", "share"), median_days=("Half within", "days"),
+            n=("Leads seen", "count"), n_effective=("Counts like so many independent leads", "count"),
+            amount=("Amount", "money"), amount_low=("from", "money"), amount_high=("to", "money"),
+            note=("Note", "text"),
+        ),
+        read=f"Each step: how many leads enter it a month, and which share goes on within "
+        f"{count(HORIZON, 'day')}, with its 95 % interval, leads still open counted for as long as they were seen. "
+        "Leads of sellers who differ count like fewer independent ones. A skipped stage counts as passed, so the "
+        "shares multiply.",
+        says_not="What will happen: planning arithmetic, not a forecast. Deals that no lead started.",
+        alt=f"Table of {len(steps)} steps from handover to won, with rates, days and the value of a deal.",
+        source="Stage history of leads" + (", opportunities" if deal else ""),
+    )  # fmt: skip
+
+
+def promises(model: Exhibit, tables: Tables, settings: Settings, handed: pd.DataFrame) -> Exhibit:
+    """What must Marketing hand over and Sales do, a month, for the agreed revenue goal, beside what happens now?
+
+    ``goal.revenue`` is the part of revenue that shall come from leads handed over. From it through the deal value and
+    each step's rate backwards, by simulation. It holds at a steady level: leads on their way at the start stand for
+    those still on their way at the end. First touches and decisions are asked for the share of leads that was agreed
+    (``thresholds``), or for all.
+    """
+    rows = steps_of(model.rows)
+    goal = 100 * (settings.goal.revenue or 0) / settings.goal.months  # minor units a month
+    deal = row_of(model, "deal_value")
+    pairs = draw(model.rows)
+    point, drawn = goal / deal["amount"], goal / amounts_of(*pairs.pop())
+    asked: list[Row] = []
+    names = [str(row["stage"]).split("_to_")[0] for row in rows]
+    whose = {START: "Marketing", "won": "Both"}
+    asked.append(_asked("Won deals", "won", whose, point, drawn, row_of(model, "won").get("a_month")))
+    for name, (row, z) in zip(names[::-1], pairs[::-1], strict=True):
+        point, drawn = point / row["rate"], drawn / rates_of(row, z)
+        label = "Leads handed over" if name == START else {"opportunity": "Opportunities"}.get(name, NAMES[name])
+        asked.append(_asked(label, name, whose, point, drawn, row["a_month"]))
+    leads = asked[-1]
+    grades, sold = _by_grade(leads, handed, settings), _by_sales(leads, tables, settings, handed)
+    now = row_of(model, "revenue").get("note")
+    leads["note"] = _room(leads, settings.goal.capacity)
+    asked = [leads, *grades, *sold, *asked[-2::-1]]
+    return Exhibit(
+        key="funnel.promises", shape="table", rows=asked, play="P4", title=_title(leads),
+        lead=f"Goal: {money(100 * (settings.goal.revenue or 0), settings.currency)} in "
+        f"{count(settings.goal.months, 'month')}, the part of revenue that shall come from leads handed over, at "
+        f"{money(deal['amount'], settings.currency)} a deal. {f'Won from them now: {now}. ' if now else ''}"
+        "Planning arithmetic, not a forecast.",
+        columns=columns(
+            label=("Promise", "text"), who=("Who", "text"), value=("Needed", "count"), low=("from", "count"),
+            high=("to", "count"), now=("Now", "count"), note=("Note", "text"),
+        ),
+        read="From the goal backwards: deals at today's value, then each step at today's rate. In the title and beside "
+        "what is needed its 95 % interval. A month, unless the line says a week. It holds at a steady level; growth "
+        "takes a cycle longer.",
+        says_not="What will happen, nor that rates stay the same when more leads come. Revenue that no lead started "
+        "comes on top of this goal.",
+        alt=f"Table of {len(asked)} promises: needed a month and now.", source=model.source,
+    )  # fmt: skip
+
+
+def _title(leads: Row) -> str:
+    """What the goal takes, as the interval that is drawn: nobody claims more than that."""
+    need, now = interval(leads["low"], leads["high"], "count"), figure(leads["now"], "count")
+    if leads["low"] <= leads["now"] <= leads["high"]:
+        return (f"Whether today's leads are enough for the goal cannot be told: {need} a month would be needed; "
+                f"{now} come")  # fmt: skip
+    said = f"At today's rates and with no other revenue, the goal takes {need} leads a month; {now} come"
+    return said + (", more than that" if leads["high"] < leads["now"] else "")
+
+
+def _room(leads: Row, more: int | None) -> str:
+    """How many leads could Sales work in all, and does the goal take more? Nothing where no capacity was agreed."""
+    if more is None:
+        return ""
+    room = leads["now"] + more
+    verdict = "the goal takes more than that" if leads["low"] > room else "that is enough"
+    if leads["low"] <= room < leads["high"]:
+        verdict = "whether the goal takes more cannot be told"
+    about = figure(round(room), "count")
+    return f"Sales could work {number(more)} more a month, so it has room for about {about}: {verdict}"
+
+
+def _asked(label: str, stage: str, whose: Mapping[str, str], point: float, drawn: np.ndarray, now: float | None) -> Row:
+    low, high = (float(v) for v in np.quantile(drawn, (0.025, 0.975)))
+    who = whose.get(stage, "Sales")
+    return {"label": label, "who": who, "value": point, "low": low, "high": high, "now": now, "note": ""}
+
+
+def _scaled(row: Row, by: float, **changes: Any) -> Row:
+    return {**row, **{name: row[name] * by for name in ("value", "low", "high")}, "note": "", **changes}
+
+
+def _by_grade(leads: Row, handed: pd.DataFrame, settings: Settings) -> list[Row]:
+    """Marketing's promise by grade, in the present mix; nothing without grades, or with too many to read."""
+    grades = handed.loc[_is_during(handed["mql_at"], settings), "grade"]
+    if not 0 < grades.nunique() <= _GRADES:
+        return []
+    mix = grades.value_counts(normalize=True, dropna=False).sort_index()  # leads without a grade come last
+    return [_scaled(leads, part, label=f"of these, {'without a grade' if pd.isna(grade) else f'grade {grade}'}",
+                    now=leads["now"] * part) for grade, part in mix.items()]  # fmt: skip
+
+
+def _by_sales(leads: Row, tables: Tables, settings: Settings, handed: pd.DataFrame) -> list[Row]:
+    """Sales' promises for these leads: first touches a week in the promised time, decisions a month."""
+    said, a_week, months = settings.promises, 7 / MONTH, _months(settings)
+    begun = handed[_is_during(handed["mql_at"], settings)]
+    clock = "working hours" if said.clock == "business" else "hours"
+    touched = f" within {number(said.first_touch_hours)} {clock}" if said.first_touch_hours else ""
+    hit = begun["in_time"].fillna(False) if touched else begun["first_touch_at"].notna()
+    known, limit = tables.has("sales_touches"), said.decision_days
+    decided = begun["decided_at"]
+    in_time = decided.notna() & ~(days_between(begun["mql_at"], decided) > (limit or np.inf))
+    within = f" within {value(limit, 'days')}" if limit else ""
+    first, first_note = _agreed(settings, "first_touch_in_time", bool(touched))
+    then, then_note = _agreed(settings, "decided_in_time", bool(limit))
+    return [
+        _scaled(leads, first * a_week, who="Sales", label=f"First touches{touched}, a week",
+                now=float(hit.sum()) / months * a_week if known else None,
+                note=first_note if known else f"{first_note}; touches not recorded"),
+        _scaled(leads, then, who="Sales", label=f"Decisions{within}, a month",
+                now=float(in_time.sum()) / months, note=then_note),
+    ]  # fmt: skip
+
+
+def _agreed(settings: Settings, threshold: str, is_timed: bool) -> tuple[float, str]:
+    """For which share of leads was this promised, and how is that said? All of them where none was agreed."""
+    limit = settings.thresholds.get(threshold) if is_timed else None
+    if limit is None:
+        return 1.0, f"for all leads: no {'share' if is_timed else 'promised time'} was agreed"
+    return limit, f"for {share(limit)} of leads, as agreed"
+
+
+def _step_row(label: str, key: str, one: Step, owners: np.ndarray | None, a_month: float | None) -> Row:
+    at, half = gone_by(one, owners, HORIZON)
+    return {
+        **_BLANK, "label": label, "stage": key, "a_month": a_month, "rate": at.value, "rate_low": at.low,
+        "rate_high": at.high, "median_days": half, "n": at.n, "n_effective": _effective(at),
+        "note": at.method.removesuffix(", 95 %"),
+    }  # fmt: skip
+
+
+def _multiplied(steps: list[Row], once: Row) -> Row:
+    """What all steps make together, beside what is measured at once."""
+    rate = float(np.prod([row["rate"] for row in steps]))
+    drawn = np.prod([rates_of(row, z) for row, z in draw([*steps, once])], axis=0)
+    low, high = (float(v) for v in np.quantile(drawn, (0.025, 0.975)))
+    agrees = once["rate_low"] <= rate <= once["rate_high"] if once["rate_low"] is not None else False
+    return {**_BLANK, "label": "Steps multiplied", "stage": "whole", "a_month": steps[0]["a_month"], "rate": rate,
+            "rate_low": low, "rate_high": high,
+            "note": f"{'agrees' if agrees else 'does not agree'} with what is measured at once"}  # fmt: skip
+
+
+def _effective(at: Measure) -> float | None:
+    """As many independent cases would give an interval as wide."""
+    if at.value is None or at.low is None or at.high is None or not 0 < at.low <= at.high < 1 or at.value in (0, 1):
+        return None
+    se = float(logit(at.high) - logit(at.low)) / (2 * _Z)
+    return 1 / (at.value * (1 - at.value) * se**2)
+
+
+def _worth(deals: pd.DataFrame | None, members: pd.DataFrame, settings: Settings) -> list[Row]:
+    """What a won deal is worth, and what leads brought in the period; nothing where no amount is recorded."""
+    if deals is None or (won := deals[(deals["outcome"] == "won") & deals["amount"].notna()]).empty:
+        return []
+    leads = set(members["lead_id"].tolist())
+    from_leads = won[[lead in leads for lead in won["lead_id"].tolist()]]
+    each, note = from_leads.groupby("lead_id")["amount"].sum(), "what a won lead brought"
+    if len(each) < FEWEST_DEALS:
+        each, note = won["amount"], f"all won deals: only {count(len(each), 'lead')} won have an amount"
+    at = mean_interval(each.astype(float))
+    if at.value is None or at.value <= 0:
+        return []
+    reach = None if at.high is None else np.exp((at.high - at.value) / at.value)  # amounts are never below 0
+    reach = 1.0 if reach is None and len(each) >= FEWEST_DEALS else reach  # so many alike: one price
+    low, high = (None, None) if reach is None else (at.value / reach, at.value * reach)
+    then = won[_is_during(won["closed_at"], settings)]
+    brought = from_leads[_is_during(from_leads["closed_at"], settings)]
+    total, whole, months = float(brought["amount"].sum()), float(then["amount"].sum()), _months(settings)
+    part = f"; {share(total / whole)} of what was won came with a lead" if whole > 0 else ""
+    return [
+        {"label": "Value of a won deal", "stage": "deal_value", "n": len(each), "amount": at.value, "amount_low": low,
+         "amount_high": high, "note": f"mean of {note}"},
+        {"label": "Revenue won from leads", "stage": "revenue", "n": len(brought), "amount": total,
+         "note": f"{money(total / months, settings.currency)} a month in {count(round(months), 'month')}{part}"},
+    ]  # fmt: skip
+
+
+def _is_during(at: pd.Series, settings: Settings) -> pd.Series:
+    after = min(pd.Timestamp(settings.period.end) + pd.Timedelta(days=1), end_of(settings))
+    return (at >= pd.Timestamp(settings.period.start)) & (at < after)
+
+
+def _months(settings: Settings) -> float:
+    days = (min(settings.period.end, settings.as_of) - settings.period.start).days + 1
+    return round(days / MONTH, 2)

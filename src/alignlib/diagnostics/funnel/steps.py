@@ -1,0 +1,107 @@
+"""How did spells go on from one stage to a later one, under which path rule, after how long? One place says so.
+
+Times are whole microseconds since 1970, one array a stage, NEVER where a stage was not entered.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from alignlib.diagnostics.funnel.spells import NEVER, START, end_of, stages_in
+from alignlib.engagement import Settings
+
+Times = dict[str, np.ndarray]
+NAMES = {"inquiry": "Inquiry", "mql": "Handed over", "sal": "Accepted", "sql": "Qualified",
+         "opportunity": "Opportunity", "won": "Won"}  # fmt: skip
+PATHS = {
+    "strict": "a stage counts only when every stage before it is recorded, in order",
+    "any": "a stage counts when it is recorded, and any later stage counts as going on",
+    "backfilled": "a stage counts when it or any later one is recorded",
+}
+_DAY = 86_400_000_000
+
+
+@dataclass(frozen=True)
+class Step:
+    """How did spells that reached one stage go on to the next? Days run from entering the stage; open ones to as-of.
+
+    ``outcome`` is 0 still open, 1 went on, 2 left by an exit. ``members`` selects the spells that reached the stage. A
+    next stage dated before this one stays counted as gone on, and its days are NaN, so that durations leave it out.
+    """
+
+    stage: str
+    next: str
+    members: np.ndarray
+    days: np.ndarray
+    outcome: np.ndarray
+
+
+def times_of(column: pd.Series) -> np.ndarray:
+    """When was this, as whole numbers?"""
+    times = column.to_numpy(dtype="M8[us]")
+    return np.where(np.isnat(times), NEVER, times.astype(np.int64))
+
+
+def entered(spells: pd.DataFrame, stages: list[str] | None = None) -> Times:
+    """When did each spell enter each of these stages (by default, each recorded one from MQL on)?"""
+    return {stage: times_of(spells[f"{stage}_at"]) for stage in (stages_in(spells) if stages is None else stages)}
+
+
+def passed(at: Times, path: str) -> Times:
+    """When did each spell pass each stage under this path rule, given when it entered each?
+
+    A rule is explained in ``PATHS``; a skipped stage that counts as passed is dated as the later one.
+    """
+    at = dict(at)
+    if path == "strict":
+        for before, stage in pairwise(at):
+            at[stage] = np.where((at[before] < NEVER) & (at[stage] >= at[before]), at[stage], NEVER)
+    if path == "backfilled":
+        for after, stage in pairwise(reversed(list(at))):
+            at[stage] = np.where(at[stage] < NEVER, at[stage], at[after])
+    return at
+
+
+def ended(
+    start: np.ndarray, went: np.ndarray, left: np.ndarray, last: np.ndarray, end: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """How did each case end (0 open, 1 went on, 2 left), and after how many microseconds (open ones: until ``end``)?"""
+    outcome = np.where(went < NEVER, 1, np.where(left, 2, 0))
+    return outcome, np.where(outcome == 1, went, np.where(outcome == 2, last, end)) - start
+
+
+def step(spells: pd.DataFrame, at: Times, here: str, later: list[str], settings: Settings, path: str) -> Step:
+    """How did spells that passed ``here`` go on to the first of ``later`` (under ``any``: to whichever came first)?"""
+    members = at[here] < NEVER
+    went = np.minimum.reduce([at[stage] for stage in (later if path == "any" else later[:1])])[members]
+    left, last = spells["exit"].notna().to_numpy()[members], times_of(spells["last_event_at"])[members]
+    outcome, took = ended(at[here][members], went, left, last, end_of(settings).value // 1000)
+    return Step(here, later[0], members, np.where(took < 0, np.nan, took / _DAY), outcome)
+
+
+def pairs(stages: list[str]) -> list[tuple[str, str, list[str]]]:
+    """Which steps are looked at: from which stage, to which, and which stages are at or after that one?
+
+    Each recorded stage to the next, and from MQL to opportunity and to won.
+    """
+    goals = [(START, goal) for goal in ("opportunity", "won") if START in stages and goal in stages[2:]]
+    return [(here, after, stages[stages.index(after) :]) for here, after in [*pairwise(stages), *goals]]
+
+
+def ways(spells: pd.DataFrame, settings: Settings, path: str, at: Times | None = None) -> dict[str, Step]:
+    """How did spells go on at each step, under this path rule? Keys such as "mql_to_sal".
+
+    ``at``: what ``passed`` gives, where it is at hand.
+    """
+    at = passed(entered(spells), path) if at is None else at
+    return {
+        f"{here}_to_{after}": step(spells, at, here, later, settings, path) for here, after, later in pairs(list(at))
+    }
+
+
+def chosen(one: Step, keep: np.ndarray) -> Step:
+    """What is left of a step when only some spells (one flag a spell) count?"""
+    among = keep[one.members]
+    return Step(one.stage, one.next, one.members & keep, one.days[among], one.outcome[among])
