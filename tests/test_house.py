@@ -29,17 +29,20 @@ ALLOWED: dict[str, set[str]] = {
     "forms": {"instrument", "engagement", "files", "resources"},
     "planning": {"stats", "disclosure", "instrument"},
     "stats": {"result"},
-    "engagement": {"files"},
+    "incidence": {"stats"},
+    "association": {"stats"},
+    "plain_yaml": set(),
+    "engagement": {"files", "plain_yaml"},
     "disclosure": {"result"},
     "charts": {"result"},
     "show": {"result", "charts", "resources"},
-    "intake": {"engagement", "files", "resources", "result", "instrument", "comments"},
+    "intake": {"engagement", "files", "resources", "result", "instrument", "comments", "plain_yaml"},
     "judging": {"stats", "result", "engagement"},
     "agreement": {"stats"},
     "permutation": {"stats"},
     "diagnostics": {
-        "stats", "agreement", "permutation", "judging", "result", "disclosure", "intake.tables", "engagement",
-        "resources", "instrument",
+        "stats", "incidence", "association", "agreement", "permutation", "judging", "result", "disclosure",
+        "intake.tables", "engagement", "plain_yaml", "resources", "instrument",
     },
     "audit": {"result", "stats", "resources", "disclosure", "engagement"},
     "report": {"result", "charts", "disclosure", "resources", "files"},
@@ -62,7 +65,7 @@ ALLOWED: dict[str, set[str]] = {
 FREE = {"words", "errors"}
 
 # Budget, in lines.
-LONGEST_MODULE, WHOLE_PACKAGE = 400, 11_500
+LONGEST_MODULE, WHOLE_PACKAGE = 400, 16_700
 LONGEST_CELL, MOST_CELLS = 10, 12
 
 # Parts that may look at the clock; everything else must give the same figures tomorrow.
@@ -519,7 +522,7 @@ def test_every_rule_is_shown_to_fail() -> None:
 
 
 def test_a_package_that_outgrows_its_budget_is_noticed(tmp_path: Path) -> None:
-    many = {f"{SRC}/intake/part{i}.py": '"""Part."""\n' + "x = 1\n" * 390 for i in range(30)}
+    many = {f"{SRC}/intake/part{i}.py": '"""Part."""\n' + "x = 1\n" * 390 for i in range(WHOLE_PACKAGE // 390 + 1)}
     assert any("the package has" in fault for fault in the_package_stays_small(build(tmp_path, {**SOUND, **many})))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from alignlib.engagement import ContentSettings, FunnelSettings, Promises, SurveySettings
+from alignlib.engagement import ContentSettings, FunnelSettings, Goal, Promises, SurveySettings
 from alignlib.instrument import read_instrument
 from alignlib.resources import front_matter, plays, read_resource, resource
 
@@ -22,7 +22,11 @@ PAGES = [play.file for play in plays().values()]
 def finding_keys() -> set[str]:
     """Which findings can this kit make?"""
     content = {f"content.{name}" for name in ("unused", "stale", "untagged", "empty_pipeline", "focus")}
-    other = ("first_touch", "leaked", "mql_to_won", "win_rate", "cohorts", *STEPS)
+    other = (
+        "first_touch", "decided", "ownerless", "leaked", "quality", "score_order", "work_order",
+        "mql_to_opportunity", "mql_to_won", "win_rate", "cohorts", "marketing_started", "revenue_linked", "long_view",
+        "readings", *STEPS,
+    )  # fmt: skip
     return (
         content
         | {f"survey.gap.{block.block}" for block in read_instrument().blocks}
@@ -121,6 +125,7 @@ def test_every_default_stands_in_the_assumptions_with_its_value() -> None:
         "survey": SurveySettings(),
         "content": ContentSettings(),
         "funnel": FunnelSettings(),
+        "goal": Goal(),
     }
     coded = {
         f"{part}.{name}": str(value)

@@ -178,6 +178,49 @@ def test_conversions_are_as_the_truth_says(sample: Sample) -> None:
     assert sample.finding("funnel.win_rate")["value"] == deals["Won"] / (deals["Won"] + deals["Lost"])
 
 
+def follow_up_counted_again(sample: Sample) -> dict[str, tuple[int, int]]:
+    """How many of how many, for the funnel's findings about the handover that are counted from single leads?"""
+    spells = sample.spells()
+    later, limit = [*OUT, "sal", "sql", "opportunity"], pd.Timedelta(days=14)
+    ripe = spells[spells["start"] + limit <= AS_OF + pd.Timedelta(days=1)]
+    decided = int((ripe[later].min(axis=1) - ripe["start"] <= limit).sum())
+    reached = spells[AS_OF - pd.Timedelta(hours=6) - spells["start"] >= pd.Timedelta(days=90)]
+    opened = int((reached[["opportunity", "won"]].min(axis=1) - reached["start"] < pd.Timedelta(days=90)).sum())
+    deals = sample.read("opportunities.csv", sep=";").drop_duplicates()
+    won = deals[deals["Status"] == "Won"]
+    return {
+        "funnel.decided": (decided, len(ripe)),
+        "funnel.mql_to_opportunity": (opened, len(reached)),
+        "funnel.marketing_started": (int((won["Lead ID"] != "").sum()), len(won)),  # each lead began with an inquiry
+    }
+
+
+def cards_and_words_counted_again(sample: Sample) -> dict[str, tuple[int, int]]:
+    """The same for what stands on the scorecards and on the sheet of stage labels."""
+    cards = sample.read("scorecards.csv")
+    marketing, sales = (cards[cards["Team"] == team] for team in ("Marketing", "Sales"))
+    read = sample.read("stage_readings.csv").pivot(index="Label", columns="Team", values="Means")
+    return {
+        "funnel.revenue_linked": (int((marketing["Tied To Revenue"] == "true").sum()), len(marketing)),
+        "funnel.long_view": (int((sales["Days Until Revenue"].astype(int) > 90).sum()), len(sales)),
+        "funnel.readings": (int((read["Sales"] == read["Marketing"]).sum()), len(read)),
+    }
+
+
+def test_decisions_starts_cards_and_words_are_as_the_truth_says(sample: Sample) -> None:
+    for key, (k, n) in (follow_up_counted_again(sample) | cards_and_words_counted_again(sample)).items():
+        assert tuple(sample.finding(key)[part] for part in "kn") == (k, n), key
+        assert sample.finding(key)["value"] == k / n, key
+
+
+def test_leads_with_the_better_score_are_touched_sooner_where_that_is_planted(sample: Sample) -> None:
+    spells, leads = sample.spells(), sample.read("leads.csv").drop_duplicates("Record ID").set_index("Record ID")
+    score = spells["Lead ID"].map(pd.to_numeric(leads["Lead Score"]))
+    in_time = spells["first"] - spells["start"] <= pd.Timedelta(hours=24)
+    apart = in_time[score > score.median()].mean() - in_time[score < score.median()].mean()
+    assert sample.finding("funnel.work_order")["value"] == apart
+
+
 def test_content_is_as_the_truth_says(sample: Sample) -> None:
     assets = sample.read("content_inventory.csv").set_index("Asset ID")
     published = pd.to_datetime(assets["Published"])
@@ -303,9 +346,10 @@ def test_one_seller_ticked_the_middle_throughout_and_one_form_was_sent_twice(fol
 def test_what_is_planted_lies_beyond_its_limit_and_what_is_not_lies_inside(folders: dict[str, Path]) -> None:
     planted, null = (Sample(folders[kind]).truth["findings"] for kind in KINDS)
     assert {key for key, truth in planted.items() if truth["expect"] == "beyond"} == {
-        "funnel.first_touch", "funnel.leaked", "funnel.mql_to_sal", "content.unused", "content.empty_pipeline",
-        "content.focus", "survey.gap.follow_up", "survey.gap.content_relevance", "survey.gap.lead_quality",
-        "survey.mirror.sales", "survey.mirror.marketing", "survey.structure",
+        "funnel.first_touch", "funnel.leaked", "funnel.mql_to_sal", "funnel.work_order", "funnel.revenue_linked",
+        "funnel.readings", "content.unused", "content.empty_pipeline", "content.focus", "survey.gap.follow_up",
+        "survey.gap.content_relevance", "survey.gap.lead_quality", "survey.mirror.sales", "survey.mirror.marketing",
+        "survey.structure",
     }  # fmt: skip
     assert {truth["expect"] for truth in null.values()} == {"within"}
     agreed = read_engagement(folders["planted"]).thresholds

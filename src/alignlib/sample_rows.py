@@ -115,7 +115,10 @@ def _spell(world: World, lead: Row, entry: datetime, seller: str) -> datetime | 
         path = [(world.pick(("recycled", "disqualified")), dropped, "No capacity")]
     elif kind != "untouched":
         in_time = shares["in_time"] / (1 - shares["untouched"] - kinds["dropped"])
-        first = _first_touch(world, entry, world.chance(in_time, world.speed[seller]))
+        is_in_time = world.chance(in_time, world.speed[seller])
+        first = _first_touch(world, entry, is_in_time)
+        if is_in_time:  # as if sellers had chosen by the score
+            lead["score"] = min(lead["score"] + shares["picked"], 100)
     if kind == "worked":
         path = _path(world, first, seller, world.words["grade_skill"][lead["grade"]])
     elif kind == "stalled" and world.chance(0.3):

@@ -27,7 +27,8 @@ PEOPLE = {"sales": 12, "marketing": 8}  # who answers the survey, of 14 and 9 in
 # that, by kind of item: in points of the scale, shares of a guess, ranks, and points of a hundred?
 LEAN = 0.4
 SPREAD = {"agree": 0.3, "conversation": 0.3, "mirror": 0.3, "estimate": 0.15, "rank": 0.8, "owner": 9, "points": 4}
-FIXED = ("scorecards", "facts")  # written out, not drawn: templates/sample/planted and templates/sample/null
+# Written out, not drawn: templates/sample/planted and templates/sample/null.
+FIXED = ("scorecards", "stage_readings", "facts")
 
 
 def write_sample(folder: Path, planted: bool = True) -> Path:
@@ -170,7 +171,8 @@ def _file(item: Input, rows: list[Row], settings: Settings) -> bytes:
     if item.file.endswith(".parquet"):
         return _parquet(headers, rows, settings)
     said = {column: {ours: theirs for theirs, ours in names.items()} for column, names in item.values.items()}
-    said["stage"] = {ours: theirs for theirs, ours in settings.stages.items()}
+    if item.table == "stage_events":  # on the sheet of readings stages stand in our words
+        said["stage"] = {ours: theirs for theirs, ours in settings.stages.items()}
     said["team"] = {team: part.labels[0] for team, part in settings.teams.items()}
     out = io.StringIO()
     separator = item.delimiter or ("\t" if item.file.endswith(".tsv") else ",")
