@@ -287,6 +287,8 @@ def test_attempts_and_reasons_are_counted_by_hand_and_rare_remarks_are_not_print
     )  # C and F of B, C, E, F; E was tried once before acceptance, G lost after it
     assert lines["Turned down: Not now"]["n"] == 3 and lines["Turned down: 1 other reason"]["n"] == 1
     assert "Kim" not in shown.model_dump_json()
+    written = touch._reasons(pd.Series(["Ask kim@example.com"] * 4, name="reason"))
+    assert [row["label"] for row in written] == ["Turned down: Ask [e-mail address]"]
     tied = pd.Series(["b", "a"] * 3, name="reason")
     assert (
         [row["label"][-1] for row in touch._reasons(tied)]

@@ -15,7 +15,7 @@ from alignlib.incidence import Incidence, clustered_incidence, incidence, kaplan
 from alignlib.intake.tables import Tables
 from alignlib.judging import finding
 from alignlib.result import Exhibit, Finding, Measure, NotJudged, Part, Row, columns
-from alignlib.words import capital, count, day, interval, number, of, value
+from alignlib.words import capital, count, day, interval, masked, number, of, value
 
 _CURVE_DAYS = (*np.arange(0, 3, 0.25).tolist(), *range(3, 31))  # the first days decide
 _LATER = STAGES[STAGES.index("mql") + 1 :]
@@ -369,7 +369,7 @@ def _attempts(decided: pd.DataFrame) -> list[Row]:
 
 def _reasons(given: pd.Series) -> list[Row]:
     """The most frequent first; equal counts by name, so that the order of rows never shows."""
-    given = given.str.strip()
+    given = given.str.strip().map(masked, na_action="ignore")
     counts = given[given != ""].value_counts().reset_index(name="n")
     counts = counts.sort_values(["n", "reason"], ascending=[False, True])
     told = counts[counts["n"] >= TOLD_FROM].head(MOST_REASONS)
