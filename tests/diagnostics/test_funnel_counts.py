@@ -1,4 +1,4 @@
-"""Counts of steps: by hand, and against walking every lead through its events one by one, in hundreds of worlds."""
+"""Counts of steps: by hand, and against walking every lead through its events one by one, in many worlds."""
 
 from collections import Counter
 from datetime import datetime, timedelta
@@ -193,10 +193,10 @@ def counted(
     return found
 
 
-def test_counts_are_those_of_walking_through_every_event_in_hundreds_of_worlds(make_tables: Any) -> None:
+def test_counts_are_those_of_walking_through_every_event_in_many_worlds(make_tables: Any) -> None:
     rng, end = np.random.default_rng(4), datetime(2025, 3, 2)
     seen: Counter[int] = Counter()
-    for trial, (by, path) in enumerate(list(product(BY, PATHS)) * 10):
+    for trial, (by, path) in enumerate(list(product(BY, PATHS)) * 4):
         rows = world(rng, leads=trial % 4 > 0, touches=trial % 3 > 0)
         since = datetime(2025, 1, 10) if trial % 5 == 0 else None
         tables = make_tables(rows)
@@ -208,7 +208,7 @@ def test_counts_are_those_of_walking_through_every_event_in_hundreds_of_worlds(m
         sizes = Counter((stage, one["label"]) for one in every for stage in passed(one["at"], stages, path))
         got = stage_sizes(tables, settings(), path, by)
         assert {(r.stage, r.label if isinstance(r.label, str) else None): r.n for r in got.itertuples()} == sizes
-    assert min(seen[0], seen[1], seen[2]) > 1000
+    assert min(seen[0], seen[1], seen[2]) > 400
 
 
 def test_spells_read_and_spells_counted_are_the_same_spells(make_tables: Any) -> None:
