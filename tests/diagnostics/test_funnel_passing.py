@@ -12,7 +12,7 @@ from scipy.stats import binom
 
 from alignlib.diagnostics.funnel import cohorts, deals, groups, passing
 from alignlib.diagnostics.funnel.counts import step_counts
-from alignlib.diagnostics.funnel.rates import gap, going_on, owner_codes, rate, strata
+from alignlib.diagnostics.funnel.rates import coded, gap, going_on, owner_codes, rate, strata
 from alignlib.diagnostics.funnel.spells import read_spells
 from alignlib.diagnostics.funnel.steps import Step, ways
 from alignlib.diagnostics.funnel.touch import handed_over
@@ -628,3 +628,12 @@ def test_segments_side_by_side_hold_the_same_leads_as_the_waterfall(make_tables:
     # D is watched for one day: A goes on among four, B among the two that are left of three quarters.
     assert (east["go_on"], east["median"], west["go_on"]) == (pytest.approx(1 / 4 + 3 / 4 / 2), 3.0, 1.0)
     assert shown.title == "East brings 2 of 3 leads accepted, and 4 of 5 handed over"
+
+
+def test_free_text_in_a_column_of_groups_is_not_told_value_by_value() -> None:
+    named = pd.Series(["Web"] * 30 + ["Fair"] * 6 + [f"Referral by Person {i}" for i in range(40)] + [None] * 5)
+    names, codes = coded(named)
+    assert names.tolist() == ["(rare values)", "Web", "Fair", "(blank)"]
+    assert np.bincount(codes).tolist() == [40, 30, 6, 5]
+    few = pd.Series(["Web", "by kim@example.com"])
+    assert sorted(coded(few)[0]) == ["Web", "by [e-mail address]"]

@@ -112,11 +112,13 @@ def coded(column: pd.Series, blank: str = "(blank)") -> tuple[np.ndarray, np.nda
 
     So many names that the column must be free text may name people: those with few rows stand together.
     """
-    text = np.array([masked(each) for each in column.fillna(blank).astype(str)], dtype=object).astype(str)
-    found, codes = np.unique(text, return_inverse=True)
+    rows, values = pd.factorize(column.fillna(blank))
+    found, codes = np.unique(np.array([masked(str(each)) for each in values], dtype=str), return_inverse=True)
+    codes = codes[rows]
     if len(found) > MOST_NAMES:
-        rare = np.bincount(codes) < FEWEST_ROWS
-        found, codes = np.unique(np.where(rare[codes], "(rare values)", text), return_inverse=True)
+        rare = np.bincount(codes, minlength=len(found)) < FEWEST_ROWS
+        found, kept = np.unique(np.where(rare, "(rare values)", found), return_inverse=True)
+        codes = kept[codes]
     order = np.argsort(-np.bincount(codes, minlength=len(found)), kind="stable")
     return found[order], np.argsort(order)[codes]
 
