@@ -215,6 +215,44 @@ def test_an_empty_cell_shows_the_money_and_a_row_its_sum() -> None:
     assert "€10k" not in said  # money where there is an asset is not counted as standing in an empty cell
 
 
+@pytest.mark.parametrize(("width", "said"), [(charts.WIDE, "3 unusable"), (charts.NARROW, "0 of 3")])
+def test_a_gap_that_holds_stale_assets_is_dashed_and_counted_in_words_an_empty_one_is_not(
+    width: int, said: str
+) -> None:
+    cell = {"label": "Energy", "column": "C1", "n": 0, "amount": 5_000_000, "note": ""}
+    empty, stale = (COVERAGE.model_copy(update={"rows": [cell | {"n_stale": n}]}) for n in (0, 3))
+    drawn = [one(exhibit, width) for exhibit in (empty, stale)]
+    assert [len([n for n in svg.iter() if n.get("stroke-dasharray")]) for svg in drawn] == [0, 4]
+    assert "empty" in words_in(drawn[0]) and said in words_in(drawn[1])
+    assert all("€50k" in words_in(svg) for svg in drawn)
+    assert table(stale, "EUR").rows == (("Energy", "0, 3 unusable (€50k)"),)
+    assert table(empty, "EUR").rows == (("Energy", "0 (€50k)"),)
+    served = COVERAGE.model_copy(update={"rows": [cell | {"n": 2, "n_stale": 3}]})
+    assert table(served, "EUR").rows == (("Energy", "2 (€50k)"),)  # the table tells the money of every cell
+
+
+def test_a_bar_is_as_long_as_the_money_that_stands_in_its_cell_whether_it_is_served_or_not() -> None:
+    rows = [{"label": "Energy", "column": f"C{i + 1}", "n": n, "n_stale": 0, "amount": amount * 100, "note": ""}
+            for i, (n, amount) in enumerate([(4, 1_000_000), (0, 500_000), (0, 250_000), (2, 0), (0, 0)])]  # fmt: skip
+    svg = one(COVERAGE.model_copy(update={"rows": rows, "limit": 0.1}))
+    bars = {place(n)[0]: abs(float(n.get("x2", 0))) for n in svg.iter("line") if n.get("stroke-width") == "5"}
+    # five columns of 96.8 pixels from pixel 140; a full bar is 76.8 long; nothing is drawn for nothing
+    assert sorted(bars) == pytest.approx([149, 245.8, 342.6])
+    assert [bars[x] for x in sorted(bars)] == pytest.approx([76.8, 38.4, 19.2])
+    assert {float(n.get("stroke-width", 0)) for n in marks_of(svg, ACT) if n.tag == "line"} == {2.0, 5.0}
+
+
+@pytest.mark.parametrize("width", [charts.WIDE, charts.NARROW])
+def test_money_of_a_whole_segment_stands_once_beside_its_row_and_in_no_cell(width: int) -> None:
+    rows = [{**row, "amount": None, "standing": 4_200_000, "note": ""} for row in COVERAGE.rows if row["n"] is not None]
+    named = [*COVERAGE.columns, Column(name="standing", label="Open pipeline of the segment", unit="money")]
+    exhibit = COVERAGE.model_copy(update={"rows": rows, "columns": named})
+    svg, told = one(exhibit, width), table(exhibit, "EUR")
+    assert told.head[-1] == "Open pipeline of the segment" and {row[-1] for row in told.rows} == {"€42k"}
+    assert words_in(svg).count("€42k") == 6 and "open pipeline" in " ".join(words_in(svg))
+    assert not [n for n in svg.iter("line") if n.get("stroke-width") == "5"]
+
+
 @pytest.mark.parametrize(("direction", "from_", "to"), [("at_least", 3, 147.2), ("at_most", 147.2, 209)])
 def test_the_tint_of_a_strip_lies_on_the_bad_side(direction: str, from_: float, to: float) -> None:
     finding = FINDINGS[0].model_copy(update={"direction": direction})
@@ -381,3 +419,41 @@ def test_an_axis_starts_at_zero_and_covers_every_value() -> None:
         marks = axis(low, high, unit)
         assert marks[0] <= min(low, 0) and marks[-1] >= high and 0 in marks and len(marks) <= 7
         assert unit != "share" or marks[-1] <= 1
+
+
+def _paired(unit: Any, **ends: float) -> Exhibit:
+    names = {"label": "text", "sales": "share", "sales_low": "share", "sales_high": "share", "marketing": "share"}
+    return Exhibit(
+        key="survey.estimates", title="t", shape="paired", read="r", alt="a", source="s",
+        columns=[*(Column(name=name, label=name, unit=of) for name, of in names.items()),
+                 Column(name="gap", label="Effort less plan", unit=unit)],
+        rows=[{"label": "Accepted", "sales": 0.8, "marketing": 0.3, "gap": 0.5, **ends}],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [charts.WIDE, charts.NARROW])
+def test_a_difference_of_shares_names_its_unit_above_its_figures(width: int) -> None:
+    drawn = charts.svg([charts.chart(_paired("pp"), width)], ["a"])[0]
+    said = words_in(ElementTree.fromstring(drawn))
+    assert "percentage points" in " ".join(said) and "50" in said
+
+
+def test_the_axis_covers_the_intervals_of_both_teams() -> None:
+    drawn = charts.chart(_paired("pp", sales_low=0.72, sales_high=0.89)).to_dict(validate=False)
+    ends = {tuple(layer["encoding"]["x"]["scale"]["domain"]) for layer in drawn["layer"]}
+    assert (0.0, 1.0) in ends
+
+
+def test_no_axis_is_marked_at_figures_that_would_be_rounded() -> None:
+    assert axis(0, 0.1, "share") == [0.0, 0.05, 0.1] and axis(-0.001, 0.002, "pp") == [-0.01, 0.0, 0.01]
+
+
+def test_both_ends_of_an_interval_stand_in_the_cell_of_their_estimate() -> None:
+    names = {"label": "text", "equal_value": "share", "equal_low": "share", "equal_high": "share", "value": "money",
+             "low": "money", "high": "money"}  # fmt: skip
+    row = {"label": "Webinar", "equal_value": 0.05, "equal_low": 0.03, "equal_high": 0.08, "value": 140_000_000,
+           "low": 100_000_000, "high": 180_000_000}  # fmt: skip
+    head = [Column(name=name, label=name, unit=unit) for name, unit in names.items()]
+    shown = UNUSED.model_copy(update={"shape": "intervals", "columns": head, "rows": [row]})
+    told = table(shown, "EUR")
+    assert told.rows == (("Webinar", "5\u00a0% (3 to 8)", "€1.4m (€1.0m to €1.8m)"),)

@@ -34,3 +34,14 @@ def test_an_estimate_without_limits_is_never_judged_as_a_count(measure: Any, lev
     found = judged(**measure)
     assert found.level == level and found.detail.replace("\u00a0", " ").startswith(said)
     assert bool(found.settle) == (level == "unclear")
+
+
+def test_a_level_that_the_data_cannot_carry_is_unclear_and_the_rule_says_why() -> None:
+    told: Any = {"theme": "handoff", "play": "P9", "counted": "2 of 6", "settle": "more leads"}
+    for low, high, level in ((0.2, 0.5, "act"), (0.01, 0.05, "good")):
+        measure = Measure(value=(low + high) / 2, unit="share", n=6, low=low, high=high, method="Wilson 95 %")
+        plain = finding("funnel.leaked", "leaked_leads", measure, SETTINGS, TITLES, **told)
+        held = finding("funnel.leaked", "leaked_leads", measure, SETTINGS, TITLES, **told, cannot={level: "too early"})
+        assert plain.level == level and "too early" not in plain.rule
+        assert (held.level, held.title, held.settle, held.play) == ("unclear", "cannot be told", "more leads", "P9")
+        assert held.rule == f"{plain.rule}; too early" and held.detail == plain.detail

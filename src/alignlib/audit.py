@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 
-from alignlib.engagement import Settings
+from alignlib.engagement import THRESHOLDS, Settings
 from alignlib.result import Exhibit, Finding, Level, NotJudged, Result, Row, columns
 from alignlib.words import capital, count_spelled, listed
 
@@ -21,7 +21,7 @@ _FAILS = {
     "roles": "each misreads the other's job", "regard": "regard is missing", "credit": "credit divides them",
     "structure": "the structure divides them",
 }  # fmt: skip
-_SIZE = {"points": 4.0, "share": 1.0}  # the whole scale of a unit, to compare distances from a limit
+_SIZE = {"points": 4.0, "share": 1.0, "pp": 1.0}  # the whole scale of a unit, to compare distances from a limit
 
 
 def audit(results: Mapping[str, Result], settings: Settings, previous: Mapping[str, Result] | None = None) -> Result:
@@ -35,10 +35,12 @@ def audit(results: Mapping[str, Result], settings: Settings, previous: Mapping[s
         raise ValueError("comparing with an earlier audit is not possible in this version")
     findings = ranked([finding for result in results.values() for finding in result.findings])
     gaps = [gap for result in results.values() for gap in result.not_judged]
+    limits = settings.thresholds
     return Result(
         diagnostic="audit", question=QUESTION, headline=headline(findings), summary=summary(findings, gaps),
         basis=[line for result in results.values() for line in result.basis], findings=findings,
-        exhibits=[scorecard(findings, gaps)], not_judged=gaps, settings={"limits": dict(settings.thresholds)},
+        exhibits=[scorecard(findings, gaps)], not_judged=gaps,
+        settings={"limits": dict(limits), "units": {key: THRESHOLDS[key][1] for key in limits}},
     )  # fmt: skip
 
 

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Literal
 
 from alignlib.engagement import THRESHOLDS, Settings
-from alignlib.result import Finding, Measure
+from alignlib.result import Finding, Level, Measure
 from alignlib.stats import Interval, judge
 from alignlib.words import agreed, interval, value
 
 
-def measured(found: Interval, unit: Literal["share", "points"], method: str, k: int | None, n: int) -> Measure:
+def measured(found: Interval, unit: Literal["share", "pp", "points"], method: str, k: int | None, n: int) -> Measure:
     """How does an interval become a measure?"""
     return Measure(value=found.value, unit=unit, n=n, k=k, low=found.low, high=found.high, method=method)
 
@@ -17,26 +17,31 @@ def measured(found: Interval, unit: Literal["share", "points"], method: str, k: 
 def finding(
     key: str, threshold: str, measure: Measure, settings: Settings, titles: Mapping[str, str], *,
     theme: str, play: str, counted: str, settle: str, beyond: Literal["act", "watch"] = "act",
+    cannot: Mapping[Level, str] | None = None,
 ) -> Finding:  # fmt: skip
     """What does a figure say against its agreed limit?
 
     ``titles`` holds one title for ``beyond``, ``good``, ``unclear`` and ``none`` (no limit was agreed), so that none
     claims more than its interval. ``counted`` says over what, ``settle`` which data would settle an unclear case.
+    ``cannot``: levels that these data cannot carry whatever the interval says, each with why; it is then unclear.
     """
     direction, unit, meaning = THRESHOLDS[threshold]
     limit = settings.thresholds.get(threshold)
     estimated, is_counted = measure.low is not None, measure.method == "counted"
+    kind = "bounds" if measure.method.startswith("bounds") else "95 % interval"
     level = judge(measure.value, measure.low, measure.high, limit, direction, beyond)
     if not estimated and not is_counted:
         level = "unclear"  # an estimate without limits is no count of all there is
+    why = (cannot or {}).get(level, "")
+    level = "unclear" if why else level
     variant = "none" if limit is None else "beyond" if level == beyond else level
     figure = (
-        f"Interval {interval(measure.low, measure.high, unit)}"
+        f"{'Bounds' if kind == 'bounds' else 'Interval'} {interval(measure.low, measure.high, unit)}"
         if estimated
         else f"{'Counted' if is_counted else 'Without an interval'}: {value(measure.value, unit)}"
     )
-    basis = "counted figure" if is_counted else "95 % interval"
-    rule = f"{basis} against the limit agreed for: {meaning}; beyond it: {beyond}"
+    basis = "counted figure" if is_counted else kind
+    rule = f"{basis} against the limit agreed for: {meaning}; beyond it: {beyond}{why and f'; {why}'}"
     return Finding(
         key=key, theme=theme, title=titles[variant], measure=measure, level=level, limit=limit,
         play=None if level == "good" else play,

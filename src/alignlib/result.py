@@ -11,7 +11,7 @@ from alignlib.errors import AlignError, Problem
 
 SCHEMA_VERSION = 1
 MIME = "application/vnd.alignlib.result+json"
-Unit = Literal["share", "days", "points", "count", "money", "delta", "p", "text", "date"]
+Unit = Literal["share", "pp", "days", "points", "count", "money", "delta", "p", "text", "date"]
 Level = Literal["act", "watch", "good", "unclear"]
 Direction = Literal["at_least", "at_most", "equals"]
 Shape = Literal["dumbbell", "grid", "waterfall", "stack", "intervals", "paired", "curve", "bars", "relay", "table"]
@@ -26,7 +26,8 @@ class _Record(BaseModel):
 class Measure(_Record):
     """What was found, in which unit, on how many, and between which limits (95 %)?
 
-    ``share`` is 0-1, ``money`` is in minor units (cents), ``points`` are points of a 1-5 scale.
+    ``share`` is 0-1; ``pp`` is a difference of two shares (percentage points, stored as -1 to 1: 0.12 is 12 of them);
+    ``money`` is in minor units (cents); ``points`` are points of a 1-5 scale.
     ``value`` is None when nothing could be judged or the group is withheld. No interval means "counted".
     """
 
@@ -61,6 +62,7 @@ class Column(_Record):
     name: str
     label: str
     unit: Unit = "text"
+    is_extra: bool = False  # stands in files that people work on, not on a page
 
 
 def columns(**described: tuple[str, Unit]) -> list[Column]:

@@ -10,6 +10,11 @@ TEAM_NAMES = {"sales": "Sales", "marketing": "Marketing"}
 _SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£", "BRL": "R$", "JPY": "¥"}
 _CONTROL = re.compile("[^\\t\\n\\r -~\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # what XML cannot hold
 EMAIL = re.compile(r"[^\s@<>,;:]+@[^\s@<>,;:]+\.\w{2,}")
+# What bears a person's name: a folder under "users", or OneDrive's "personal", also escaped in a link; and one under
+# "home" that holds something, for what a website has there is a page.
+_SLASH, _FOLDER_NAME = r"(?:[/\\]|%2f|%5c)", r"(?:(?!%2f|%5c)[^/\\?&#])+"
+_HOME = rf"home(?={_SLASH}{_FOLDER_NAME}{_SLASH}[^?&#\s])"
+_FOLDER = re.compile(rf"({_SLASH}(?:personal|users?|{_HOME}){_SLASH}){_FOLDER_NAME}", re.I)
 _SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
@@ -53,11 +58,19 @@ def value(amount: float | None, unit: str, currency: str = "") -> str:
 
     >>> value(0.45, "share"), value(1.24, "points"), value(57, "days"), value(1, "days"), value(None, "share")
     ('45\\xa0%', '1.2 points', '57 days', '1 day', 'not judged')
+
+    A difference of two shares is no share, and its points are not those of the scale from 1 to 5:
+
+    >>> value(0.12, "pp"), value(-0.01, "pp")
+    ('12 percentage points', '\u22121 percentage point')
     """
     if amount is None or not isfinite(amount):
         return "not judged"
     if unit == "share":
         return share(amount)
+    if unit == "pp":
+        text = figure(amount, unit)
+        return f"{text} percentage point{'' if text.strip(MINUS) == '1' else 's'}"
     if unit == "points":
         return f"{number(amount, 1)} points"
     if unit == "days":
@@ -73,12 +86,12 @@ def value(amount: float | None, unit: str, currency: str = "") -> str:
 def interval(low: float | None, high: float | None, unit: str, currency: str = "") -> str:
     """How is an interval written: both ends, the unit once?
 
-    >>> interval(0.41, 0.5, "share"), interval(-0.3, 1.2, "points")
-    ('41 to 50', '\u22120.3 to 1.2')
+    >>> interval(0.41, 0.5, "share"), interval(-0.03, 0.12, "pp"), interval(-0.3, 1.2, "points")
+    ('41 to 50', '\u22123 to 12', '\u22120.3 to 1.2')
     """
     if low is None or high is None:
         return "no interval"
-    if unit == "share":
+    if unit in ("share", "pp"):
         return f"{number(low * 100)} to {number(high * 100)}"
     if unit == "money":
         return f"{money(low, currency)} to {money(high, currency)}"
@@ -169,8 +182,8 @@ def listed(items: list[str]) -> str:
 def agreed(limit: float | None, direction: str | None, unit: str) -> str:
     """How is an agreed limit said?
 
-    >>> agreed(0.7, "at_least", "share"), agreed(None, None, "share")
-    ('Agreed: at least 70\\xa0%.', 'No limit was agreed.')
+    >>> agreed(0.7, "at_least", "share"), agreed(0.15, "at_most", "pp"), agreed(None, None, "share")
+    ('Agreed: at least 70\\xa0%.', 'Agreed: at most 15 percentage points.', 'No limit was agreed.')
     """
     if limit is None or direction is None:
         return "No limit was agreed."
@@ -180,15 +193,19 @@ def agreed(limit: float | None, direction: str | None, unit: str) -> str:
 def figure(amount: float | None, unit: str, currency: str = "") -> str:
     """How is a figure written where the head of its column or axis already names the unit?
 
-    >>> figure(1.84, "points"), figure(0.45, "share"), figure(191_500_000, "money", "EUR"), figure(None, "days")
-    ('1.8', '45\\xa0%', '€1.9m', '')
+    >>> figure(1.84, "points"), figure(0.45, "share"), figure(0.12, "pp"), figure(191_500_000, "money", "EUR")
+    ('1.8', '45\\xa0%', '12', '€1.9m')
     """
     if amount is None or not isfinite(amount):
         return ""
     if unit == "money":
         return money(amount, currency).replace(" million", "m").strip()
+    if unit == "share" and 0 < amount < 0.0005:
+        return f"under {share(0.001, 1)}"
     if unit == "share":
         return share(amount, 1 if 0 < abs(amount) < 0.0095 else 0)
+    if unit == "pp":
+        return number(amount * 100)
     if unit == "p" and amount < 0.001:
         return "under 0.001"
     digits = {"points": 1, "delta": 2, "p": 3}.get(unit, 0 if float(amount).is_integer() or abs(amount) >= 10 else 1)
@@ -196,12 +213,12 @@ def figure(amount: float | None, unit: str, currency: str = "") -> str:
 
 
 def masked(text: str) -> str:
-    """How does a client's label stand in something shared: without an e-mail address that may have slipped in?
+    """How does a client's label stand in something shared: without an e-mail address or a person's folder in it?
 
-    >>> masked("Referral by jane.doe@example.com")
-    'Referral by [e-mail address]'
+    >>> masked("Referral by jane.doe@example.com"), masked("https://example.com/personal/jane_doe/Deck.pptx")
+    ('Referral by [e-mail address]', 'https://example.com/personal/[person]/Deck.pptx')
     """
-    return EMAIL.sub("[e-mail address]", text)
+    return _FOLDER.sub(r"\1[person]", EMAIL.sub("[e-mail address]", text))
 
 
 def legible(text: str) -> str:

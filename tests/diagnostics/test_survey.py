@@ -225,7 +225,7 @@ def test_low_response_says_what_the_silent_could_change(make_tables: Make) -> No
     # Gap 4.667 - 2.25 = 2.4 as published; six of fourteen answered: 2.4 x 6/14 = 1.0.
     (note,) = [c for c in result.caveats if c.startswith("Sales: only 6 of 14")]
     assert "would be 1.0 points instead of 2.4 points" in note
-    assert any("more than 20 points apart" in c for c in result.caveats)
+    assert any("more than 20 percentage points apart" in c for c in result.caveats)
     assert result.basis[:2] == ["Sales: 6 of 14", "Marketing: 8 of 9"]
     assert result.basis[2] == "Anonymous answers; groups below five are withheld"
 

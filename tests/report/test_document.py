@@ -136,7 +136,7 @@ def test_an_estimate_and_its_interval_share_a_cell() -> None:
     assert blocks.rows[-2][3:] == ("–", "–", "–", "Marketing withheld: fewer than five answers")
     assert unused.rows[1][1] == "58\u00a0% (48 to 68)" and unused.rows[2][1] == "42\u00a0%"
     assert coverage.head == ("Segment", "C1", "C2", "C3", "C4", "C5")
-    assert coverage.rows[1] == ("Health care", "0 (€40k)", "4", "3", "0 (€160k)", "0 (€110k)")
+    assert coverage.rows[1] == ("Health care", "0 (€40k)", "4 (€4,000)", "3 (€3,000)", "0 (€160k)", "0 (€110k)")
     assert coverage.rows[4][5] == "not recorded"
 
 
@@ -147,14 +147,19 @@ def test_codes_for_machines_are_not_in_the_tables_of_a_report() -> None:
 
 def test_the_method_says_what_was_agreed_and_why_rows_were_left_out() -> None:
     record = sample_record()
-    limits = {"limits": {"survey_gap": 0.8, "first_touch_in_time": 0.7}}
+    limits = {"limits": {"survey_gap": 0.8, "first_touch_in_time": 0.7, "work_order": 0.15}}
+    limits["units"] = {"survey_gap": "points", "first_touch_in_time": "share", "work_order": "pp"}
     audit = record.results["audit"].model_copy(update={"settings": limits})
     counts = [record.results["funnel"].row_counts[0].model_copy(update={"reasons": {"E-DATE": 2, "test leads": 15}})]
     funnel = record.results["funnel"].model_copy(update={"row_counts": counts})
     changed = record.model_copy(update={"results": record.results | {"audit": audit, "funnel": funnel}})
     document = build(changed)
     notes = dict(document.notes)
-    assert notes["Agreed limits"] == ("survey gap: 0.8 points", "first touch in time: 70\u00a0%")
+    assert notes["Agreed limits"] == (
+        "survey gap: 0.8 points",
+        "first touch in time: 70\u00a0%",
+        "work order: 15 percentage points",
+    )
     assert notes["Settings of funnel"] == ("path: any", "horizon days: 90")
     assert any("a value is no date, or an impossible one: 2; test leads: 15" in row for row in document.counts.rows)
     assert "SHA-256 4f1c09ae4f1c…" in notes["Inputs"][0]

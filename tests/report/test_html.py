@@ -182,6 +182,21 @@ def test_every_chart_has_words_and_a_table_behind_it(page: str) -> None:
     assert not re.findall(r"<svg(?![^>]*(role=\"img\"|aria-hidden=\"true\"))[^>]*>", page)
 
 
+def test_a_long_name_of_a_file_breaks_after_an_underscore_and_is_not_changed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(html, "_pictures", lambda document: {})
+    record = flagged(True)
+    first = record.results["funnel"].exhibits[0]
+    named = first.columns[-1].model_copy(update={"name": "file", "label": "File", "unit": "text"})
+    row = {**first.rows[0], "file": "campaign_responses.csv <b>"}
+    changed = first.model_copy(update={"columns": [*first.columns, named], "rows": [row]})
+    record.results["funnel"].exhibits[0] = changed
+    page = html.render(document.build(record))
+    assert "campaign_<wbr>responses.csv &lt;b&gt;</td>" in page
+    assert "campaign_responses.csv <b>" in "".join(Page(page).text)
+
+
 def test_every_level_is_said_in_a_word(page: str) -> None:
     said = "".join(Page(page).text)
     assert all(word in said for word in ("Act", "Watch", "Good", "Unclear", "Would settle it", "No play"))

@@ -176,8 +176,9 @@ def axis(low: float, high: float, unit: str, steps: int = 4) -> list[float]:
     low, high = min(low, 0.0), max(high, 0.0)
     rough = (high - low or 1.0) / steps
     size = 10 ** floor(log10(rough))
-    step = next(size * nice for nice in (1, 2, 2.5, 5, 10) if size * nice >= rough * 0.999)
-    if unit in ("count", "days", "money"):
-        step = max(step, 1.0) if step != 2.5 else 5.0
+    whole = {"share": 0.1, "pp": 0.1, "points": 1.0, "delta": 0.1}.get(unit, 10.0)  # below it a 2.5 would read as 2
+    nice = (1, 2, 2.5, 5, 10) if size >= whole else (1, 2, 5, 10)
+    step = next(size * each for each in nice if size * each >= rough * 0.999)
+    step = max(step, {"count": 1.0, "days": 1.0, "money": 1.0, "pp": 0.01}.get(unit, 0.0))
     first, last = floor(low / step + 1e-9), ceil(high / step - 1e-9)
     return [round(i * step, 9) for i in range(first, max(last, first + 1) + 1)]

@@ -20,7 +20,7 @@ _TINTS = {  # a further part of the same kind is lighter; what is still open is 
     "open": ("",),
 }
 _GREYS = {0.6: "#C8CCD3", 0.3: "#DDE0E4", 0: "#EEEFF0"}  # by the share of the fullest cell
-_GRID_KEY = "Grey: usable assets. Outlined: none, and the money standing there."
+_GRID_KEY = "Grey: usable assets. Outlined: none; dashed: only unusable ones. "
 _SERIES = ((INK, ()), (TEXT, (6, 3)), (MUTED, (2, 2)), (MUTED, (8, 2, 2, 2)))  # colour and dashes of each curve
 
 
@@ -150,59 +150,86 @@ def _leaked(c: Canvas, kinds: list[str], counts: list[float]) -> None:
 
 
 def grid(e: Exhibit, width: int, currency: str = "") -> Canvas:
-    """Where is there no usable asset, and how much money stands there? Segments by conversations."""
+    """Where is there no usable asset, and how much money stands there? Segments by conversations.
+
+    Each cell: how many assets on grey, or outlined the gap; below it a bar as long as its money. ``standing`` in place
+    of ``amount`` is the whole segment's money, at the right.
+    """
     labels = list(dict.fromkeys(str(row["label"]) for row in e.rows))[:MOST_ROWS]
     columns = list(dict.fromkeys(str(row["column"]) for row in e.rows))
-    narrow, standing = width < canvas.PHONE, [_amount(row) for row in e.rows]
-    left, right, head, height, above = (0, width, 26, 66, 24) if narrow else (140, width - 96, 50, 52, 2)
-    # the accent is due only where more stands in empty cells than was agreed, and there only to the largest sums
-    is_beyond = e.limit is not None and sum(standing) > e.limit * sum(number(row, "amount") or 0 for row in e.rows)
-    accent = max(0.1 * sum(standing), 0.5 * max(standing)) if is_beyond else inf
-    key = wrapped(_GRID_KEY + (" Red: the largest sums." if is_beyond else ""), width - left, 12)
-    c = Canvas(width, left, right, 0, 1, head, height, len(labels), 12 + 17 * len(key))
+    narrow, gaps = width < canvas.PHONE, [_amount(row) for row in e.rows]
+    left, right, head, height, above = (0, width, 26, 80, 24) if narrow else (140, width - 96, 50, 56, 2)
+    longest = max(number(row, "amount") or 0 for row in e.rows)
+    # the accent is due only where more stands in gaps than was agreed, and there only to the largest sums
+    is_beyond = e.limit is not None and sum(gaps) > e.limit * sum(number(row, "amount") or 0 for row in e.rows)
+    accent = 0.1 * sum(gaps) if is_beyond else inf
+    told, sums = _beside(e, labels, currency)
+    key = _GRID_KEY + ("Bars: money standing there. " if longest else "")
+    key += "Red: a tenth or more of the money in gaps. " if is_beyond else ""
+    lines = wrapped(key + (f"At the right: {told}." if narrow and told else ""), width - left, 12, most=4)
+    c = Canvas(width, left, right, 0, 1, head, height, len(labels), 12 + 17 * len(lines))
     step, deepest = (right - left) / len(columns), max(_n(row) for row in e.rows)
-    c.lines(left + 1, c.height - c.foot + 16, key, MUTED, 12, step=17)
-    if not narrow:
-        c.text(width, 41, "in empty cells", MUTED, 12, align="right")
+    c.lines(left + 1, c.height - c.foot + 16, lines, MUTED, 12, step=17)
+    beside = wrapped("" if narrow else told, 90, 12, most=3)
+    c.lines(width, 41 - 15 * (len(beside) - 1), beside, MUTED, 12, align="right", step=15)
     for i, column in enumerate(columns):
         x = left + i * step + 2
         c.text(x, 12, fitted(column, step - 6, 13, True), bold=True)
         c.lines(x, 27, _CONVERSATIONS.get(column, ()) if step > 84 else (), MUTED, 12, step=14)
     for r, name in enumerate(labels):
         cells, top = {str(row["column"]): row for row in e.rows if row["label"] == name}, head + r * height
-        money = sum(_amount(row) for row in cells.values())
-        label(c, top, name, "", words.figure(money, "money", currency) if any(standing) else "")
+        label(c, top, name, "", sums[name])
         for i, column in enumerate(columns):
             box = (left + i * step + 1, top + above, step - 4, height - above - (4 if narrow else 2))
-            _cell(c, cells.get(column, {}), box, deepest, max(standing), accent, currency)
+            _cell(c, cells.get(column, {}), box, deepest, longest, accent, currency)
     return c
 
 
+def _beside(e: Exhibit, labels: list[str], currency: str) -> tuple[str, dict[str, str]]:
+    """What stands at the right of each row, and under which head: its money in gaps, or the money of the segment."""
+    whole = next((column.label for column in e.columns if column.name == "standing"), "")
+    sums = {name: [row for row in e.rows if row["label"] == name] for name in labels}
+    if whole:
+        found = {name: max((number(row, "standing") or 0 for row in rows), default=0) for name, rows in sums.items()}
+    else:
+        found = {name: sum(_amount(row) for row in rows) for name, rows in sums.items()}
+    is_known = any(number(row, name) for row in e.rows for name in ("amount", "standing"))
+    written = {name: words.figure(found[name], "money", currency) if is_known else "" for name in labels}
+    return (whole[:1].lower() + whole[1:] if whole else "money in gaps") if is_known else "", written
+
+
 def _amount(row: Row) -> float:
-    """The money standing in a cell: none where there is an asset."""
+    """The money standing in a gap: none where there is a usable asset."""
     return number(row, "amount") or 0 if row.get("n") == 0 else 0
 
 
 def _cell(
-    c: Canvas, row: Row, box: tuple[float, float, float, float], deepest: float, most: float, accent: float,
+    c: Canvas, row: Row, box: tuple[float, float, float, float], deepest: float, longest: float, accent: float,
     currency: str,
 ) -> None:  # fmt: skip
-    """How many usable assets, or the money that stands where there is none: its bar is full at ``most``."""
+    """How many usable assets, or the gap: its money, and whether it is empty or holds stale assets."""
     x, y, width, height = box
-    n, amount, right, bottom = number(row, "n"), _amount(row), x + width, y + height
+    n, stale, right, bottom = number(row, "n"), number(row, "n_stale"), x + width, y + height
+    amount, color = number(row, "amount") or 0, "#8C939C"
     if n is None:
         c.hatch(*box)
-    elif n > 0:
+        return
+    if n > 0:
         grey = next(tint for share, tint in _GREYS.items() if n >= share * deepest)
         c.rule(x, y + height / 2, right, y + height / 2, grey, height, px=True, z=2)
         c.text(x + 9, y + 15, words.number(n), TEXT)
     else:
-        color, text = ACT if amount >= accent else INK, words.figure(amount, "money", currency) if amount else "none"
-        for edge in ((x, y, right, y), (x, bottom, right, bottom), (x, y, x, bottom), (right, y, right, bottom)):
-            c.rule(*edge, color, 1.4, px=True)
-        c.text(x + 8, y + 15, fitted(text, width - 8, 12, True), color, 12, bool(amount))
-        if amount:
-            c.rule(x + 8, bottom - 11, x + 8 + (width - 16) * amount / most, bottom - 11, color, 5, px=True)
+        color = ACT if amount and amount >= accent else INK
+        edges = ((x, y, right, y), (x, bottom, right, bottom), (x, y, x, bottom), (right, y, right, bottom))
+        for edge in edges:
+            c.rule(*edge, color, 2, dash=(5, 4) if stale else (), px=True)
+        sum_of = words.figure(amount, "money", currency) if amount else ""
+        c.text(x + 8, y + 15, fitted(sum_of, width - 8, 12, True), color, 12, True)
+        held = words.number(stale or 0)
+        state = "empty" if not stale else f"0 of {held}" if c.narrow else f"{held} unusable"
+        c.text(x + 8, y + (30 if amount else 15), fitted(state, width - 8, 12), TEXT, 12)
+    if amount:
+        c.rule(x + 8, bottom - 8, x + 8 + (width - 16) * amount / longest, bottom - 8, color, 5, px=True)
 
 
 def curve(e: Exhibit, width: int, currency: str = "") -> Canvas:
@@ -237,8 +264,10 @@ def curve(e: Exhibit, width: int, currency: str = "") -> Canvas:
         while any(abs(at - end) < 16 for end in ends):
             at += 8
         ends.append(at)
-        x, beside = (c.left, 8 + 18.0 * i) if narrow else (c.right + 8, at)
+        x, beside = (c.left + 34, 8 + 18.0 * i) if narrow else (c.right + 8, at)
         c.text(x, beside, fitted(name, width - x, 13, True), color, 13, True)
+        if narrow:  # far from its line, so a piece of the line stands before the name
+            c.rule(c.left, beside, c.left + 26, beside, color, 2, dash=dash, px=True)
     if e.limit is not None:
         at = y(e.limit)
         c.rule(0, at, last, at, INK, 1.2, dash=(3, 2))

@@ -3,7 +3,7 @@
 from alignlib import words
 from alignlib.charts import canvas
 from alignlib.charts.canvas import INK, MUTED, TEXT, Canvas, fitted, span, wrapped
-from alignlib.charts.tables import number
+from alignlib.charts.tables import alone, between, headed, number
 from alignlib.result import Exhibit, Row
 
 MOST_ROWS = 24  # more than a reader compares by eye
@@ -29,22 +29,25 @@ def lanes(e: Exhibit, width: int, currency: str = "") -> Canvas:
     bars: counted, from zero.
     """
     height, head, drawn, written = LISTS[e.shape]
-    units, labels = {c.name: c.unit for c in e.columns}, {c.name: c.label for c in e.columns}
+    units = {c.name: c.unit for c in e.columns}
     unit, limit = units.get(drawn[0], "count"), e.limit if e.shape == "intervals" else None
-    found = [v for row in e.rows for name in (*drawn, "low", "high") if (v := number(row, name)) is not None]
+    found = [v for row in e.rows for name in _ends(drawn) if (v := number(row, name)) is not None]
     found += [limit] if limit is not None else []
     marks = canvas.axis(min(found, default=0), max(found, default=1), unit)
     if e.shape == "dumbbell":
         unit, marks = "count", [1.0, 2.0, 3.0, 4.0, 5.0]
     foot = 4 if limit is None else 24
     left, margin, above = (8, 8, _ABOVE) if width < canvas.PHONE else (196, 112, 0)
-    if e.shape == "intervals" and not above and any(span(str(r.get("label") or ""), 13, True) > 176 for r in e.rows):
-        height = 58
+    is_long = not above and any(span(str(r.get("label") or ""), 13, True) > left - 20 for r in e.rows)
+    height += {"intervals": 14, "bars": 8}.get(e.shape, 0) if is_long else 0
+    told = _heading(e, written, unit, width)
+    head = max(head, 4 + 15 * len(told) + (26 if e.shape == "intervals" else 0))
     c = Canvas(width, left, width - margin, marks[0], marks[-1], head, height + above, len(e.rows), foot)
     _axis(c, marks, [words.figure(mark, unit, currency) for mark in marks], e.shape == "dumbbell")
-    if not c.narrow and e.shape != "intervals":
-        lines = wrapped(labels.get(written, ""), 96, 12)
-        c.lines(width, c.head - 11 - 15 * (len(lines) - 1), lines, MUTED, 12, align="right", step=15)
+    if e.shape == "intervals":
+        c.lines(0 if above else left, 10, told, MUTED, 12, step=15)
+    else:
+        c.lines(width, 14 if above else head + 4 - 15 * len(told), told, MUTED, 12, align="right", step=15)
     named = False
     for i, row in enumerate(e.rows):
         top = c.head + i * c.row
@@ -53,10 +56,9 @@ def lanes(e: Exhibit, width: int, currency: str = "") -> Canvas:
         figure = words.figure(number(row, written), units.get(written, "count"), currency)
         under = side = ""
         if e.shape == "intervals":
-            under = _count(row)
-            if value is None and low is not None:
-                figure = _between(low, high, unit, currency) + (f"{words.NBSP}%" if unit == "share" else "")
-            side = "" if value is None else "counted" if low is None else f"({_between(low, high, unit, currency)})"
+            under, ends = _count(row), "" if low is None or high is None else between(low, high, unit, currency)
+            figure = alone(ends, unit) if value is None and ends else figure
+            side = "" if value is None else f"({ends})" if ends else "counted"
         label(c, top, str(row.get("label") or ""), under, figure or ("withheld" if written == "gap" else ""), side)
         if e.shape == "intervals" and value is None and low is not None and high is not None:
             _range(c, y, low, high)
@@ -73,6 +75,26 @@ def lanes(e: Exhibit, width: int, currency: str = "") -> Canvas:
     if limit is not None:
         _agreed(c, limit, f"agreed {words.value(limit, unit, currency)}")
     return c
+
+
+def _heading(e: Exhibit, written: str, unit: str, width: int) -> list[str]:
+    """Which words say what bare figures are: above the axis of intervals, elsewhere above those at the right?
+
+    On a phone the latter stand only where the unit is not the axis's: a share and a difference of shares look alike.
+    """
+    column = next((column for column in e.columns if column.name == written), None)
+    if column is None or (e.shape == "intervals" and unit in ("share", "money")):
+        return []
+    if e.shape == "intervals":
+        return wrapped(headed(column), min(width, 524) - 8, 12)
+    if width < canvas.PHONE:
+        return wrapped(headed(column), width, 12, most=1) if column.unit not in (unit, "count", "points") else []
+    return wrapped(headed(column), 96, 12, most=4)
+
+
+def _ends(drawn: tuple[str, ...]) -> list[str]:
+    """Which columns must lie within the axis: what is drawn, and both ends of its interval?"""
+    return [*drawn, "low", "high", *(f"{name}_{end}" for name in drawn for end in ("low", "high"))]
 
 
 def _axis(c: Canvas, marks: list[float], names: list[str], is_scale: bool) -> None:
@@ -107,12 +129,6 @@ def label(c: Canvas, top: float, name: str, under: str, figure: str, side: str =
     c.text(0, first + 16 * len(lines), fitted(under, c.left - 16, 12), MUTED, 12)
     c.text(c.width, middle - (8 if side else 0), figure, bold=True, align="right")
     c.text(c.width, middle + 8, side, MUTED, 12, align="right")
-
-
-def _between(low: float | None, high: float | None, unit: str, currency: str) -> str:
-    """Both ends of an interval; money in short, for there is little room."""
-    ends = [words.figure(end, unit, currency) for end in (low, high)]
-    return " to ".join(ends) if unit == "money" else words.interval(low, high, unit)
 
 
 def _count(row: Row) -> str:

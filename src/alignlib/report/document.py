@@ -193,10 +193,10 @@ def _notes(record: Record) -> Iterator[tuple[str, tuple[str, ...]]]:
     results = record.results
     methods = {f.measure.method for r in results.values() for f in r.findings} - {"counted", "withheld", ""}
     yield "Intervals", tuple(sorted(methods)) or ("Nothing estimated: every figure is counted.",)
-    agreed = results["audit"].settings.get("limits") if "audit" in results else None
-    if isinstance(agreed, dict):
-        limits = ((key, "points" if key.endswith("_gap") else "share", float(n or 0)) for key, n in agreed.items())
-        yield "Agreed limits", tuple(f"{_plain(key)}: {words.value(n, unit)}" for key, unit, n in limits)
+    agreed, units = (results["audit"].settings.get(k) if "audit" in results else None for k in ("limits", "units"))
+    if isinstance(agreed, dict) and isinstance(units, dict):
+        limits = ((key, float(n or 0), str(units.get(key, ""))) for key, n in agreed.items())
+        yield "Agreed limits", tuple(f"{_plain(key)}: {words.value(n, unit)}" for key, n, unit in limits)
     for name, result in results.items():
         given = {key: v for key, v in result.settings.items() if not isinstance(v, dict) and v is not None}
         told = {key: ", ".join(map(str, v)) if isinstance(v, list) else _said(v) for key, v in given.items()}

@@ -45,8 +45,8 @@ def render(document: Document) -> str:
 
 
 def _written(value: Any) -> Any:
-    """A text as the page can hold it, its per cent signs tied to the figures before them; anything else as it is."""
-    return re.sub(r"(?<=\d) (?=%)", words.NBSP, words.legible(value)) if type(value) is str else value
+    """A text as the page can hold it, its per cent signs and millions tied to their figures; anything else as it is."""
+    return re.sub(r"(?<=\d) (?=%|million\b)", words.NBSP, words.legible(value)) if type(value) is str else value
 
 
 def _pictures(document: Document) -> dict[str, Picture]:

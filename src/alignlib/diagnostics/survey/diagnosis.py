@@ -230,7 +230,8 @@ def _silent(who: list[Row], shown: list[BlockGap]) -> list[str]:
                 said[-1] += " Had the silent answered as the other team does on average, the widest gap, on "
                 said[-1] += f"{in_sentence(widest.block.title)}, would be {then} instead of {now}."
     if len(rates) == len(TEAMS) and abs(rates[0] - rates[1]) > UNEVEN_RESPONSE:
-        said.append("The two teams answered at rates more than 20 points apart: the keener team is heard more fully.")
+        said.append("The two teams answered at rates more than 20 percentage points apart: the keener team is heard "
+                    "more fully.")  # fmt: skip
     return said
 
 

@@ -44,10 +44,11 @@ def team_cells(scores: Scores, part: float = 1.0) -> Row:
 
 def team_columns(first: str, unit: Unit, gap: str = "Sales less Marketing") -> list[Column]:
     """Which columns does a table of the two teams have?"""
+    apart: Unit = "pp" if unit == "share" else unit
     return columns(
         label=(first, "text"), sales=("Sales", unit), sales_low=("from", unit), sales_high=("to", unit),
         sales_n=("n, Sales", "count"), marketing=("Marketing", unit), marketing_low=("from", unit),
-        marketing_high=("to", unit), marketing_n=("n, Marketing", "count"), gap=(gap, unit), note=("Note", "text"),
+        marketing_high=("to", unit), marketing_n=("n, Marketing", "count"), gap=(gap, apart), note=("Note", "text"),
     )  # fmt: skip
 
 
