@@ -74,8 +74,28 @@ def test_a_clustered_share_by_hand() -> None:
 
 def test_one_cluster_has_a_share_and_no_interval() -> None:
     assert stats.clustered_share([3, 0], [10, 0]) == stats.Interval(0.3, None, None)
-    assert stats.clustered_share([0, 0], [5, 5]) == stats.wilson(0, 10)
+    assert stats.clustered_share([0, 0], [9, 0]) == stats.Interval(0.0, None, None)
     assert stats.clustered_share([1] * 8, [2] * 8) == stats.wilson(8, 16)  # all alike is no certainty
+
+
+def test_all_or_none_counts_fewer_cases_than_there_are() -> None:
+    # Sellers of 2, 4 and 14 cases, 4 cases alone: a case stands among (4 + 16 + 196 + 4) / 24 = 9.17 of its kind.
+    effective = 24 / (1 + (220 / 24 - 1) * 0.05)
+    found = stats.clustered_share([0, 0, 0], [2, 4, 14], (0, 4))
+    assert (found.value, found.low) == (0.0, 0.0)
+    assert found.high == pytest.approx(1.959964**2 / (effective + 1.959964**2), rel=1e-6)
+    every = stats.clustered_share([2, 4, 14], [2, 4, 14], (4, 4))
+    assert (every.low, every.high) == (pytest.approx(1 - (found.high or 0)), 1.0)
+    assert stats.clustered_share([0] * 9, [1] * 9) == stats.wilson(0, 9)  # one case each: all count
+
+
+def test_sellers_of_whom_none_hits_do_not_prove_a_share_of_nearly_none() -> None:
+    # Six sellers of 40 cases, 2 % hit, correlation .05: in one world of 14 nobody hits, and Wilson then excludes 2 %.
+    rng, truth, n = np.random.default_rng(20260331), 0.02, np.full(6, 40)
+    hits = rng.binomial(40, rng.beta(truth * 19, (1 - truth) * 19, (WORLDS, 6)))
+    assert sum(holds(stats.clustered_share(k, n), truth) for k in hits) >= at_least(0.95)
+    plain = [stats.clustered_share(k, n) if k.any() else stats.wilson(0, 240) for k in hits]
+    assert sum(holds(found, truth) for found in plain) < at_least(0.95)
 
 
 def test_sellers_who_differ_are_covered_by_clusters_and_not_by_wilson() -> None:
@@ -268,6 +288,64 @@ def test_total_variation_is_the_part_that_would_have_to_move() -> None:
     assert stats.total_variation([50, 30, 20], [20, 30, 50]) == pytest.approx(0.3)
     with pytest.raises(ValueError, match="sum above 0"):
         stats.total_variation([0, 0], [1, 2])
+
+
+SKEWED = np.array([0.4, 0.25, 0.15, 0.1, 0.06, 0.04])
+MOVED = SKEWED + np.array([-0.2, 0, 0.05, 0.05, 0.05, 0.05])  # 20 % of it lies elsewhere
+ALONE = np.array([0.95, 0.01, 0.01, 0.01, 0.01, 0.01])
+
+
+def sampled(rng: np.random.Generator, shares: np.ndarray, n: int, spread: float) -> stats.Composition:
+    """A sample of ``n`` cases; 0: all is known. ``spread``: that of the logarithm of what each case weighs."""
+    if n == 0:
+        return stats.composition(np.eye(6), shares, np.zeros(6), 0)
+    where, weight = rng.choice(6, n, p=shares), rng.lognormal(0, spread, n)
+    sums = (np.bincount(where, weight**power, 6) for power in (1, 2))
+    return stats.composition(np.eye(6), *sums, n)
+
+
+def test_a_composition_by_hand() -> None:
+    """Three deals of 1, 3 and 4 in A, A and B, and one of 2 in both by halves: A 5 of 10, B 5 of 10."""
+    found = stats.composition([[1, 0], [0, 1], [0.5, 0.5]], [4, 4, 2], [10, 16, 4], 4)
+    assert found.shares.tolist() == [0.5, 0.5]
+    # 4/3 x (1 + 9 + 16) x .25 / 100, and 3.84 cases of 2.5, half in A and half in B
+    expected = 4 / 3 * 26 * 0.25 / 100 + 1.959964**2 * 2.5**2 * 0.25 / 100
+    assert found.covariance[0, 0] == pytest.approx(expected) and found.covariance[0, 1] == pytest.approx(-expected)
+    assert not stats.composition(np.eye(2), [1, 3], [0, 0], 0).covariance.any()
+
+
+def test_the_covariance_of_a_composition_is_that_of_leaving_out_one_case_after_another() -> None:
+    """The jackknife (Tukey 1958) knows nothing of the formula; what is added for the unseen is taken off by hand."""
+    rng, n = np.random.default_rng(2), 400
+    parts, weight = rng.dirichlet([0.2, 0.3, 0.5], n), rng.lognormal(0, 0.7, n)
+    found = stats.composition(parts, weight, weight**2, n)
+    total = weight @ parts
+    left = (total - weight[:, None] * parts) / (weight.sum() - weight)[:, None]
+    jackknife = (n - 1) / n * (left - left.mean(axis=0)).T @ (left - left.mean(axis=0))
+    even = np.eye(3) - found.shares
+    added = 1.959964**2 / n**2 / 3 * even.T @ even
+    assert found.covariance - added == pytest.approx(jackknife, rel=0.02)
+
+
+def test_the_limits_of_a_distance_between_two_categories_by_hand() -> None:
+    """With two categories the sampling error of the distance is that of one share, on one side or on either."""
+    known = stats.composition(np.eye(2), [30, 70], [0, 0], 0)
+    found = stats.distance(stats.composition(np.eye(2), [60, 40], [60, 40], 100), known)
+    se = np.sqrt(0.24 / 99 + 1.959964**2 / 100**2 * (0.4**2 + 0.6**2) / 2)
+    assert found.value == pytest.approx(0.3) and found.high == pytest.approx(0.3 + 1.959964 * se)
+    assert found.low == pytest.approx(0.3 - 2.2414 * se, abs=0.006)  # 2,000 draws of a half normal error
+    assert stats.distance(known, known) == stats.Interval(0.0, None, None)
+
+
+@pytest.mark.parametrize("n", [40, 100, 400])
+@pytest.mark.parametrize(("other", "spread"), [(0, 0.0), (60, 1.0)])
+@pytest.mark.parametrize(("a", "b"), [(SKEWED, SKEWED), (MOVED, SKEWED), (ALONE, ALONE)])
+def test_a_distance_is_covered_down_to_none_at_all(
+    a: np.ndarray, b: np.ndarray, other: int, spread: float, n: int
+) -> None:
+    rng, truth = np.random.default_rng([11, n, other]), stats.total_variation(a, b)
+    found = [stats.distance(sampled(rng, a, n, spread), sampled(rng, b, other, 0)) for _ in range(WORLDS)]
+    assert sum(holds(interval, truth) for interval in found) >= at_least(0.95)
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,14 @@
 """Which share has ended by which day, and in which way, when some are still open? Curves with their limits."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import erfc, sqrt
+from math import hypot, sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri, stdtrit
 
-from alignlib.stats import NOTHING, Floats, Interval, wilson
+from alignlib.stats import NOTHING, Floats, Interval, clustered_share, wilson
 
 _EPS = 1e-12
 _Z = float(ndtri(0.975))  # every interval of this module is a two-sided one at 95 %
@@ -104,14 +105,16 @@ def _curve(
     exits: Floats, ends: NDArray[np.int64], counts: Floats, come: Tally, only: tuple[int, ...] | None = None
 ) -> Incidence:
     """The curves of cases as ``_watched`` gives them; standard errors of the ways in ``only``, by default of all."""
-    days, place = np.unique(exits, return_inverse=True)
-    ways = [way for way in range(1, int(ends.max(initial=0)) + 1) if (ends == way).any()]
-    by_way = {way: np.bincount(place[ends == way], counts[ends == way], len(days)) for way in ways}
+    order = np.argsort(exits)  # the cases of a day then stand together, and are added up from where it begins
+    exits, ends, counts = exits[order], ends[order], counts[order]
+    begin = np.flatnonzero(np.diff(exits, prepend=-np.inf))
+    days, ways = exits[begin], [way for way in range(1, int(ends.max(initial=0)) + 1) if (ends == way).any()]
+    by_way = {way: np.add.reduceat(np.where(ends == way, counts, 0.0), begin) for way in ways}
     total = sum(by_way.values(), np.zeros(len(days)))
     is_end = total > 0
     starts = np.zeros(1 if not is_end.any() or days[is_end][0] > 0 else 0)  # the grid begins with day 0
     grid = np.concatenate([starts, days[is_end]])
-    left, closed = Tally(days, _sums(np.bincount(place, counts, len(days)))), Tally(days[is_end], _sums(total[is_end]))
+    left, closed = Tally(days, _sums(np.add.reduceat(counts, begin))), Tally(days[is_end], _sums(total[is_end]))
     n = np.maximum(come.before(grid) - left.before(grid), 1).astype(np.float64)
     ended, total = (
         {way: np.concatenate([starts, d[is_end]]) for way, d in by_way.items()},
@@ -152,29 +155,99 @@ def clustered_incidence(
     which then stands alone (leads that nobody holds). Variance: infinitesimal jackknife, the influence
     of each cluster on the share, squared and summed, times clusters / (clusters - 1); t with clusters - 1 degrees of
     freedom on the log(-log(1 - share)) scale. Without open cases it is the linearised variance of ``clustered_share``.
-    One cluster gives a value and no interval; no cluster, a share of 0 or 1, or clusters that do not differ at all give
-    the limits of ``incidence``, for clusters then show no spread.
+    One cluster gives a value and no interval. A share of 0 or 1 has the limits that ``clustered_share`` gives for the
+    cases known by then. No cluster, or clusters that do not differ at all, give the limits of ``incidence``.
     Sources: Efron & Tibshirani 1993, chapter 21; Wolter 2007, chapter 4; Therneau & Grambsch 2000, 7.2.
 
     >>> found = clustered_incidence([1, 2, 2, 3, 4, 4], [1, 2, 0, 1, 1, 2], [1, 1, 1, 2, 2, 3], at=3)
     >>> round(found.value, 4), round(found.low, 4), round(found.high, 4)
     (0.3889, 0.0767, 0.9521)
     """
+    plain, moved = _pulled(days, outcome, clusters, weights, at, cause)
+    if plain.value is None or len(moved.names) == 0:
+        return plain
+    if len(moved.names) < 2:
+        return Interval(plain.value, None, None)
+    if not _EPS < plain.value < 1 - _EPS:
+        return plain
+    se = moved.error(moved.sums, len(moved.names))
+    return plain if se <= _EPS else _limits(plain.value, float(stdtrit(len(moved.names) - 1, 0.975)) * se)
+
+
+def clustered_incidence_gap(
+    one: Sequence[ArrayLike], other: Sequence[ArrayLike], at: float, cause: int = 1
+) -> Interval:
+    """How much larger is one share ended by one day than another, when the same clusters (sellers) decide both?
+
+    ``one`` and ``other`` hold days, outcome and clusters as in ``clustered_incidence``, and weights if rows stand for
+    several cases. Shares as in ``incidence``, -1 to 1. Variance: how far each cluster moves the difference, added up
+    over both (so what a seller does alike in both cancels out), squared and summed, times clusters / (clusters - 1); t
+    with the fewer clusters of the two, less 1, degrees of freedom. Without open cases it is ``stats.clustered_gap``.
+    A share of 0 or 1 moves with no cluster and is no certainty: its limits as in ``clustered_incidence`` are squared
+    and added, and so are those of both shares where clusters do not differ at all. Fewer than two clusters on a side
+    give a value and no interval; a side that nobody watched so long gives nothing.
+    Sources: Efron & Tibshirani 1993, chapter 21; Zou & Donner 2008 (limits of each share squared and added).
+
+    >>> sellers = [1, 1, 2, 2, 3, 3, 4, 4]
+    >>> taught = [1, 2, 2, 3, 4, 1, 3, 2], [1, 1, 0, 1, 0, 1, 1, 1], sellers
+    >>> gap = clustered_incidence_gap(taught, ([2, 4] * 4, [1, 0, 0, 0, 0, 1, 0, 0], sellers), at=3)
+    >>> round(gap.value, 4), round(gap.low, 4), round(gap.high, 4)
+    (0.7083, 0.2063, 1.0)
+    """
+    sides = [_pulled(days, outcome, clusters, weights[0] if weights else None, at, cause)
+             for days, outcome, clusters, *weights in (one, other)]  # fmt: skip
+    (a, mine), (b, theirs) = sides
+    if a.value is None or b.value is None:
+        return NOTHING
+    gap, fewer = a.value - b.value, min(len(mine.names), len(theirs.names))
+    if fewer < 2:
+        return Interval(gap, None, None)
+    names = np.union1d(mine.names, theirs.names)
+    sums = np.zeros(len(names))
+    sums[np.searchsorted(names, mine.names)] += mine.sums
+    sums[np.searchsorted(names, theirs.names)] -= theirs.sums
+    se = sqrt(mine.error(sums, len(names)) ** 2 + theirs.alone)
+    still = [not _EPS < side.value < 1 - _EPS or se <= _EPS for side, _ in sides if side.value is not None]
+    below = [(a.value - (a.low or 0.0)) * still[0], ((b.high or 1.0) - b.value) * still[1]]
+    above = [((a.high or 1.0) - a.value) * still[0], (b.value - (b.low or 0.0)) * still[1]]
+    reach = float(stdtrit(fewer - 1, 0.975)) * se
+    return Interval(gap, max(gap - hypot(reach, *below), -1.0), min(gap + hypot(reach, *above), 1.0))
+
+
+@dataclass(frozen=True)
+class _Moves:
+    """How far does each cluster move a share (``names``, ``sums``), and how far, squared, do cases of no cluster?"""
+
+    names: NDArray[np.int64]
+    sums: Floats
+    alone: float
+
+    def error(self, sums: Floats, clusters: int) -> float:
+        return sqrt(clusters / (clusters - 1) * float(sums @ sums) + self.alone)
+
+
+def _pulled(
+    days: ArrayLike, outcome: ArrayLike, clusters: ArrayLike, weights: ArrayLike | None, at: float, cause: int
+) -> tuple[Interval, _Moves]:
+    """The share as if cases were independent, and how far clusters move it: not at all where it is 0 or 1.
+
+    At 0 or 1 its limits are those of a clustered share of the cases known: clusters show no spread there.
+    """
     exits, ends, _, counts = _watched(days, outcome, None, weights)
     found = _curve(exits, ends, counts, Tally(np.array([-np.inf]), _floats([0.0, counts.sum()])), (cause,))
     plain = found.at(at, cause)
-    if plain.value is None or not _EPS < plain.value < 1 - _EPS:
-        return plain
     codes = np.asarray(clusters, dtype=np.int64).ravel()
     codes = codes if weights is None else codes[_floats(weights) > 0]
-    moved, joined = _influence(found, exits, ends, at, cause), codes >= 0
+    is_sure = plain.value is None or not _EPS < plain.value < 1 - _EPS
+    moved, joined = np.zeros(len(codes)) if is_sure else _influence(found, exits, ends, at, cause), codes >= 0
     names, place = np.unique(codes[joined], return_inverse=True)
-    if len(names) < 2:
-        return Interval(plain.value, None, None) if len(names) else plain
-    sums = np.bincount(place, (moved * counts)[joined])
-    alone = float((moved**2 * counts)[~joined].sum())
-    se = sqrt(len(names) / (len(names) - 1) * float(sums @ sums) + alone)
-    return plain if se <= _EPS else _limits(plain.value, float(stdtrit(len(names) - 1, 0.975)) * se)
+    sums = np.bincount(place, (moved * counts)[joined], len(names))
+    if plain.value is not None and is_sure:
+        by = found.days[found.place(at)] if plain.value > 0.5 else at
+        known = np.where((exits >= by) | (ends > 0), counts, 0.0)
+        n, alone, share = np.bincount(place, known[joined], len(names)), int(known[~joined].sum()), round(plain.value)
+        plain = clustered_share(share * n, n, (share * alone, alone))
+    return plain, _Moves(names, _floats(sums), float((moved**2 * counts)[~joined].sum()))
 
 
 def _influence(found: Incidence, exits: Floats, ends: NDArray[np.int64], at: float, cause: int) -> Floats:
@@ -194,29 +267,6 @@ def _influence(found: Incidence, exits: Floats, ends: NDArray[np.int64], at: flo
     by_then = exits <= at
     moved = risk[place] - np.where(by_then & (ends > 0), later[place], 0.0)
     return _floats(moved + np.where(by_then & (ends == cause), before[place] / n[place], 0.0))
-
-
-def log_rank(days: ArrayLike, ended: ArrayLike, group: ArrayLike) -> tuple[float, float]:
-    """Do two groups end at the same pace? Chi-squared with one degree of freedom, and its p.
-
-    ``group`` is true for one of the two. It says nothing about how far apart they are. Source: Mantel 1966.
-
-    >>> chi2, p = log_rank([1, 2, 3, 4, 5, 6], [True] * 6, [True, True, True, False, False, False])
-    >>> round(chi2, 3), round(p, 3)
-    (5.052, 0.025)
-    """
-    times, is_end, is_first = _floats(days), np.asarray(ended).astype(bool), np.asarray(group).astype(bool)
-    whole, first = kaplan_meier(times, is_end), kaplan_meier(times[is_first], is_end[is_first])
-    grid, after = whole.days, np.nextafter(whole.days, np.inf)
-    n, n1 = _floats(whole.at_risk(grid)), _floats(first.at_risk(grid))
-    d = _floats(whole.ended.before(after) - whole.ended.before(grid))
-    seen, due = float(first.ended.before(np.inf)), float((d * n1 / np.maximum(n, 1)).sum())
-    spread = d * n1 * (n - n1) * (n - d) / np.maximum(n**2 * (n - 1), 1)
-    variance = float(spread.sum())
-    if variance <= _EPS:
-        return 0.0, 1.0
-    chi2 = (seen - due) ** 2 / variance
-    return chi2, erfc(sqrt(chi2 / 2))
 
 
 def _watched(

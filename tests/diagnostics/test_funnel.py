@@ -91,6 +91,8 @@ def test_under_any_a_skipped_stage_counts_as_going_on_and_an_exit_competes(make_
     assert (first.stage, first.next) == ("mql", "sal")
     assert first.outcome.tolist() == [1, 1, 2, 0]
     assert first.days.tolist() == [1.0, 4.0, 2.0, 1.0]
+    told = {each.key: each for each in funnel.diagnose(tables, settings()).findings}["funnel.mql_to_sal"]
+    assert "2 of 4 seen to go on within 4 days (1 of them straight to a later stage)" in told.detail
 
 
 def test_open_leads_are_censored_not_counted_as_lost(make_tables: Any) -> None:

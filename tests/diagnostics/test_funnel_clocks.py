@@ -63,7 +63,7 @@ def test_metrics_stand_on_one_axis_by_the_days_until_revenue(make_tables: Any) -
 
 def test_the_title_says_both_medians_their_gap_and_what_is_on_both_cards(make_tables: Any) -> None:
     part = scorecards.part(make_tables(card(*CARDS)), settings())
-    assert shown(part).title == ("Marketing's metrics show in revenue after 240 days (median), Sales' after 50 days: "
+    assert shown(part).title == ("Marketing’s metrics show in revenue after 240 days (median), Sales’ after 50 days: "
                                  "190 days apart; 1 metric is on both cards")  # fmt: skip
     assert shown(part).lead.startswith("Sales: 4 metrics, reviewed every 60 days (median); 3 of 4 count results rather "
                                        "than activity, 3 of 4 are tied to revenue, 2 of 4 look beyond 90 days. "
@@ -83,9 +83,9 @@ def test_metrics_tied_to_revenue_and_long_metrics_are_counted_without_an_interva
 
 
 @pytest.mark.parametrize(("limit", "level", "start"), [
-    (0.3, "good", "1 of Marketing's 3 metrics is tied to revenue, as agreed"),
-    (0.5, "act", "Only 1 of Marketing's 3 metrics is tied to revenue"),
-    (None, "unclear", "1 of Marketing's 3 metrics is tied to revenue"),
+    (0.3, "good", "1 of Marketing’s 3 metrics is tied to revenue, as agreed"),
+    (0.5, "act", "Only 1 of Marketing’s 3 metrics is tied to revenue"),
+    (None, "unclear", "1 of Marketing’s 3 metrics is tied to revenue"),
 ])  # fmt: skip
 def test_a_count_is_judged_by_its_value(limit: float | None, level: str, start: str, make_tables: Any) -> None:
     agreed = {} if limit is None else {"revenue_linked": limit}
@@ -110,8 +110,8 @@ def test_one_card_alone_is_shown_and_not_compared(make_tables: Any) -> None:
     part = scorecards.part(make_tables(card("sales A;30;0;o;r", "sales B;30;200;o;r")), settings())
     assert "cannot be compared" in shown(part).title and list(of(part)) == ["funnel.long_view"]
     assert [(gap.what, gap.why) for gap in part.not_judged] == [
-        ("How many of Marketing's metrics are tied to revenue", "its scorecard was not delivered"),
-        ("How far apart the two teams' clocks are", "only one scorecard: Marketing has none"),
+        ("How many of Marketing’s metrics are tied to revenue", "its scorecard was not delivered"),
+        ("How far apart the two teams’ clocks are", "only one scorecard: Marketing has none"),
     ]
 
 
@@ -129,7 +129,7 @@ def test_a_planted_pair_of_clocks_is_found_and_equal_cards_show_no_gap(make_tabl
     planted = scorecards.part(make_tables(card(*short, *vain)), agreed)
     assert [finding.level for finding in planted.findings] == ["act", "act"]
     assert [finding.title for finding in planted.findings] == [
-        "None of Marketing's 6 metrics is tied to revenue", "None of Sales' 6 metrics looks beyond 90 days",
+        "None of Marketing’s 6 metrics is tied to revenue", "None of Sales’ 6 metrics looks beyond 90 days",
     ]  # fmt: skip
     same = [f"{team} M{i};30;{40 * i};o;r" for i in range(6) for team in ("sales", "marketing")]
     null = scorecards.part(make_tables(card(*same)), agreed)
@@ -197,11 +197,11 @@ def test_one_team_alone_is_not_judged(make_tables: Any) -> None:
 
 
 def test_kappa_of_the_sheet_is_that_of_a_published_table(make_tables: Any) -> None:
-    """Cohen 1960's measure on the table of the Wikipedia article on Cohen's kappa: 20, 5, 10 and 15 of 50, 0.40."""
+    """Cohen 1960's measure on the table of the Wikipedia article on Cohen’s kappa: 20, 5, 10 and 15 of 50, 0.40."""
     cells = (("mql", "mql", 20), ("mql", "sal", 5), ("sal", "mql", 10), ("sal", "sal", 15))
     lines = [f"{one}{other}{i}|{one}|{other}" for one, other, n in cells for i in range(n)]
     part = readings.part(make_tables({"stage_readings": sheet(*lines)}), settings())
-    assert shown(part).lead.startswith("35 of 50 labels read alike; Cohen's kappa 0.40 (0.")
+    assert shown(part).lead.startswith("35 of 50 labels read alike; Cohen’s kappa 0.40 (0.")
 
 
 def test_full_agreement_is_good(make_tables: Any) -> None:
@@ -209,7 +209,7 @@ def test_full_agreement_is_good(make_tables: Any) -> None:
     stages = ("inquiry", "mql", "sal", "sql", "opportunity", "won", "lost", "recycled", "disqualified", "")
     alike = readings.part(make_tables({"stage_readings": sheet(*(f"L{s}|{s}|{s}" for s in stages))}), agreed)
     assert alike.findings[0].level == "good" and shown(alike).title == "Both teams read all 10 stage labels alike"
-    assert "Cohen's kappa 1.00." in shown(alike).lead
+    assert "Cohen’s kappa 1.00." in shown(alike).lead
 
 
 @pytest.mark.parametrize(("alike", "start"), [(9, "9 of 9 stage labels mean "), (3, "Only 3 of 9 stage labels mean "),

@@ -106,6 +106,17 @@ def test_open_leads_count_only_while_they_were_seen(make_tables: Any) -> None:
     assert row["value"] == pytest.approx(0.5) and (row["k"], row["n"]) == (2, 10)
 
 
+def test_a_share_read_before_the_horizon_says_within_how_many_days(make_tables: Any) -> None:
+    rows = events("A inquiry 12-01", "A mql 12-05", "B inquiry 12-11", "C mql 01-01", "C opportunity 01-09")
+    found = part_of(make_tables({"stage_events": rows}), settings(horizon_days=90))
+    # B was seen for 21 days and waits; A, handed over on the fifth, for 27; C was all settled at once.
+    assert {key: row["note"] for key, row in by_key(found).items() if key in ("C1", "C2")} == {
+        "C1": "within 21 days", "C2": "within 27 days",
+    }  # fmt: skip
+    assert "within fewer where the note says so" in found.exhibits[0].read
+    assert by_key(part_of(make_tables({"stage_events": rows}), settings(horizon_days=20)))["C1"]["note"] == ""
+
+
 def test_owners_known_of_wins_alone_do_not_make_the_interval_wide(make_tables: Any) -> None:
     rows = [row for i in range(200) for row in events(f"L{i:03} mql 01-01", *([f"L{i:03} won 02-01"] if i % 2 else []))]
     for i, row in enumerate(row for row in rows if row["stage"] == "won"):

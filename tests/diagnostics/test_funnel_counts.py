@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from alignlib.diagnostics.funnel import batches, spells
-from alignlib.diagnostics.funnel.counts import stage_sizes, step_counts
+from alignlib.diagnostics.funnel.counts import step_counts
 from alignlib.engagement import EXITS, STAGES, Settings, parse_settings
 
 BY, PATHS = ("", "owner", "source", "segment", "grade", "month", "quarter"), ("any", "strict", "backfilled")
@@ -203,22 +203,18 @@ def test_counts_are_those_of_walking_through_every_event_in_many_worlds(make_tab
         found = step_counts(tables, settings(), by, path, pd.Timestamp(since) if since else None)
         assert cells(found) == counted(rows, by, path, since, end), (trial, by, path)
         seen.update(found["outcome"])
-        every = walked(rows, by)
-        stages = [stage for stage in STAGES[1:] if any(stage in one["at"] for one in every)]
-        sizes = Counter((stage, one["label"]) for one in every for stage in passed(one["at"], stages, path))
-        got = stage_sizes(tables, settings(), path, by)
-        assert {(r.stage, r.label if isinstance(r.label, str) else None): r.n for r in got.itertuples()} == sizes
     assert min(seen[0], seen[1], seen[2]) > 400
 
 
 def test_spells_read_and_spells_counted_are_the_same_spells(make_tables: Any) -> None:
-    rng = np.random.default_rng(5)
+    rng, compared = np.random.default_rng(5), 0
     for _ in range(10):
         tables = make_tables(world(rng, leads=True, touches=False))
-        read, sizes = spells.read_spells(tables), stage_sizes(tables, settings(), "any")
-        assert dict(zip(sizes["stage"], sizes["n"], strict=True)) == {
-            stage: int(read[f"{stage}_at"].notna().sum()) for stage in STAGES[1:] if read[f"{stage}_at"].notna().any()
-        }
+        read, counts = spells.read_spells(tables), step_counts(tables, settings(), path="any")
+        sizes = counts.groupby("step")["n"].sum()
+        assert sizes.to_dict() == {step: read[f"{step.split('_to_')[0]}_at"].notna().sum() for step in sizes.index}
+        compared += len(sizes)
+    assert compared > 20
 
 
 def test_the_order_of_rows_does_not_matter(make_tables: Any) -> None:
@@ -261,4 +257,4 @@ def test_leads_taken_in_parts_and_in_small_batches_give_the_same_counts(
 def test_no_events_give_no_counts(make_tables: Any) -> None:
     tables = make_tables({"stage_events": []})
     assert list(step_counts(tables, settings()).columns) == ["step", "label", "hours", "outcome", "n"]
-    assert len(step_counts(tables, settings())) == 0 and len(stage_sizes(tables, settings())) == 0
+    assert len(step_counts(tables, settings())) == 0

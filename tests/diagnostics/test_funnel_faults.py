@@ -1,5 +1,6 @@
 """Faults of the records: each planted in rows one can count, found there, and not found where there is none."""
 
+import re
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
@@ -12,6 +13,7 @@ import pytest
 from scipy.stats import binom
 
 from alignlib import samples
+from alignlib.diagnostics import funnel
 from alignlib.diagnostics.funnel import faults
 from alignlib.diagnostics.funnel.spells import read_spells
 from alignlib.engagement import Settings, parse_settings
@@ -376,3 +378,13 @@ def test_the_sample_companys_dirt_is_told(tmp_path: Path, planted: bool) -> None
     spells = read_spells(tables)
     assert told["Back after an exit"]["k"] == (spells["spell"] > 0).sum()
     assert not {"10 stage events or more at one moment", faults.RETIRED.fault, faults.BEGAN.fault} & told.keys()
+
+
+def test_what_the_sample_company_is_told_uses_typographic_apostrophes(tmp_path: Path) -> None:
+    samples.write_sample(tmp_path / "sample", True)
+    prepare(tmp_path / "sample", tmp_path / "run")
+    agreed, tables = open_run(tmp_path / "run")
+    told = funnel.diagnose(tables, agreed)
+    said = [each.model_dump_json(exclude={"rule"}) for each in (*told.findings, *told.exhibits, *told.not_judged)]
+    assert any("Marketing’s" in text for text in said)
+    assert [text for text in said if re.search(r"[A-Za-z]'s?\b", text)] == []

@@ -87,7 +87,7 @@ def test_five_of_six_pairs_are_in_order(make_tables: Any) -> None:
     found = graded(make_tables, FIVE).findings[0]  # only B (60) stands below C (70)
     assert found.measure.value == pytest.approx(5 / 6) and (found.measure.k, found.measure.n) == (2, 5)
     assert found.level == "unclear" and found.settle and "DeLong" in found.measure.method
-    assert "2 of 5 leads qualify within 90 days; Somers' D 0.67 (" in found.detail  # 5/6 less 1/6
+    assert "2 of 5 leads qualify within 90 days; Somers’ D 0.67 (" in found.detail  # 5/6 less 1/6
     assert "the same for wins: 50" in found.detail  # B: above D and E, not A and C
 
 
@@ -347,9 +347,46 @@ def test_where_nothing_sets_won_leads_apart_something_is_seldom_named() -> None:
     for _ in range(WORLDS):
         counts = [(rng.multinomial(60, [1 / n] * n), rng.multinomial(200, [1 / n] * n)) for n in (6, 6, 5, 4)]
         pairs = [pair for won, left in counts for pair in zip(won.tolist(), left.tolist(), strict=True)]
-        shown = [profile._row("", False, (k, 60), (m, 200)) for k, m in pairs]
+        shown = [profile._row("", False, *((np.arange(n) < k, np.full(n, -1)) for k, n in ((k, 60), (m, 200))))
+                 for k, m in pairs]  # fmt: skip
         named += profile._stands_out(shown) is not None
     assert named <= int(binom.ppf(0.999, WORLDS, 0.05))
+
+
+@pytest.mark.parametrize("sellers", [4, 10])
+def test_sellers_who_win_more_and_hold_other_leads_do_not_make_their_source_stand_out(sellers: int) -> None:
+    # Who wins more is chance, and so is who holds which source: no source is any better.
+    rng, apart, named, plain = np.random.default_rng(SEED), 0, 0, 0
+    for _ in range(WORLDS):
+        who = np.repeat(np.arange(sellers), 40)
+        is_won = rng.random(len(who)) < rng.beta(2, 4, sellers)[who]
+        carries = rng.random((4, len(who))) < rng.beta(2, 2, (4, sellers))[:, who]
+        shown = [profile._row("", False, *((one[side], who[side]) for side in (is_won, ~is_won))) for one in carries]
+        apart += shown[0]["note"] != "cannot tell"
+        named += profile._stands_out(shown, sellers) is not None
+        plain += profile._row("", False, *((carries[0][s], who[s] * 0 - 1) for s in (is_won, ~is_won)))["low"] > 0
+    assert apart <= int(binom.ppf(0.999, WORLDS, 0.05)) and named <= int(binom.ppf(0.999, WORLDS, 0.05))
+    assert plain > 0.05 * WORLDS  # as if leads were independent, one side alone cries wolf
+
+
+def test_a_source_that_wins_more_with_every_seller_stands_out(make_tables: Any) -> None:
+    leads = [{**one, "owner_id": f"S{i % 7}"} for i, one in enumerate(profiled() * 4)]
+    leads = [{**one, "lead_id": f"{one['lead_id']}-{i}"} for i, one in enumerate(leads)]
+    part = graded(make_tables, leads)
+    shown = rows(part, "funnel.profile")["Source: Referral"]
+    plain = newcombe(48, 80, 32, 160)
+    assert shown["value"] == plain.value and (shown["low"], shown["high"]) != (plain.low, plain.high)
+    told = next(e for e in part.exhibits if e.key == "funnel.profile")
+    assert "Source: Referral does and is not written down" in told.title and "by owner at the handover" in told.read
+
+
+def test_scores_and_grades_are_said_to_be_those_in_the_file(make_tables: Any) -> None:
+    part = graded(make_tables, [{**one, "grade": "A" if i else "B"} for i, one in enumerate(FIVE)],
+                  grading={"stated": {"marketing": 60}})  # fmt: skip
+    told = {each.key: each for each in part.exhibits}
+    for key in ("funnel.grades", "funnel.calibration", "funnel.cut"):
+        assert "those in the file, not those at handover" in told[key].says_not
+    assert "at handover" not in told["funnel.calibration"].columns[0].label
 
 
 # --- the order of work ------------------------------------------------------------------------------------------------
@@ -370,8 +407,8 @@ def test_the_better_half_by_hand(make_tables: Any) -> None:
     found = worked(make_tables, leads, thresholds={"work_order": 0.2}).findings[0]
     expected = newcombe(3, 4, 1, 3)  # 70 is the median and a tie: both 70s stand in the better half
     assert (found.measure.value, found.measure.low) == (expected.value, expected.low) and found.measure.n == 7
-    assert found.level == "unclear" and found.detail.startswith("Gap 42 points (")
-    assert found.detail.endswith("); 3 of 4 and 1 of 3 touched in time. Agreed: at most 20 points.")
+    assert found.level == "unclear" and found.detail.startswith("Gap 42 percentage points (")
+    assert found.detail.endswith("); 3 of 4 and 1 of 3 touched in time. Agreed: at most 20 percentage points.")
 
 
 def picked(by: str, seed: int = 2, share: float = 0.35) -> list[dict[str, Any]]:
@@ -416,7 +453,7 @@ def test_where_nothing_is_picked_nothing_is_found(make_tables: Any) -> None:
     turned = [{**one, "score": -one["score"]} for one in picked("score")]
     late = worked(make_tables, turned, thresholds={"work_order": 0.2})
     assert late.findings[0].level == "good" and "not preferred" in late.findings[0].title  # and not "alike"
-    assert rows(late, "funnel.work_order")["Score at handover"]["note"] == "goes with a late first touch"
+    assert rows(late, "funnel.work_order")["Score"]["note"] == "goes with a late first touch"
 
 
 def test_slopes_are_those_of_least_squares_per_standard_deviation(make_tables: Any) -> None:
@@ -438,10 +475,10 @@ def test_warmth_counts_the_fourteen_days_before_each_handover(make_tables: Any) 
 def test_what_was_not_recorded_is_named_and_is_no_zero(make_tables: Any) -> None:
     leads = [{**one, "responded": [], "inquiry": None} for one in picked("score")]
     part = worked(make_tables, leads)
-    assert list(rows(part, "funnel.work_order")) == ["Score at handover"]
+    assert list(rows(part, "funnel.work_order")) == ["Score"]
     assert "responses in 14 days before" in whats(part.not_judged) and "days since" in whats(part.not_judged)
     unscored = worked(make_tables, [{**one, "score": None} for one in picked("score")])
-    assert unscored.findings == [] and "score at handover" in whats(unscored.not_judged)
+    assert unscored.findings == [] and "by this: score" in whats(unscored.not_judged)
     half = [{**one, "inquiry": one["inquiry"] if i % 4 else None} for i, one in enumerate(picked("score"))]
     exhibit = worked(make_tables, half).exhibits[0]
     assert exhibit.rows[0]["n"] == 360 and "120 left out: days since the inquiry not recorded" in exhibit.lead

@@ -157,8 +157,10 @@ def test_a_promise_in_working_hours_forgives_the_weekend(make_tables: Any) -> No
     assert handed_of(tables, office)["in_time"].tolist() == [True, False]
     assert handed_of(tables, settings(promises={"first_touch_hours": 4}))["in_time"].tolist() == [False, False]
     curve = exhibit(touch.part(tables, office, handed_of(tables, office)), "funnel.touch")
-    by_half_a_day = {row["label"]: row["share"] for row in curve.rows if row["day"] == 0.5}
-    assert by_half_a_day == {"Calendar days": 0, "Working days": 0.5}  # A after 3 of 8 working hours, B after 5
+    told = {label: [(row["day"], row["share"]) for row in curve.rows if row["label"] == label]
+            for label in ("Calendar days", "Working days")}  # fmt: skip
+    assert told["Working days"][-2:] == [(0.25, 0), (0.5, 0.5)]  # A after 3 of 8 working hours, B after 5
+    assert [day for day, share in told["Calendar days"] if not share][-1] > 0.5
     assert "within 4 working hours" in curve.title
 
 
@@ -260,7 +262,9 @@ def test_the_curve_quotes_the_share_and_the_interval_that_are_judged(make_tables
     assert f"{share} ({low:.0f} to {high:.0f}) within 24 hours, nights and weekends counted" in shown.lead
     assert "within 24 hours, nights and weekends counted" in judged.detail
     days = [row["day"] for row in shown.rows]
-    assert days[:13] == [i / 4 for i in range(13)] and days[13:] == list(range(4, 31))
+    drawn = [[round(row[at], 2) for at in ("share", "low", "high")] for row in shown.rows]
+    assert {*days} <= {*(i / 4 for i in range(13)), *range(4, 31)} and (days[0], days[-1]) == (0, 30)
+    assert not any(before == at == after for before, at, after in zip(drawn, drawn[1:], drawn[2:], strict=False))
     assert [each.key for each in part.findings] == ["funnel.first_touch", "funnel.decided"]  # nobody promised a median
 
 
@@ -385,7 +389,7 @@ def test_leads_handed_over_before_touches_were_recorded_are_unknown_and_never_un
         "Activities are recorded only since 1 October 2025: whether 20 leads handed over before were touched is not "
         "known (left truncation)"
     ]
-    assert part.findings[0].measure.n == 10 and exhibit(part, "funnel.touch").rows[4]["share"] == pytest.approx(1)
+    assert part.findings[0].measure.n == 10 and exhibit(part, "funnel.touch").rows[-1]["share"] == pytest.approx(1)
     follow = touch.follow_up(handed.reset_index(), settings(), True)
     lines = {row["label"]: row for row in follow.rows}
     assert follow.title.startswith("1 of 1 leads turned down") and lines["One attempt before the decision"]["n"] == 1
@@ -399,14 +403,31 @@ def test_leads_handed_over_before_touches_were_recorded_are_unknown_and_never_un
 def test_few_early_leads_a_quiet_week_or_rare_touches_are_no_sign_of_a_late_log(make_tables: Any) -> None:
     few = late_log(n_before=6)
     rare = late_log()[0], ["B0 10-01", "B8 10-12"]  # two of ten: four of twenty expected
-    lone = late_log()[0], ["B9 10-10"]  # one lead is no pace
     holidays = [f"A{i:02d} mql 01-01" for i in range(30)], [f"A{i:02d} 01-06" for i in range(30)]
     holidays[0].extend(f"B{i} mql 02-01" for i in range(12))
     holidays[1].extend(f"B{i} 02-02" for i in range(12))
-    for rows, seen in (few, rare, lone, holidays):
+    for rows, seen in (few, rare, holidays):
         tables = make_tables({"stage_events": events(*rows), "sales_touches": touches(*seen)})
         handed = handed_of(tables, settings())
         assert handed["n_touches"].notna().all() and touch.part(tables, settings(), handed).caveats == []
+
+
+def test_with_too_few_later_leads_for_a_pace_early_ones_are_unknown_and_not_untouched(make_tables: Any) -> None:
+    for rows, later in ((late_log()[0], 1), (late_log()[0][:20], 0)):
+        seen = ["B9 10-10"] if later else ["A00 10-10"]
+        tables = make_tables({"stage_events": events(*rows), "sales_touches": touches(*seen)})
+        handed = handed_of(tables, settings())
+        assert handed["n_touches"].notna().sum() == later and handed["in_time"].notna().sum() == later
+        said = touch.part(tables, settings(), handed).caveats
+        assert said == [
+            f"The first activity on record is of 10 October 2025, and only {later} lead{'s' * (not later)} came later, "
+            f"too few to tell whether earlier ones were recorded: whether {len(handed) - later} leads handed over "
+            "before were touched is not known (left truncation)"
+        ]
+        assert "untouched" not in set(leaks.buckets(handed, tables, settings()))
+    six = make_tables({"stage_events": events(*late_log()[0][:6]), "sales_touches": touches("A00 10-10")})
+    handed = handed_of(six, settings())  # so few may all have been passed by
+    assert handed["n_touches"].notna().all() and not touch.part(six, settings(), handed).caveats
 
 
 def test_a_touch_after_the_exit_or_the_win_is_no_follow_up(make_tables: Any) -> None:
@@ -503,6 +524,11 @@ def test_owners_and_leads_that_went_back_are_counted_by_hand(make_tables: Any) -
     part = custody.part(tables, settings(), handed_of(tables, settings()))
     lead = exhibit(part, "funnel.relay").lead
     assert "median lead has 2 owners" in lead and "1 of 3 had three or more, 1 went back" in lead
+    steady = make_tables({"stage_events": events(
+        "A inquiry 01-01 00:00 M", "A mql 01-02 00:00 S1", "A sql 01-03 00:00 S1", "B mql 01-01 00:00 S2",
+    )})  # fmt: skip
+    lead = exhibit(custody.part(steady, settings(), handed_of(steady, settings())), "funnel.relay").lead
+    assert "none of 2 had three or more, none went back to an earlier owner" in lead
 
 
 def test_the_legs_of_the_relay_by_hand(make_tables: Any) -> None:

@@ -221,8 +221,9 @@ def test_promises_from_the_goal_backwards_as_hubspots_first_sales_head_told_them
         "First touches within 24 hours, a week": round(1000 * 7 / MONTH, 6), "Decisions within 10 days, a month": 1000,
     }  # fmt: skip
     assert {row["who"] for label, row in found.items() if label == "Leads handed over"} == {"Marketing"}
-    # A was decided after 2 days, B after 10, C after 1, D after 4, in a year
-    assert found["Decisions within 10 days, a month"]["now"] == pytest.approx(4 / 11.99)
+    # A was decided after 2 days, B after 10, C after 1, D after 4; the time of E still runs: all that come
+    now = found["Decisions within 10 days, a month"]
+    assert now["now"] == pytest.approx(100) and now["note"].endswith("; not known of 1 lead")
 
 
 def promised(make_tables: Any, **agreed: Any) -> Exhibit:
@@ -237,12 +238,59 @@ def test_sales_promises_touches_and_decisions_for_the_share_of_leads_that_was_ag
     _, touches, decisions, *_ = promised(make_tables, thresholds=limits).rows
     assert (touches["value"], touches["low"], touches["high"]) == pytest.approx((700 * 7 / MONTH,) * 3)
     assert touches["note"] == "for 70\u00a0% of leads, as agreed; touches not recorded"
-    assert (decisions["value"], decisions["note"]) == (pytest.approx(500), "for 50\u00a0% of leads, as agreed")
+    assert decisions["value"] == pytest.approx(500)
+    assert decisions["note"] == "for 50\u00a0% of leads, as agreed; not known of 1 lead"
     _, touches, decisions, *_ = promised(make_tables).rows
-    assert decisions["value"] == pytest.approx(1000) and decisions["note"] == "for all leads: no share was agreed"
+    assert decisions["value"] == pytest.approx(1000)
+    assert decisions["note"] == "for all leads: no share was agreed; not known of 1 lead"
     untimed = promised(make_tables, thresholds=limits, promises={"clock": "calendar"}).rows[1:3]
     assert [row["note"].split(";")[0] for row in untimed] == ["for all leads: no promised time was agreed"] * 2
     assert untimed[1]["value"] == pytest.approx(1000)  # a share of leads in time means nothing without a time
+
+
+def test_leads_of_which_it_is_not_known_whether_they_were_touched_are_no_misses(make_tables: Any) -> None:
+    # A and B were touched in time, C was late, D never; of E the day runs still.
+    seen = [("A", "01-01 10:00"), ("B", "01-01 10:00"), ("C", "01-09"), ("E", "12-31 13:00")]
+    touches = [{"lead_id": lead, "touched_at": f"2025-{at}"} for lead, at in seen]
+    tables, agreed = make_tables({"stage_events": FIVE, "sales_touches": touches}), settings(goal={"revenue": 12_000})
+    handed = handed_over(tables, read_spells(tables), agreed)
+    model = sure({"mql_to_won": 0.1}, 100, 1_000)
+    row = revenue.promises(model, tables, agreed, handed).rows[1]
+    assert row["now"] == pytest.approx(100 * 2 / 4 * 7 / MONTH) and row["note"].endswith("; not known of 1 lead")
+    none = handed.assign(in_time=pd.array([pd.NA] * 5, dtype="boolean"))
+    row = revenue.promises(model, tables, agreed, none).rows[1]
+    assert row["now"] is None and row["note"].endswith("; not known of 5 leads")
+
+
+# --- how many come ----------------------------------------------------------------------------------------------------
+
+
+def test_a_handover_long_after_creation_counts_for_the_part_of_the_period_in_which_it_could_be_seen(
+    make_tables: Any,
+) -> None:
+    rows = events("A mql 01-01", "B mql 07-02", "C mql 12-25", "A won 01-09")  # after none, 182 and 358 days
+    leads = [{"lead_id": lead, "created_at": "2025-01-01"} for lead in "ABC"]
+    found = by_key(part_of(make_tables({"stage_events": rows, "leads": leads}), settings()).exhibits[0])
+    by_hand = 1 / 11.99 + 1 / (11.99 - 182 / MONTH) + 1 / 1.199  # never for less than a tenth of the period
+    assert found["mql_to_won"]["a_month"] == pytest.approx(by_hand)
+    told = part_of(make_tables({"stage_events": rows, "leads": leads}), settings()).exhibits[0]
+    assert "counts for the part of the period in which it could be seen" in told.read
+    unknown = by_key(part_of(make_tables({"stage_events": rows}), settings()).exhibits[0])
+    assert unknown["mql_to_won"]["a_month"] == pytest.approx(3 / 11.99)  # without creation no lead was left out
+
+
+@pytest.mark.parametrize("months", [6, 12])
+def test_the_leads_that_come_are_told_without_bias_though_handovers_lag_behind_creation(months: int) -> None:
+    # 1,000 leads a day are created, before the period too, and handed over 30 days later on average.
+    rng, day = np.random.default_rng(20260331), np.timedelta64(86_400_000_000, "us")
+    agreed = settings(period={"start": "2025-01-01", "end": f"2025-{months:02}-30"}, as_of=f"2025-{months:02}-30")
+    created = np.datetime64("2024-07-01", "us") + np.sort(rng.uniform(0, 560, 560_000)) * day
+    at = created + rng.exponential(30, len(created)) * day
+    inside = (created >= np.datetime64("2025-01-01")) & (created < np.datetime64(f"2025-{months:02}-30"))
+    told = revenue._a_month(at[inside].astype(np.int64), pd.Series(created[inside]), agreed)
+    counted = revenue._a_month(at[inside].astype(np.int64), pd.Series(pd.NaT, range(inside.sum())), agreed)
+    assert told == pytest.approx(1_000 * MONTH, rel=0.02)
+    assert counted < (0.86 if months == 6 else 0.94) * 1_000 * MONTH  # a plain count misses what began before
 
 
 @pytest.mark.parametrize(
@@ -297,13 +345,13 @@ def test_marketings_promise_by_grade_stands_below_its_leads_in_the_present_mix(m
     [
         (
             20,
-            "At today's rates and with no other revenue, the goal takes 1 to 2 leads a month; 10 come, more than that",
+            "At today’s rates and with no other revenue, the goal takes 1 to 2 leads a month; 10 come, more than that",
         ),
         (
             130,
-            "Whether today's leads are enough for the goal cannot be told: 8 to 16 a month would be needed; 10 come",
+            "Whether today’s leads are enough for the goal cannot be told: 8 to 16 a month would be needed; 10 come",
         ),
-        (10_000, "At today's rates and with no other revenue, the goal takes 583 to 1,206 leads a month; 10 come"),
+        (10_000, "At today’s rates and with no other revenue, the goal takes 583 to 1,206 leads a month; 10 come"),
     ],
 )
 def test_the_title_claims_no_more_than_the_interval(goal: int, said: str, make_tables: Any) -> None:
@@ -319,12 +367,25 @@ def test_the_title_claims_no_more_than_the_interval(goal: int, said: str, make_t
 def test_fewer_wins_than_the_rates_make_are_explained_and_no_others(make_tables: Any) -> None:
     young = FIVE + events(*(f"N{i} mql 12-31" for i in range(60)))
     short = by_key(part_of(make_tables({"stage_events": young}), settings()).exhibits[0])["won"]["note"]
-    assert short.endswith("were won in the period: leads from before it are missing, and late ones are not won yet")
+    fewer = "fewer than today’s rates make of today’s leads: "
+    assert short == f"{fewer}leads from before the period are missing, and late ones are not won yet"
     old = [{"lead_id": "Z", "stage": "mql", "entered_at": "2024-06-01"}]
     before = by_key(part_of(make_tables({"stage_events": young + old}), settings()).exhibits[0])["won"]["note"]
-    assert before.endswith("were won in the period: late ones are not won yet")
+    assert before == f"{fewer}late ones are not won yet"
     even = by_key(part_of(make_tables({"stage_events": FIVE[:-1]}), settings()).exhibits[0])["won"]["note"]
-    assert even == "0.2 were won in the period"
+    assert even == ""
+    dated = [{"lead_id": row["lead_id"], "created_at": "2025-01-01"} for row in young if row["stage"] == "mql"]
+    known = by_key(part_of(make_tables({"stage_events": young, "leads": dated}), settings()).exhibits[0])["won"]["note"]
+    assert known == f"{fewer}late ones are not won yet"  # those from before are allowed for
+
+
+def test_a_rate_read_before_a_year_says_within_how_many_days(make_tables: Any) -> None:
+    rows = FIVE + events("F mql 03-01", "F sal 12-01")
+    found = by_key(part_of(make_tables({"stage_events": rows}), settings()).exhibits[0])
+    assert found["mql_to_sal"]["note"].endswith("; within 275 days")  # F went on then, and E still waits
+    assert "fewer where the note says so" in part_of(make_tables({"stage_events": rows}), settings()).exhibits[0].read
+    all_settled = by_key(part_of(make_tables({"stage_events": FIVE[:-1]}), settings()).exhibits[0])
+    assert all_settled["mql_to_sal"]["note"] == "cumulative incidence"
 
 
 def test_three_changes_are_what_what_if_says_of_each() -> None:
@@ -354,10 +415,12 @@ def test_the_largest_of_three_changes_is_named_only_where_it_is_ahead_in_nearly_
         return found.title if found else ""
 
     # Ten points more are a fifth of a half; five points at most are left above 95 %; of 85 % nobody is sure.
-    assert title(Interval(0.5, 0.4, 0.6), 10).startswith("Of three changes, +10 points at mql_to_won would move")
+    assert title(Interval(0.5, 0.4, 0.6), 10).startswith(
+        "Of three changes, +10 percentage points at mql_to_won would move"
+    )
     assert title(Interval(0.95, 0.94, 0.96), 90).startswith("Of three changes, half the delay at mql_to_won would move")
     near = title(Interval(0.85, 0.4, 0.99), 0)
-    assert near.startswith("Two changes cannot be told apart: +10 points at mql_to_won")
+    assert near.startswith("Two changes cannot be told apart: +10 percentage points at mql_to_won")
     assert title(Interval(1.0, 0.96, 1.0), 0) == ""  # nothing to compare: all go on, at once
 
 

@@ -111,8 +111,8 @@ def exhibit(found: Cohorts, title: str) -> Exhibit:
         columns=rates.rate_columns("Handed over in", "Leads"),
         lead=f"Share won {found.within} of the handover, so that old and young cohorts compare." + since,
         read="Each line is a cohort: the tick its share, the bar its 95 % interval "
-        f"({rates.how([told[i] for i in found.usable])}). All leads of a cohort have been seen for the whole "
-        f"{count(found.horizon, 'day')}.",
+        f"({rates.how([told[i] for i in found.usable])}). All leads of a cohort that is compared "
+        f"have been seen for the whole {count(found.horizon, 'day')}.",
         says_not=f"Why a share moved. Nothing about {listed(left_out)}." if left_out else "Why a share moved.",
         alt=f"Intervals of the share won {found.within}, by cohort.",
     )  # fmt: skip
@@ -137,7 +137,8 @@ def change(found: Cohorts) -> tuple[str, Finding | None]:
         key="funnel.cohorts", theme="handoff", title=title, measure=measure, play="P3", limit=0.0,
         direction="at_least", level=level,
         detail=f"{of(int(hit.sum()), len(hit))} against {of(int(before.sum()), len(before))} in "
-        f"{count(len(usable) - 1, 'cohort')} before; change {interval(measure.low, measure.high, 'share')} points.",
+        f"{count(len(usable) - 1, 'cohort')} before; change {interval(measure.low, measure.high, 'pp')} percentage "
+        "points.",
         rule="95 % interval of the change at equal age, against no change",
         settle="" if level != "unclear" else f"further cohorts, each seen for {count(found.horizon, 'day')}",
     )  # fmt: skip

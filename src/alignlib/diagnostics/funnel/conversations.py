@@ -56,6 +56,12 @@ def gone_by(one: Step, owners: np.ndarray | None, day: float) -> tuple[Measure, 
     return measure, curve.quantile(measure.value / 2) if measure.value else None
 
 
+def read_early(one: Step, horizon: int) -> str:
+    """Which note does a share need that is read before the horizon, as no lead was seen so long? None else."""
+    seen = one.seen(horizon)
+    return f"within {count(seen, 'day')}" if seen < horizon else ""
+
+
 def _row(
     key: str, name: str, spells: pd.DataFrame, owners: np.ndarray | None, at: Times, settings: Settings
 ) -> Row:  # fmt: skip
@@ -79,7 +85,8 @@ def _row(
     if measure.value is None:
         return {**row, "why": "no lead has entered the first stage since the second is recorded"}
     return {**row, "label": f"{key} {row['stages']}", "value": measure.value, "low": measure.low, "high": measure.high,
-            "k": measure.k, "n": measure.n, "median_days": half, "note": ""}  # fmt: skip
+            "k": measure.k, "n": measure.n, "median_days": half,
+            "note": read_early(one, settings.funnel.horizon_days)}  # fmt: skip
 
 
 def _exhibit(rows: list[Row], settings: Settings) -> Exhibit:
@@ -94,7 +101,8 @@ def _exhibit(rows: list[Row], settings: Settings) -> Exhibit:
             median_days=("Half within", "days"), note=("Note", "text"),
         ),
         read=f"Each line: of the leads in the first stage, the share that reaches the second within "
-        f"{count(settings.funnel.horizon_days, 'day')}, with its 95 % interval (by owner where sellers decide). "
+        f"{count(settings.funnel.horizon_days, 'day')}, with its 95 % interval (by owner where sellers decide); within "
+        "fewer where the note says so: no lead was seen for longer, and that share can only rise. "
         f"Mapping: {_mapping(rows)}. "
         + _order(settings),
         says_not="Which conversation is the weakest: a longer stretch loses more leads, and shares of different "

@@ -53,17 +53,6 @@ def step_counts(
     return found if won else found[~found["step"].str.endswith("_to_won")].reset_index(drop=True)
 
 
-def stage_sizes(tables: Tables, settings: Settings, path: str | None = None, by: str = "") -> pd.DataFrame:
-    """How many spells reached each ``stage`` under this path rule, in each group? Columns stage, ``label``, ``n``."""
-    names = _names(tables, by)
-    counted: list[Count] = []
-    for some in read_batches(tables, by, names):
-        for stage, at in passed(some.at, path or settings.funnel.path).items():
-            label, n = np.unique(some.label[at < NEVER], return_counts=True)
-            counted.append((stage, (label + 1) * 3 * _SPAN, n))
-    return _frame(_merged(counted), names, by)[["step", "label", "n"]].rename(columns={"step": "stage"})
-
-
 def _count(
     step: str, start: np.ndarray, went: np.ndarray, left: np.ndarray, last: np.ndarray, end: int, label: np.ndarray
 ) -> Count:

@@ -187,7 +187,8 @@ def _share_out(made: Part, won: pd.DataFrame, touches: pd.DataFrame, tables: Tab
         lead += f": {' of '.join(value(float(each), 'money', settings.currency) for each in sums)} won"
     if n < len(won):
         lead += f"; the rest has no touch on record and is shared out to nobody ({count(len(won) - n, 'deal')}"
-        lead += f", {number(alone)} of them without a lead on record)" if alone else ")"
+        many = "all" if alone == len(won) - n else number(alone)
+        lead += f", {many} of them without a lead on record)" if alone else ")"
     shares = marketing_shares(near["deal"], near["is_marketing"], near["days"])
     made.exhibits.append(_exhibit(shares, amounts if by_amount else np.ones(n), by_amount, f"{lead}.", within))
     made.basis.append(f"{of(n, len(won))} won deals with a touch on record")
@@ -210,26 +211,27 @@ def _exhibit(shares: Floats, sizes: Floats, by_amount: bool, lead: str, within: 
         ("Deals with a Marketing touch", "at least one touch: association only", shares[:, 2] > 0),
     ):
         k, amount = int(hit.sum()), float(sizes[hit].sum()) if by_amount else None
+        note = f"{of(k, len(hit))}; {note}"
         rows.append(_row(label, wilson(k, len(hit)), note, "won deals with touches", len(hit), amount, k))
-    title = f"Of the {what} on record, {span} is Marketing's, depending on the rule of credit"
+    title = f"Of the {what} on record, {span} is Marketing’s, depending on the rule of credit"
     if most - least < 0.05:
-        title = f"Of the {what} on record, about {value((least + most) / 2, 'share')} is Marketing's under every rule"
+        title = f"Of the {what} on record, about {value((least + most) / 2, 'share')} is Marketing’s under every rule"
     return Exhibit(
         key="funnel.credit", shape="intervals", rows=rows, title=title, lead=lead, play=PLAY,
         columns=columns(
-            label=("Rule", "text"), value=("Marketing's share", "share"), low=("from", "share"), high=("to", "share"),
-            of=("Share of", "text"), amount=("Amount", "money"), k=("Marketing's", "count"), n=("Deals", "count"),
+            label=("Rule", "text"), value=("Marketing’s share", "share"), low=("from", "share"), high=("to", "share"),
+            of=("Share of", "text"), amount=("Amount", "money"), n=("Deals", "count"),
             note=("What it does", "text"),
         ),
-        read="Each of the first lines is a rule: the tick is Marketing's part, the bar its 95 % interval over deals "
-        "(bootstrap). All rules share out the same touches; of those at one moment Marketing's comes first. The range "
+        read="Each of the first lines is a rule: the tick is Marketing’s part, the bar its 95 % interval over deals "
+        "(bootstrap). All rules share out the same touches; of those at one moment Marketing’s comes first. The range "
         "over rules is no interval: more deals do not narrow it. No rule is the right one; which counts is for the "
         "room to choose. The last two lines count deals. Touched first goes by the first touch on record "
         f"{within}. The finding on deals Marketing started asks of all won deals whether an inquiry or a response came "
         "before any touch of Sales, however long ago; deals without a lead count there as not started by Marketing.",
         says_not="What a touch brought about. At least one Marketing touch is association only: long deals have more "
         "touches. What nobody logged earns nothing, so a team that logs less gets less.",
-        alt=f"Intervals of Marketing's share of {what} under five rules of credit, and their range, {span}.",
+        alt=f"Intervals of Marketing’s share of {what} under five rules of credit, and their range, {span}.",
         source="Won deals, responses to Marketing, activities of Sales",
     )  # fmt: skip
 
@@ -262,20 +264,19 @@ def _started(won: pd.DataFrame, touches: pd.DataFrame, settings: Settings) -> Fi
     have, lacks = ("has", "counts") if many == 1 else ("have", "count")
     counted += f"; {number(many)} {have} no lead on record and {lacks} as not started by Marketing" if many else ""
     counted += f"; of {count(len(won) - n, 'further deal')} nothing is recorded" if n < len(won) else ""
-    unclear = f"Whether Marketing starts as many won deals as agreed cannot be told: {said} so far"
-    found = finding(
+    is_open = many > 0 and (k + many) / n >= settings.thresholds.get("marketing_started", np.inf)
+    return finding(
         "funnel.marketing_started", "marketing_started", measure, settings,
         {
             "beyond": f"Only {said} of won deals were started by Marketing",
             "good": f"{said} of won deals were started by Marketing, as agreed",
-            "unclear": unclear,
+            "unclear": f"Whether Marketing starts as many won deals as agreed cannot be told: {said} so far",
             "none": f"{said} of won deals were started by Marketing",
         },
-        theme="credit", play=PLAY, counted=counted, settle="more won deals, each with its lead and the touches of both",
+        theme="credit", play=PLAY, counted=counted,
+        settle="the lead of each won deal" if is_open else "more won deals, each with its lead and the touches of both",
+        cannot={"act": "a deal without a lead proves nothing against Marketing"} if is_open else None,
     )  # fmt: skip
-    if found.level == "act" and (k + many) / n >= (found.limit or 0.0):  # a missing link is no proof of its absence
-        return found.model_copy(update={"level": "unclear", "title": unclear, "settle": "the lead of each won deal"})
-    return found
 
 
 def _recorded(won: pd.DataFrame, touches: pd.DataFrame, tables: Tables) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:

@@ -26,20 +26,23 @@ _HAPPENED = {  # to leads that leaked in a leg
 }
 _ORDER = f"entered_at, list_position({[*STAGES, *EXITS]}, stage), file, record"
 _ALONE = f"""
-with held as (
+with steps as (from stage_events where stage <> 'inquiry'), alone as (from steps where owner_id is null),
+held as (
   select lead_id, owner_id, entered_at, lead(entered_at) over (partition by lead_id order by {_ORDER}) as until
-  from stage_events where stage <> 'inquiry'
+  from steps semi join alone using (lead_id)
 )
 select lead_id, entered_at, until, {{now}} as is_unknown from held {{leads}} where held.owner_id is null
 """
-_HELD = f"select * from stage_events where owner_id is not null and stage in {STAGES[1:]}"
 _TURNS = f"""
-with held as ({_HELD}), several as (select lead_id from held group by lead_id having min(owner_id) <> max(owner_id)),
+with held as (from stage_events where owner_id is not null and stage in {STAGES[1:]}),
+ever as (select lead_id, min(owner_id) <> max(owner_id) as by_several from held group by lead_id),
 turns as (
   select *, owner_id is distinct from lag(owner_id) over (partition by lead_id order by {_ORDER}) as is_new
-  from held semi join several using (lead_id)
+  from held semi join (from ever where by_several) using (lead_id)
+), several as (
+  select lead_id, count(distinct owner_id) as n_owners, count(*) filter (is_new) as n_turns from turns group by lead_id
 )
-select count(distinct owner_id) as n_owners, count(*) filter (is_new) as n_turns from turns group by lead_id
+select coalesce(n_owners, 1) as n_owners, coalesce(n_turns, 1) as n_turns from ever left join several using (lead_id)
 """
 
 
@@ -81,7 +84,7 @@ def held(tables: Tables, handed: pd.DataFrame, settings: Settings) -> pd.DataFra
     touched = handed["first_touch_at"].where(handed["first_touch_at"] < stop, stop)
     spans = pd.DataFrame({"lead_id": handed["lead_id"], "begin": handed["mql_at"], "stop": stop, "touched": touched})
     found = spans.reset_index(names="at").merge(steps, on="lead_id")
-    start = found[["begin", "entered_at"]].max(axis=1)
+    start = found["entered_at"].clip(lower=found["begin"])
     sums = {}
     for end in ("stop", "touched"):
         days = np.maximum(days_between(start, found["until"].where(found["until"] < found[end], found[end])), 0)
@@ -150,16 +153,15 @@ def share_of_time(part: np.ndarray, whole: np.ndarray) -> Interval:
 
 def _facts(time: pd.DataFrame, tables: Tables) -> list[str]:
     """Who held leads, how many owners does one have after the handover, and how often does one get it back?"""
-    total, several = time["all"].sum() or 1.0, tables.query(_TURNS)
-    n = int(tables.query(f"select count(distinct lead_id) as n from ({_HELD})")["n"][0])
-    many, back = int((several["n_owners"] > 2).sum()), int((several["n_turns"] > several["n_owners"]).sum())
-    typical = np.median(np.concatenate([several["n_owners"], np.ones(n - len(several))]))
+    total, leads = time["all"].sum() or 1.0, tables.query(_TURNS)
+    many, back = int((leads["n_owners"] > 2).sum()), int((leads["n_turns"] > leads["n_owners"]).sum())
     alone = f"Before a decision leads had no owner for {share(time['alone'].sum() / total)} of the time"
     told = time[time["waiting"].notna()]
     waiting = f"and an owner but no touch yet for {share(told['waiting'].sum() / (told['all'].sum() or 1.0))}"
     return [f"{alone} {waiting}." if tables.has("sales_touches") else f"{alone}.",
-            f"The median lead has {count(int(typical), 'owner')} after the handover; "
-            f"{of(many, n)} had three or more, {number(back)} went back to an earlier owner."]  # fmt: skip
+            f"The median lead has {count(int(leads['n_owners'].median()), 'owner')} after the handover; "
+            f"{of(many, len(leads)) if many else f'none of {number(len(leads))}'} had three or more, "
+            f"{number(back) if back else 'none'} went back to an earlier owner."]  # fmt: skip
 
 
 def nurture_gaps(tables: Tables, spells: pd.DataFrame, settings: Settings) -> pd.DataFrame | None:
@@ -207,7 +209,7 @@ def nurture(gaps: pd.DataFrame, settings: Settings) -> Exhibit:
             high=("to", "share"), k=("Without a response, leads", "count"), n=("Watched long enough", "count"),
             note=("Note", "text"),
         ),
-        read=f"Leads in Marketing's hands for more than {limit}: the share from which no response came for so long at "
+        read=f"Leads in Marketing’s hands for more than {limit}: the share from which no response came for so long at "
         "a stretch, with its 95 % interval (Wilson).",
         says_not="What Marketing sent, and how often: only what leads did is recorded.",
         alt=f"Intervals of the share of leads without a response, {count(len(rows), 'group')}.",
@@ -231,9 +233,8 @@ def relay_legs(tables: Tables, settings: Settings, spells: pd.DataFrame, handed:
     begun = handed["mql_at"].where(handed["n_touches"].notna())
     stands = np.where(qualified.notna() & (bucket != "untouched"), 3, np.where(first.notna() | (not touches), 2, 1))
     gone, end = handed["last_event_at"].where(handed["exit"].notna() | handed["won_at"].notna()), end_of(settings)
-    leak = bucket.where(bucket.isin(LEAKS))
-    known = touches or owners_known(tables, handed)
-    leaks = [leak.where(stands == leg) if known else None for leg in range(4)]
+    known, leaked = touches or owners_known(tables, handed), bucket.isin(LEAKS)
+    leaks = [bucket[leaked & (stands == leg)] if known else None for leg in range(4)]
     out = spells["last_event_at"].where(spells["exit"].notna())
     works = ("Sales works", first) if touches else ("Sales works, from the handover", handed["mql_at"])
     return [leg for leg in (
@@ -254,7 +255,7 @@ def _leg(
     told = ran & (days >= 0)
     stay = kaplan_meier(days[told], (went | left)[told])
     is_open = ran & ~went & ~left
-    counts = {} if leak is None else {kind: int((leak[is_open] == kind).sum()) for kind in _WITHOUT}
+    counts = {} if leak is None else {kind: int((leak[is_open[leak.index]] == kind).sum()) for kind in _WITHOUT}
     leaked = sum(counts.values())
     return {
         "label": label, "holder": holder, "n": int(ran.sum()), "median_days": stay.quantile(0.5),

@@ -66,14 +66,14 @@ def win_rates(deals: pd.DataFrame, settings: Settings | None = None) -> Exhibit:
             found = rate(g.to_numpy(), closed.loc[g.index, "owner"])
             note = _edge(key, closed["quarter"].min(), settings) if column == "quarter" else ""
             rows.append(rate_row(f"{name} {_quarter(key)}", found.k or 0, len(g), note, at=found))
-    twice = "The first two lines are one figure: the finding's, which allows for sellers who differ from one another, "
+    twice = "The first two lines are one figure: the finding’s, which allows for sellers who differ from one another, "
     return Exhibit(
         key="funnel.win_rate", shape="intervals", rows=rows, play="P12", source="Opportunities",
         title=f"{of(int(won.sum()), len(won))} closed opportunities were won: {value(won.mean(), 'share')}",
         columns=rate_columns("Opportunities", "Closed"),
         read="Each line is a group: the tick its win rate, the bar its 95 % interval (clustered by owner where two "
         "or more decided, else Wilson). "
-        + (f"{twice}and Wilson's, as a plain count has it. " if clustered else "")
+        + (f"{twice}and Wilson’s, as a plain count has it. " if clustered else "")
         + "At the start of a record only quick deals can be closed: that quarter does not compare.",
         says_not="Many groups are looked at here: the widest difference among them is not proof of one.",
         alt=f"Intervals of the win rate for {len(rows)} groups.",

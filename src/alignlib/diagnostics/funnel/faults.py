@@ -94,14 +94,14 @@ CHECKS = (
     Check("The same stage twice running", "duplicate", "stage events", _FIRST, "moves", "place = before"),
     Check("Two stages of a lead at one moment", "time", "stage events", "put in the order of the stages", "moves",
           "entered_at = before_at"),
-    Check("Nobody held the lead then", "missing", "stage events from the handover on", "kept; the lead's last known "
+    Check("Nobody held the lead then", "missing", "stage events from the handover on", "kept; the lead’s last known "
           "owner stands in", "moves", "owner_id is null", "stage <> 'inquiry'", "stage_events.owner_id"),
     Check("First recorded beyond the first stage", "truncated", "leads in the history", "left out of the steps before, "
           "kept in counts", "journeys", "first_place > 0", "first_place < $forward"),
     Check("Made an opportunity more than once", "duplicate", "leads made an opportunity", "counted once in each spell",
           "journeys", "n_made > 1", "n_made > 0"),
     Check("Entered a stage before it was created", "time", "leads in the history", "kept; nothing is counted from a "
-          "lead's creation", "known", _before("first_at", "created_at"), "first_at is not null", _HISTORY),
+          "lead’s creation", "known", _before("first_at", "created_at"), "first_at is not null", _HISTORY),
     Check("Listed, and in no stage at all", "missing", "leads", "in no figure by stage: what became of them is not "
           "known", "known", "last_stage is null", needs=_HISTORY),
     Check("Stage in the list is not the last one of the history", "conflict", "leads with both", "the history counts",
@@ -129,7 +129,7 @@ CHECKS = (
           "opportunities.amount"),
     Check("Amount below zero", "money", "opportunities", "kept as recorded", "deals", "amount < 0",
           needs="opportunities.amount"),
-    Check("Nobody holds the opportunity", "missing", "opportunities", "counted together, as if one seller's", "deals",
+    Check("Nobody holds the opportunity", "missing", "opportunities", "counted together, as if one seller’s", "deals",
           "owner_id is null", needs="opportunities.owner_id"),
     Check("Of a lead that is not listed", "missing", "opportunities of a lead", "kept in the win rate; in no figure by "
           "lead", "deals", "not is_known", "lead_id is not null", "opportunities.lead_id leads.lead_id"),
@@ -175,9 +175,10 @@ _TIMES = ("stage_events.entered_at", "leads.created_at", "opportunities.opened_a
 _FROM = "min(struct_pack(file := file, record := record)) as one from opportunities where lead_id is not null group by"
 _BASES = {  # the table each needs, and its query
     "moves": ("stage_events", """
-        select *, {place} as place, lag({place}) over journey as before, lag(entered_at) over journey as before_at,
-          lead(stage) over journey is null as is_last
-        from stage_events window journey as (partition by lead_id order by entered_at, {place}, file, record)"""),
+        select *, lag(place) over journey as before, lag(entered_at) over journey as before_at,
+          lead(place) over journey is null as is_last
+        from (select *, {place} as place from stage_events)
+        window journey as (partition by lead_id order by entered_at, place, file, record)"""),
     "journeys": ("stage_events", """
         select lead_id, any_value(stage) filter (is_last) as last_stage, min(entered_at) as first_at,
           any_value(place) filter (before is null) as first_place,
@@ -332,7 +333,8 @@ def _of_spells(spells: pd.DataFrame | None, settings: Settings) -> Iterator[Seen
     """What do whole spells show: wins before the handover, wins undone, stages recorded for a part of the time?"""
     if spells is None:
         return
-    won = spells[spells["won_file"].notna()].sort_values(["won_file", "won_record"])
+    won = spells.loc[spells["won_file"].notna(), ["won_file", "won_record", "mql_at", "won_at", "was_won"]]
+    won = won.sort_values(["won_file", "won_record"])
     for check, hit in ((EARLY, won["won_at"] < won["mql_at"]), (UNDONE, won["was_won"])):
         first = won.loc[hit, ["won_file", "won_record"]].head(MOST_NAMED).itertuples(index=False, name=None)
         yield Seen(check, int(hit.sum()), len(won), tuple(first))

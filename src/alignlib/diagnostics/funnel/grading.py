@@ -9,18 +9,20 @@ import pandas as pd
 from alignlib.association import FEWEST_CLUSTERS, concordance
 from alignlib.diagnostics.funnel import profile
 from alignlib.diagnostics.funnel.cohorts import tracked_since
-from alignlib.diagnostics.funnel.rates import rate
+from alignlib.diagnostics.funnel.rates import how, rate
 from alignlib.diagnostics.funnel.spells import START, days_between, end_of, stages_in
 from alignlib.diagnostics.funnel.steps import entered, step
+from alignlib.diagnostics.funnel.touch import deciders
 from alignlib.engagement import Settings
 from alignlib.judging import finding, measured
-from alignlib.result import Column, Exhibit, Finding, NotJudged, Part, Row, columns
+from alignlib.result import Column, Exhibit, Finding, Measure, NotJudged, Part, Row, columns
 from alignlib.stats import NOTHING, Floats, Interval
 from alignlib.words import TEAM_NAMES, capital, count, interval, number, of, value
 
-_THEME, _SOURCE = "common_language", "Stage history of leads, leads"
+_THEME, _SOURCE = "common_language", "Stage history of leads, list of leads"
 _DOES = {"sql": ("qualified", "qualify", "qualifying"), "opportunity": ("became an opportunity",
          "become opportunities", "becoming an opportunity"), "won": ("was won", "are won", "winning")}  # fmt: skip
+_AS_FILED = " Scores and grades are those in the file, not those at handover: later ones may follow from what happened."
 _HARDLY, _WELL = 0.55, 0.65  # shares of pairs
 _HEAT = ("hot", "warm", "cold")
 _ORDERS = (("[a-z][+-]?", lambda g: ord(g[0]) + {"+": -0.3, "-": 0.3}.get(g[1:], 0.0)), (r"\d{1,2}", float),
@@ -32,9 +34,9 @@ _MOST_GRADES, _MOST_CUTS, _TENTHS_FROM, _RESAMPLES, _SEED = 12, 100, 500, 1_000,
 class Graded:
     """Which leads had the whole horizon to qualify, and which of them did?
 
-    ``leads``: ``score``, ``grade``, ``owner`` (a code), ``hit`` (reached ``stage`` or later within the horizon),
-    ``won`` (within the horizon) and ``order``: the score, or the grade turned so that better is higher (``by`` says
-    which). ``left`` says how many were left out: handed over too late, or before qualifying was recorded.
+    ``leads``: ``score``, ``grade``, ``owner`` (at the handover, a code), ``hit`` (reached ``stage`` or later within the
+    horizon), ``won`` (within the horizon) and ``order``: the score, or the grade turned so that better is higher
+    (``by`` says which). ``left`` says how many were left out: handed over too late, or before qualifying was recorded.
     """
 
     leads: pd.DataFrame
@@ -87,18 +89,12 @@ def grade(settings: Settings, handed: pd.DataFrame) -> Graded | None:
     by = "score" if handed["score"].nunique() > 1 else "grade" if places else ""
     leads = pd.DataFrame({
         "hit": (one.outcome == 1) & ~(one.days > horizon), "won": handed["won_at"].notna() & ~(won > horizon),
-        "score": handed["score"], "grade": handed["grade"], "owner": _owners(handed),
+        "score": handed["score"], "grade": handed["grade"], "owner": deciders(handed),
         "order": -handed["grade"].map(places) if by == "grade" else handed["score"],
     })[~early & ~young]  # fmt: skip
     left = [f"; {number(n)} {what} left out" for n, what in (((young & ~early).sum(), "too young to tell"),
             (early.sum(), "handed over before this was recorded")) if n]  # fmt: skip
     return Graded(leads, stage, by, horizon, "".join(left)) if len(leads) else None
-
-
-def _owners(handed: pd.DataFrame) -> np.ndarray:
-    """Who held each lead, -1 for nobody? Owners of wins alone tell nothing: they are known only because of the win."""
-    codes = np.asarray(pd.factorize(handed["owner"])[0], dtype=np.int64)
-    return codes if (codes[handed["won_at"].isna()] >= 0).any() else np.full(len(codes), -1)
 
 
 def _places(grades: pd.Series) -> dict[str, float]:
@@ -129,7 +125,7 @@ def _finding(found: Graded, at: Interval, settings: Settings) -> Finding:
             "none": f"The {found.by} {sorts}: {verdict}",
         },
         theme=_THEME, play="P3", settle=f"more leads with a {found.by}, each seen for {count(found.horizon, 'day')}",
-        counted=f"{of(hits, len(leads))} leads {found.does}{found.left}{blank_ones}; Somers' D "
+        counted=f"{of(hits, len(leads))} leads {found.does}{found.left}{blank_ones}; Somers’ D "
         f"{value(somers, 'delta')} ({interval(low, high, 'delta')}; 0 is chance, 1 perfect order)"
         + (also if found.stage != "won" and wins.value is not None else ""),
     )  # fmt: skip
@@ -153,16 +149,19 @@ def _sorts(at: Interval) -> tuple[str, str]:
     return f"sorts leads{unsure[0]}", f"{{}} goes up with the score{unsure[1]}"
 
 
-def _row(label: str, leads: pd.DataFrame) -> Row:
-    at = rate(leads["hit"].to_numpy(), leads["owner"])
+def _rate(leads: pd.DataFrame) -> Measure:
+    return rate(leads["hit"].to_numpy(), leads["owner"])
+
+
+def _row(label: str, leads: pd.DataFrame, at: Measure) -> Row:
     return {"label": label, "value": at.value, "low": at.low, "high": at.high, "k": at.k, "n": at.n,
-            "won": float(leads["won"].mean()), "note": at.method}  # fmt: skip
+            "won": float(leads["won"].mean())}  # fmt: skip
 
 
 def _columns(found: Graded, label: str) -> list[Column]:
     return columns(
         label=(label, "text"), value=(capital(found.does), "share"), low=("from", "share"), high=("to", "share"),
-        k=("How many", "count"), n=("Leads", "count"), won=("Won by then", "share"), note=("Method", "text"),
+        k=("How many", "count"), n=("Leads", "count"), won=("Won by then", "share"),
     )  # fmt: skip
 
 
@@ -170,8 +169,9 @@ def _grades(found: Graded) -> Exhibit:
     """Which share of each grade goes on, all looked at for equally long?"""
     graded = found.leads[found.leads["grade"].notna()]
     places, usual = _places(graded["grade"]), list(graded["grade"].value_counts().index[:_MOST_GRADES])
-    groups = dict(iter(graded.groupby("grade")))
-    rows = [_row(f"Grade {name}", groups[name]) for name in sorted(usual, key=lambda g: (places.get(g, 0.0), g))]
+    groups, names = dict(iter(graded.groupby("grade"))), sorted(usual, key=lambda g: (places.get(g, 0.0), g))
+    told = [_rate(groups[name]) for name in names]
+    rows = [_row(f"Grade {name}", groups[name], at) for name, at in zip(names, told, strict=True)]
     best, last = rows[0], rows[-1]
     said = f"{value(best['value'], 'share')} of {best['label']}, {value(last['value'], 'share')} of {last['label']}"
     differ = best["low"] > last["high"] or best["high"] < last["low"]
@@ -182,9 +182,8 @@ def _grades(found: Graded) -> Exhibit:
         columns=_columns(found, "Grade"), alt=f"Intervals of the share that goes on, for {count(len(rows), 'grade')}.",
         lead=f"{count(len(graded), 'lead')} seen for {count(found.horizon, 'day')}{found.left}"
         + (f"; {number(blank)} without a grade left out." if blank else "."),
-        read="Each line is a grade: the tick the share that goes on, the bar its 95 % interval, which allows for "
-        "sellers who differ where at least two decide.",
-        says_not="Whether a grade is right, or only earns more attention.",
+        read=f"Each line is a grade: the tick the share that goes on, the bar its 95 % interval ({how(told)}).",
+        says_not="Whether a grade is right, or only earns more attention." + _AS_FILED,
     )  # fmt: skip
 
 
@@ -192,18 +191,22 @@ def _calibration(found: Graded, at: Interval) -> Exhibit:
     """Does the share that goes on climb with the score, in groups of equal size?"""
     scored = found.leads[found.leads["score"].notna()]
     parts = 10 if len(scored) >= _TENTHS_FROM else 5
-    groups = scored.groupby(pd.qcut(scored["score"], parts, labels=False, duplicates="drop"))
-    rows = [_row(f"Score {_span(g['score'].min(), g['score'].max())}", g) for _, g in groups]
+    groups = [g for _, g in scored.groupby(pd.qcut(scored["score"], parts, labels=False, duplicates="drop"))]
+    told = [_rate(group) for group in groups]
+    rows = [
+        _row(f"Score {_span(g['score'].min(), g['score'].max())}", g, at) for g, at in zip(groups, told, strict=True)
+    ]
     title = f"{_sorts(at)[1].format(_DOES[found.stage][2])}: the lead that {_DOES[found.stage][0]} stands higher in "
     ends = interval(at.low, at.high, "share").replace(" to ", " and ")
     return Exhibit(
         key="funnel.calibration", shape="intervals", rows=rows, play="P3", source=_SOURCE, is_detail=True,
-        title=capital(title) + _pairs(at), columns=_columns(found, "Score at handover"),
+        title=capital(title) + _pairs(at), columns=_columns(found, "Score"),
         lead=f"{count(len(scored), 'lead')} in {count(len(rows), 'group')} of equal size where ties allow.",
         read="Lines should climb from the lowest score to the highest; a flat picture says the score carries nothing. "
         "Single groups vary by chance; the title rests on all pairs of a lead that goes on and one that does not"
-        f"{'' if at.low is None else f', of which between {ends} in a hundred are in order'}.",
-        says_not="Whether leads with a high score are better or are only worked more.",
+        f"{'' if at.low is None else f', of which between {ends} in a hundred are in order'}. Bars are 95 % intervals "
+        f"({how(told)}).",
+        says_not="Whether leads with a high score are better or are only worked more." + _AS_FILED,
         alt=f"Intervals of the share that goes on, for {len(rows)} groups of scores.",
     )  # fmt: skip
 
@@ -272,19 +275,29 @@ def _cuts(found: Graded, at: Interval, settings: Settings) -> list[Exhibit]:
             high=("to", "share"), below=(f"Below: {found.does}", "share"),
             missed=("Qualifying leads this cut would miss", "share"),
         ),
-        read="The data's cut puts most of the leads that go on above it and most of the others below (Youden 1950). "
+        read="The data’s cut puts most of the leads that go on above it and most of the others below (Youden 1950). "
         "Its range is where it falls in 95 % of 1,000 resamples; its shares are a little flattered, for it was chosen "
         "on the same leads.",
-        says_not="What a lead missed costs against a lead worked in vain: here they weigh the same.",
+        says_not="What a lead missed costs against a lead worked in vain: here they weigh the same." + _AS_FILED,
         alt="Table of stated cuts and the one the data would choose.",
     )] if rows else []  # fmt: skip
 
 
 def _cut_row(label: str, cut: float, scored: pd.DataFrame, span: str = "") -> Row:
     above, hits = scored["score"] >= cut, scored["hit"]
-    row = {name: at for name, at in _row(label, scored[above]).items() if name in ("label", "value", "low", "high")}
+    at = _rate(scored[above])
     below, missed = None if above.all() else float(hits[~above].mean()), float((hits & ~above).sum() / hits.sum())
-    return {**row, "cut": float(cut), "range": span, "above": float(above.mean()), "below": below, "missed": missed}
+    return {
+        "label": label,
+        "value": at.value,
+        "low": at.low,
+        "high": at.high,
+        "cut": float(cut),
+        "range": span,
+        "above": float(above.mean()),
+        "below": below,
+        "missed": missed,
+    }
 
 
 def _plain(cut: float) -> str:

@@ -99,8 +99,8 @@ def exhibit(
         else f"{_NO_GROUP[goal.next]} more often than another, so far as can be told",
         columns=columns(
             label=("Leads by", "text"), value=(f"{capital(_GOALS[goal.next])} {within}", "share"),
-            low=("from", "share"), high=("to", "share"), k=("So many", "count"), n=("Leads seen so long", "count"),
-            **more, leads=("All leads", "count"), median_days=("Half have left MQL after", "days"),
+            low=("from", "share"), high=("to", "share"), k=("How many", "count"), n=("Leads seen so long", "count"),
+            **more, leads=("All leads", "count"), median_days=("Half have left the handover after", "days"),
             note=("Note", "text"),
         ),
         read=f"Each line is a group of leads handed over: the tick how many {_GOALS[goal.next]} {within}, of "
@@ -166,11 +166,10 @@ def strata_exhibit(found: list[Held], within: str) -> Exhibit:
     return Exhibit(
         key="funnel.strata", shape="intervals", rows=rows, is_detail=True, play="P3", source="Stage history of leads",
         title=_title(found), columns=columns(
-            label=("Difference of the share won", "text"), value=("Difference, in points of a hundred", "share"),
-            low=("from", "share"), high=("to", "share"), n=("Leads", "count"), strata=("Groups compared", "count"),
-            note=("Note", "text"),
+            label=("Difference of the share won", "text"), value=("Difference", "pp"), low=("from", "pp"),
+            high=("to", "pp"), n=("Leads", "count"), strata=("Groups compared", "count"), note=("Note", "text"),
         ),
-        read=f"Differences, in points of a hundred, of the share of leads won {within}, leads seen for so long. "
+        read=f"Differences, in percentage points, of the share of leads won {within}, leads seen for so long. "
         f"{' '.join(f'{held.told.name}: {held.told.said}.' for held in found)} All: over all of "
         "these leads. By: only leads of the same kind are compared (Mantel-Haenszel), by score those of the same "
         "quarter. Bars are 95 % intervals: over all leads clustered by owner where two or more decided on each side, "
@@ -182,8 +181,14 @@ def strata_exhibit(found: list[Held], within: str) -> Exhibit:
 
 
 def _title(found: list[Held]) -> str:
-    """Do the differences that can be told hold? Those that cannot are shown, and nothing is said of them."""
+    """Do the differences that can be told hold, and which cannot be told over all leads?"""
     told = [held for held in found if held.is_told]
+    others = listed([f"“{held.told.name}”" for held in found if not held.is_told])
+    return _said(told) + (f"; {others} cannot be told over all leads" if told and others else "")
+
+
+def _said(told: list[Held]) -> str:
+    """Do these differences, which can be told over all leads, hold within each cut?"""
     failing = [held for held in told if any(map(held.fails, held.within))]
     if not told:
         return "No difference can be told over all leads"
@@ -202,8 +207,8 @@ def _title(found: list[Held]) -> str:
 def caveats(found: list[Held]) -> list[str]:
     """What must a reader know of differences that do not hold within strata?"""
     return [
-        f"{held.told.said}: {value(each.pooled.value, 'share')} over all leads, "
-        f"{value(each.within.value, 'share')} ({interval(each.within.low, each.within.high, 'share')}) among leads of "
+        f"{held.told.said}: {value(each.pooled.value, 'pp')} over all leads, "
+        f"{value(each.within.value, 'pp')} ({interval(each.within.low, each.within.high, 'pp')}) among leads of "
         f"the same {cut}: the mix of leads differs, so read the second."
         for held in found
         for cut, each in held.within.items()

@@ -84,12 +84,13 @@ def could_leak(handed: pd.DataFrame, bucket: pd.Series, settings: Settings) -> p
 def leaked(handed: pd.DataFrame, bucket: pd.Series, settings: Settings) -> Finding | None:
     """Which share of handed-over leads ends where nobody chose: untouched, without owner or without next step?
 
-    Of those that ``could_leak``; None when there is none.
+    Of those that ``could_leak``; None when there is none. Clustered by who held them at the handover: whoever holds a
+    lead last may follow from its having leaked.
     """
     ripe = could_leak(handed, bucket, settings)
     if not ripe.any():
         return None
-    measure = rate(bucket[ripe].isin(LEAKS).to_numpy(), handed["owner"][ripe])
+    measure = rate(bucket[ripe].isin(LEAKS).to_numpy(), handed["decider"][ripe])
     said = value(measure.value, "share")
     return finding(
         "funnel.leaked", "leaked_leads", measure, settings,
@@ -116,7 +117,7 @@ def leaks(bucket: pd.Series, judged: bool) -> Exhibit:
     lost = int(bucket.isin(LEAKS).sum())
     return Exhibit(
         key="funnel.leaks", shape="stack", play="P9", rows=rows, source="Stage history of leads, sales activities",
-        title=f"Every lead ends in exactly one place, {share(lost / len(bucket))} of them in none that anyone chose"
+        title=f"{share(lost / len(bucket))} of leads handed over end where nobody chose: no touch, owner or next step"
         if judged
         else f"{of(int(counts.get('won', 0)), len(bucket))} leads are won; whether open ones leaked is not recorded",
         lead=f"{count(len(bucket), 'lead')} handed over" + (f"; {of(lost, len(bucket))} leaked." if judged else "."),

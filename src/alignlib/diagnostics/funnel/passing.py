@@ -10,7 +10,7 @@ import pandas as pd
 from alignlib.diagnostics.funnel import cohorts, groups, segments
 from alignlib.diagnostics.funnel.rates import going_on, owner_codes
 from alignlib.diagnostics.funnel.spells import NEVER, START, end_of
-from alignlib.diagnostics.funnel.steps import NAMES, PATHS, Step, chosen, entered, passed, ways
+from alignlib.diagnostics.funnel.steps import NAMES, PATHS, TOO_EARLY, Step, Times, chosen, entered, passed, ways
 from alignlib.engagement import THRESHOLDS, Settings
 from alignlib.incidence import Incidence, kaplan_meier
 from alignlib.intake.tables import Tables
@@ -63,8 +63,8 @@ def part(
     mine, first_owners = kept[settings.funnel.path], owner_codes(tables, spells, at_handover=True)
     rates = {key: going_on(one, horizon, first_owners if one.stage == START else owners) for key, one in mine.items()}
     lost = np.asarray(leaked, bool)
-    found.findings += [_finding(mine[key], rates[key], lost, settings) for key in mine
-                       if key in THRESHOLDS and len(mine[key].days)]  # fmt: skip
+    found.findings += [_finding(one, rates[key], lost, at[settings.funnel.path], settings) for key, one in mine.items()
+                       if key in THRESHOLDS and len(one.days)]  # fmt: skip
     if walked:
         between = {f"{here}_to_{after}": mine[f"{here}_to_{after}"] for here, after in pairwise(at["any"])}
         stays, amounts = {key: _stay(one) for key, one in between.items()}, _amounts(tables, spells)
@@ -76,7 +76,7 @@ def part(
         found.not_judged += [] if rows[0]["amount"] is not None else [NotJudged(
             what="What the leads of each stage are worth", theme="metrics", settle="the lead id of each opportunity",
             why="no opportunity names the lead it came from")]  # fmt: skip
-    found.exhibits += segments.part(tables, settings, since).exhibits
+    found.exhibits += segments.part(tables, settings, spells["segment"], at[settings.funnel.path], since).exhibits
     if whole:
         _compare(found, whole, spells, keep, mine, owners, handed, settings)
     return found
@@ -139,32 +139,28 @@ def _stay(one: Step) -> Incidence:
     return kaplan_meier(one.days[known], one.outcome[known] > 0)
 
 
-def _finding(one: Step, measure: Measure, leaked: np.ndarray, settings: Settings) -> Finding:
-    horizon, waiting = settings.funnel.horizon_days, one.outcome == 0
-    longest = float(np.nanmax(one.days, initial=0.0))
-    is_short = bool(waiting.any()) and longest < horizon  # a share read earlier can only rise
-    said, within = value(measure.value, "share"), f"within {count(int(longest) if is_short else horizon, 'day')}"
+def _finding(one: Step, measure: Measure, leaked: np.ndarray, at: Times, settings: Settings) -> Finding:
+    horizon, waiting, seen = settings.funnel.horizon_days, one.outcome == 0, one.seen(settings.funnel.horizon_days)
+    said, within = value(measure.value, "share"), f"within {count(seen, 'day')}"
     claim = f"{_WHO[one.stage]} {_DOES[one.next]}"
     lost = int((waiting & leaked[one.members]).sum())
-    settle = f"more {_WHO[one.stage]}, or {count(horizon, 'day')} more of follow-up"
-    unclear = f"Whether enough {claim} cannot be told: {said} {within}"
-    found = finding(
+    skipped = int((cohorts.hits(one, seen) & (at[one.next][one.members] == NEVER)).sum())
+    return finding(
         f"funnel.{one.stage}_to_{one.next}", f"{one.stage}_to_{one.next}", measure, settings,
         {
             "beyond": f"Only {said} of {claim} {within}",
             "good": f"{said} of {claim} {within}, as agreed",
-            "unclear": unclear,
+            "unclear": f"Whether enough {claim} cannot be told: {said} {within}",
             "none": f"{said} of {claim} {within}",
         },
         theme="common_language" if one.next in ("sql", "opportunity") else "handoff",
         play=_PLAYS[one.next],
-        counted=f"{of(measure.k or 0, len(one.days))} seen to go on {within}, {number(int(waiting.sum()))} not decided "
-        "yet" + (f", {number(lost)} of them leaked" if lost else ""),
-        settle=settle,
+        counted=f"{of(measure.k or 0, len(one.days))} seen to go on {within}"
+        + (f" ({number(skipped)} of them straight to a later stage)" if skipped else "")
+        + f", {number(int(waiting.sum()))} not decided yet" + (f", {number(lost)} of them leaked" if lost else ""),
+        settle=f"more {_WHO[one.stage]}, or {count(horizon, 'day')} more of follow-up",
+        cannot=TOO_EARLY if seen < horizon else None,
     )  # fmt: skip
-    if is_short and found.level == "act":
-        return found.model_copy(update={"level": "unclear", "title": unclear, "settle": settle})
-    return found
 
 
 def waterfall(rows: list[Row], leads: int, moves: str, settings: Settings) -> Exhibit:
@@ -194,12 +190,13 @@ def waterfall(rows: list[Row], leads: int, moves: str, settings: Settings) -> Ex
             label=("Stage", "text"), stage=("Code", "text"), n=("Leads", "count"), go_on=("Go on", "share"),
             go_on_low=("from", "share"), go_on_high=("to", "share"), naive=("Plain division", "share"),
             median_days=("Half have left after", "days"),
-            amount=("Deals, won or open, of leads that entered this stage", "money"),
+            amount=("Deals won or open", "money"),
             leaked=("Leaked", "count"), decided=("Decided", "count"), open=("Still open", "count"),
-            **{f"n_{rule}": (f"Leads, {rule} path", "count") for rule in PATHS}, note=("Note", "text"),
+            **{f"n_{rule}": (f"Leads, {rule} path", "count") for rule in PATHS if rule != path}, note=("Note", "text"),
         ),
         read=f"Each bar counts leads that got this far. Go on: the share that moves on within "
-        f"{count(settings.funnel.horizon_days, 'day')}, with its 95 % interval, corrected for leads still open.{plain} "
+        f"{count(settings.funnel.horizon_days, 'day')}, with its 95 % interval, corrected for leads still open.{plain}"
+        f"{' Deals: of the leads that entered the stage.' if valued else ''} "
         f"Rule: {path} ({PATHS[path]}). {moves}",
         says_not="Why a lead did not go on. A lead that is recycled and qualifies again counts twice."
         + ("" if valued else " What leads are worth: no opportunity names its lead."),
@@ -263,7 +260,9 @@ def sensitivity(
     other = [(going_on(one, horizon).value, rates[key].value) for path in PATHS if path != mine
              for key, one in kept[path].items()]  # fmt: skip
     most = max((abs(here - there) for here, there in other if here is not None and there is not None), default=0.0)
-    points = f"more than {count(ceil(round(most * 100, 6)), 'point')}" if most >= _TOLD else "a point"
+    points = (
+        f"more than {count(ceil(round(most * 100, 6)), 'percentage point')}" if most >= _TOLD else "a percentage point"
+    )
     return f"Under the others no rate moves by {points} and no stage by more than {count(moved, 'lead')}."
 
 

@@ -2,16 +2,19 @@
 
 from collections import Counter
 
+import numpy as np
 import pandas as pd
-from scipy.special import ndtri
+from scipy.special import ndtri, stdtrit
 
+from alignlib.diagnostics.funnel.rates import FEWEST_OWNERS, gap
+from alignlib.diagnostics.funnel.touch import deciders
 from alignlib.engagement import Settings
 from alignlib.result import Exhibit, NotJudged, Part, Row, columns
-from alignlib.stats import newcombe
 from alignlib.words import count, number, of
 
 ATTRIBUTES = ("source", "segment", "persona", "grade")
 _MOST = 8  # values of an attribute shown, the commonest; what is written down is always shown
+_Side = tuple[np.ndarray, np.ndarray]  # won, or other, leads: which carry a value, and who decided on them
 _SAYS = {1: "sets won leads apart", 0: "cannot tell", -1: "the other way"}
 
 
@@ -19,64 +22,67 @@ def part(settings: Settings, handed: pd.DataFrame) -> Part:
     """How do won leads differ from those lost or sent away, beside the written criteria?
 
     One row a value of source, segment, persona or grade: its share among won spells less its share among those that
-    left (lost, disqualified, recycled), with Newcombe's interval (1998), as if spells were independent. Open ones are
-    left out. Spells without the attribute count in neither share. It does not say that the attribute is the cause.
+    left (lost, disqualified, recycled), with an interval clustered by who held them at the handover where at least two
+    did on each side, else Newcombe's (1998): a seller who wins more may simply hold other leads. Open ones are left
+    out. Spells without the attribute count in neither share. It does not say that the attribute is the cause.
     """
-    gap = [] if settings.grading.criteria else [NotJudged(
+    unwritten = [] if settings.grading.criteria else [NotJudged(
         what="The written description of a good lead", theme="common_language",
         why="no written criteria were delivered", settle="grading.criteria in engagement.yml, as both teams agreed",
     )]  # fmt: skip
     is_won = handed["won_at"].notna()
-    won, left = (handed.loc[chosen, list(ATTRIBUTES)] for chosen in (is_won, handed["exit"].notna() & ~is_won))
+    known = handed[list(ATTRIBUTES)].assign(who=deciders(handed))
+    won, left = (known[chosen] for chosen in (is_won, handed["exit"].notna() & ~is_won))
     rows = _rows(won, left, settings)
     if not rows:
-        return Part(not_judged=gap)
-    return Part(exhibits=[_exhibit(rows, len(won), len(left))], not_judged=gap)
+        return Part(not_judged=unwritten)
+    sellers = min(side.loc[side["who"] >= 0, "who"].nunique() for side in (won, left))
+    return Part(exhibits=[_exhibit(rows, len(won), len(left), sellers)], not_judged=unwritten)
 
 
 def _rows(won: pd.DataFrame, left: pd.DataFrame, settings: Settings) -> list[Row]:
     rows: list[Row] = []
     for attribute in ATTRIBUTES:
-        ours, theirs = _counts(won[attribute]), _counts(left[attribute])
-        if not ours or not theirs:
+        sides = [side[[attribute, "who"]].dropna() for side in (won, left)]
+        if not all(map(len, sides)):
             continue
-        usual = sorted(ours | theirs, key=lambda name: (-ours.get(name, 0) - theirs.get(name, 0), name))
+        named = [(side[attribute].astype(str).str.strip(), side["who"].to_numpy()) for side in sides]
+        counts = Counter(name for names, _ in named for name in names)
+        usual = sorted(counts, key=lambda name: (-counts[name], name))
         seen = {name.casefold(): name for name in usual}
         wanted = [word.strip() for word in settings.grading.criteria.get(attribute, [])]  # type: ignore[call-overload]
         written = {seen.get(word.casefold(), word) for word in wanted}
         for name in dict.fromkeys([*usual[:_MOST], *sorted(written)]):
-            pairs = ((group.get(name, 0), sum(group.values())) for group in (ours, theirs))
+            pairs = [((names == name).to_numpy(), who) for names, who in named]
             rows.append(_row(f"{attribute.capitalize()}: {name}", name in written, *pairs))
     return sorted(rows, key=lambda row: (row["written"] != "yes", -(row["value"] or 0.0), row["label"]))
 
 
-def _counts(values: pd.Series) -> dict[str, int]:
-    found: Counter[str] = Counter()
-    for name, n in values.value_counts().items():
-        found[str(name).strip()] += int(n)
-    return dict(found)
-
-
-def _row(label: str, is_written: bool, won: tuple[int, int], left: tuple[int, int]) -> Row:
-    at = newcombe(*won, *left)
+def _row(label: str, is_written: bool, won: _Side, left: _Side) -> Row:
+    at, carries = gap(won[0], left[0], won[1], left[1]), (int(won[0].sum()), int(left[0].sum()))
     side = (at.low or 0.0) > 0, (at.high or 0.0) < 0
-    note = _SAYS[side[0] - side[1]] if won[0] + left[0] else "no lead carries it"
-    return {"label": label, "value": at.value, "low": at.low, "high": at.high, "k": won[0], "n": won[1],
-            "won": won[0] / won[1], "others": left[1], "left": left[0] / left[1],
+    note = _SAYS[side[0] - side[1]] if any(carries) else "no lead carries it"
+    return {"label": label, "value": at.value, "low": at.low, "high": at.high, "k": carries[0], "n": len(won[0]),
+            "won": carries[0] / len(won[0]), "others": len(left[0]), "left": carries[1] / len(left[0]),
             "written": "yes" if is_written else "no", "note": note}  # fmt: skip
 
 
-def _stands_out(rows: list[Row]) -> Row | None:
-    """Which value that is not written down sets won leads apart most, once all values looked at are allowed for?"""
-    wider = float(ndtri(1 - 0.025 / len(rows)) / ndtri(0.975))  # Bonferroni, on the length of the lower arm
+def _stands_out(rows: list[Row], sellers: int = 0) -> Row | None:
+    """Which value that is not written down sets won leads apart most, once all values looked at are allowed for?
+
+    ``sellers``: how many decided on the side with fewer of them.
+    """
+    alone, df = sellers < FEWEST_OWNERS, max(sellers - 1, 1)
+    tail, usual = (ndtri(1 - p) if alone else stdtrit(df, 1 - p) for p in (0.025 / len(rows), 0.025))
+    wider = float(tail / usual)  # Bonferroni, on the length of the lower arm
     sure = [r for r in rows if r["written"] == "no" and r["value"] - wider * (r["value"] - r["low"]) > 0]
     return max(sure, key=lambda row: float(row["value"]), default=None)
 
 
-def _exhibit(rows: list[Row], won: int, left: int) -> Exhibit:
+def _exhibit(rows: list[Row], won: int, left: int, sellers: int) -> Exhibit:
     written = [row for row in rows if row["written"] == "yes"]
     apart, other = ([row for row in written if row["note"] == _SAYS[side]] for side in (1, -1))
-    most = _stands_out(rows)
+    most = _stands_out(rows, sellers)
     counted = of(len(apart), len(written)) if apart else f"None of {len(written)}"
     title = f"{counted} written criteria can be told to set won leads apart" if written else ""
     title += f", {number(len(other))} {'points' if len(other) == 1 else 'point'} the other way" if other else ""
@@ -86,14 +92,16 @@ def _exhibit(rows: list[Row], won: int, left: int) -> Exhibit:
         key="funnel.profile", shape="intervals", rows=rows, title=title, play="P3", source="Leads, stage history",
         is_detail=True, lead=f"{count(won, 'won lead')} against {number(left)} lost, sent back or turned away.",
         columns=columns(
-            label=("Attribute", "text"), value=("Among won less among the others, in points of a hundred", "share"),
-            low=("from", "share"), high=("to", "share"), k=("Won leads with it", "count"), n=("Won leads", "count"),
+            label=("Attribute", "text"), value=("Among won less among the others", "pp"),
+            low=("from", "pp"), high=("to", "pp"), k=("Won leads with it", "count"), n=("Won leads", "count"),
             won=("Among won", "share"), others=("Other leads", "count"), left=("Among the others", "share"),
             written=("Written down", "text"), note=("What it says", "text"),
         ),
-        read="Right of zero: commoner among won leads, in points of a hundred; below a name, how many have it. The "
-        f"bar is the 95 % interval (Newcombe). Of {count(len(rows), 'value')}, some bars may miss zero by chance; "
+        read="Right of zero: commoner among won leads, in percentage points; below a name, how many have it. The "
+        "bar is the 95 % interval, by owner at the handover where at least two decide, else Newcombe’s. Of "
+        f"{count(len(rows), 'value')}, some bars may miss zero by chance; "
         "the title names what is not written down only if it stands out after allowing for all of them.",
-        says_not="That the attribute is the cause. Leads of all ages are mixed: young ones are in only if they ended.",
+        says_not="That the attribute is the cause. Leads of all ages are mixed: young ones are in only if they ended. "
+        "Grades are those in the file, not those at handover.",
         alt=f"Intervals of differences between won and other leads, for {len(rows)} attributes.",
     )  # fmt: skip

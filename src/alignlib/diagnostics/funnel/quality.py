@@ -4,87 +4,96 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtri
 
-from alignlib.diagnostics.funnel.rates import FEWEST_OWNERS
-from alignlib.diagnostics.funnel.spells import days_between, end_of
+from alignlib.diagnostics.funnel.cohorts import hits
+from alignlib.diagnostics.funnel.rates import going_on
+from alignlib.diagnostics.funnel.spells import START
+from alignlib.diagnostics.funnel.steps import TOO_EARLY, entered, step
+from alignlib.diagnostics.funnel.touch import deciders
 from alignlib.engagement import Settings
-from alignlib.incidence import clustered_incidence, incidence
-from alignlib.judging import finding, measured
+from alignlib.judging import finding
 from alignlib.result import Exhibit, Finding, Measure, NotJudged, Part, Row, columns
 from alignlib.stats import Interval, welch
 from alignlib.words import agreed, count, interval, listed, number, of, share, value
 
 _WHAT = "Whether the leads are good, apart from how they are followed up"
 _BOUNDS = "bounds, not an interval: none, or all, of the others would have qualified"
+_NOBODY: Row = {**dict.fromkeys(("label", "value", "low", "high", "k", "n")), "note": "not judged: nobody touched them"}
 
 
 def part(settings: Settings, handed: pd.DataFrame) -> Part:
     """Which share of leads touched in time qualifies within the horizon, and what could be true of all the others?
 
     Qualifying: reaching sql or a later stage (opportunity or later where sql is not recorded), exits competing. Leads
-    touched late or never say little about their quality; ``bounds`` takes in all that could be true of them.
+    touched late or never say little about their quality; ``bounds`` takes in all that could be true of them. Leads
+    handed over before qualifying was recorded (``funnel.tracking_since``) are left out.
     Acceptance is shown and decides nothing: Sales decides it. Sources: Manski 1989, 2003 (bounds).
     """
-    told, stages = handed["in_time"].notna(), _stages(handed)
-    in_time = handed["in_time"].astype("boolean").fillna(False).to_numpy(bool)
+    stages = _stages(handed)
+    kept = _since_recorded(handed, stages, settings)
+    told, in_time = kept["in_time"].notna(), _is_in_time(kept)
     if gap := _why_not(settings, handed, bool(in_time.any()), stages):
         return Part(not_judged=[gap])
-    touched = handed["first_touch_at"].notna().to_numpy()
-    found = share_reaching(handed[in_time], stages, settings)
-    late = share_reaching(handed[told.to_numpy() & ~in_time & touched], stages, settings)
-    accepted = share_reaching(handed, ["sal", *stages], settings) if handed["sal_at"].notna().any() else None
-    low, high = bounds(found.value or 0.0, int(in_time.sum()), int(told.sum()))
-    horizon, said = count(settings.funnel.horizon_days, "day"), value(found.value, "share")
-    judged = finding(
+    touched, n = kept["first_touch_at"].notna().to_numpy(), int(told.sum())
+    found, seen = share_reaching(kept[in_time], stages, settings)
+    late = share_reaching(kept[told.to_numpy() & ~in_time & touched], stages, settings)
+    low, high = bounds(found.value or 0.0, int(in_time.sum()), n)
+    rows = [
+        _row("Touched in time", (found, seen), seen), _row("Touched late", late, seen),
+        {**_NOBODY, "label": "Never touched", "n": int((told.to_numpy() & ~touched).sum())},
+        {**_NOBODY, "label": "All leads, bounds", "n": n, "low": low, "high": high, "note": _BOUNDS},
+    ]  # fmt: skip
+    if handed["sal_at"].notna().any():
+        offered, reached = _since_recorded(handed, ["sal"], settings), ["sal", *stages]
+        note = _accepted(offered, stages, settings)
+        rows.append(_row("Accepted by Sales", share_reaching(offered, reached, settings), seen, note))
+    judged = _finding(found, seen, (low, high), n, settings)
+    return Part([judged], [_exhibit(rows, found, seen, (len(kept) - n, len(handed) - len(kept)), judged)])
+
+
+def _finding(found: Measure, seen: int, ends: tuple[float, float], n: int, settings: Settings) -> Finding:
+    """Are leads touched in time good enough, and all ``n`` leads, whose share lies between ``ends``?"""
+    (low, high), horizon = ends, settings.funnel.horizon_days
+    limit, within, said = settings.thresholds.get("quality", 0.0), count(seen, "day"), value(found.value, "share")
+    is_held = low < limit <= (found.low or 0.0)  # sellers may touch the better ones first: the lower bound decides
+    holds = "good only where the lower bound for all leads holds the limit too"
+    return finding(
         "funnel.quality", "quality", found, settings,
         {
-            "beyond": f"Even when touched in time, only {said} of leads qualify within {horizon}",
-            "good": f"{said} of leads touched in time qualify within {horizon}, as agreed",
-            "unclear": f"Whether leads touched in time are good enough cannot be told: {said} qualify within {horizon}",
-            "none": f"{said} of leads touched in time qualify within {horizon}",
+            "beyond": f"Even when touched in time, only {said} of leads qualify within {within}",
+            "good": f"{said} of leads touched in time qualify within {within}, as agreed",
+            "unclear": f"{said} of leads touched in time qualify; for all leads {number(100 * low)} to "
+            f"{value(high, 'share')}, so whether leads are good enough cannot be told" if is_held else
+            f"Whether leads touched in time are good enough cannot be told: {said} qualify within {within}",
+            "none": f"{said} of leads touched in time qualify within {within}",
         },
         theme="common_language", play="P3",
         counted=f"{of(found.k or 0, found.n or 0)} leads touched in time seen to qualify; for all "
-        f"{count(int(told.sum()), 'lead')} between {number(100 * low)} and {value(high, 'share')}",
-        settle="more leads touched in time, from more sellers",
+        f"{count(n, 'lead')} between {number(100 * low)} and {value(high, 'share')}",
+        settle="first touches in time for more leads" if is_held else "more leads touched in time, from more sellers"
+        + ("" if seen == horizon else f", or {count(horizon, 'day')} of follow-up"),
+        cannot={**({"good": holds} if is_held else {}), **(TOO_EARLY if seen < horizon else {})},
     )  # fmt: skip
-    judged = _held_back(judged, low, f"{said} of leads touched in time qualify; for all leads {number(100 * low)} to "
-                        f"{value(high, 'share')}, so whether leads are good enough cannot be told")  # fmt: skip
-    rows = [
-        _row("Touched in time", found), _row("Touched late", late),
-        _row("Never touched", None, int((told.to_numpy() & ~touched).sum()), "not judged: nobody touched them"),
-        {**_row("All leads, bounds", found, int(told.sum()), _BOUNDS), "value": None, "k": None,
-         "low": low, "high": high},
-    ]  # fmt: skip
-    if accepted:
-        rows.append(_row("Accepted by Sales", accepted, note="shown, never decisive: Sales decides it"))
-    return Part([judged], [_exhibit(rows, said, horizon, int((~told).sum()), judged)])
 
 
-def _held_back(judged: Finding, low: float, title: str) -> Finding:
-    """Is good still good when all leads count? Sellers may touch the better ones first: the lower bound decides."""
-    if judged.level != "good" or judged.limit is None or low >= judged.limit:
-        return judged
-    rule = f"{judged.rule}; good only where the lower bound for all leads holds the limit too"
-    return judged.model_copy(update={"level": "unclear", "title": title, "play": "P3", "rule": rule,
-                                     "settle": "first touches in time for more leads"})  # fmt: skip
+def _since_recorded(handed: pd.DataFrame, stages: list[str], settings: Settings) -> pd.DataFrame:
+    """Which leads were handed over since the first of these stages was recorded, by what was agreed?"""
+    agreed = {str(stage): day for stage, day in settings.funnel.tracking_since.items()}
+    since = agreed.get(stages[0]) if stages else None
+    return handed if since is None else handed[handed["mql_at"] >= pd.Timestamp(since)]
 
 
-def share_reaching(handed: pd.DataFrame, stages: list[str], settings: Settings) -> Measure:
-    """Which share of these leads reaches one of the stages within the horizon, exits competing, open ones censored?
+def _is_in_time(handed: pd.DataFrame) -> np.ndarray:
+    return handed["in_time"].astype("boolean").fillna(False).to_numpy(bool)
 
-    The interval is clustered by owner once enough owners decide; a lead that nobody held stands alone.
+
+def share_reaching(handed: pd.DataFrame, stages: list[str], settings: Settings) -> tuple[Measure, int]:
+    """Which share of these leads reaches one of the stages within the horizon, and within how many days is that read?
+
+    Exits compete, open leads are censored; fewer days than the horizon where none was seen so long. The interval is
+    clustered by who held a lead at the handover once enough owners decide; a lead that nobody held stands alone.
     """
-    at = handed[[f"{stage}_at" for stage in stages]].min(axis=1)
-    gone = at.fillna(handed["last_event_at"].where(handed["exit"].notna(), end_of(settings)))
-    days = days_between(handed["mql_at"], gone)
-    outcome = np.where(at.notna(), 1, np.where(handed["exit"].notna(), 2, 0))
-    known, owners = days >= 0, pd.factorize(handed["owner"])[0]
-    curve, horizon = incidence(days[known], outcome[known]), settings.funnel.horizon_days
-    day = min(horizon, curve.last)
-    is_clustered = handed["owner"].nunique() >= FEWEST_OWNERS
-    found = clustered_incidence(days[known], outcome[known], owners[known], day) if is_clustered else curve.at(day)
-    method = f"cumulative incidence, {'clustered by owner, ' if is_clustered else ''}95 %"
-    return measured(found, "share", method, int(((outcome == 1) & (days <= horizon)).sum()), len(handed))
+    one = step(handed, entered(handed, [START, *stages]), START, stages, settings, "any")
+    return going_on(one, settings.funnel.horizon_days, deciders(handed)), one.seen(settings.funnel.horizon_days)
 
 
 def bounds(seen: float, n: int, n_all: int) -> tuple[float, float]:
@@ -99,7 +108,7 @@ def bounds(seen: float, n: int, n_all: int) -> tuple[float, float]:
 def _sides(handed: pd.DataFrame, leak: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     """Which leads were touched in time and did not leak, and which leaked?"""
     is_leaked = leak.notna().to_numpy()
-    return handed["in_time"].astype("boolean").fillna(False).to_numpy(bool) & ~is_leaked, is_leaked
+    return _is_in_time(handed) & ~is_leaked, is_leaked
 
 
 def score_gap(handed: pd.DataFrame, leak: pd.Series) -> Interval:
@@ -116,8 +125,9 @@ def caution(handed: pd.DataFrame, leak: pd.Series) -> list[str]:
     """
     (is_touched, is_leaked), gap = _sides(handed, leak), score_gap(handed, leak)
     is_lower = (gap.low or 0) > 0
-    signs = [f"scored {value(gap.value, 'points')} lower ({share(0.95)} interval "
-             f"{interval(gap.low, gap.high, 'points')})"] if is_lower else []  # fmt: skip
+    lower = f"scored lower by {value(gap.value, 'points')} of the lead score ({share(0.95)} interval "
+    lower += f"{interval(gap.low, gap.high, 'points')}; scores in the file, not those at handover)"
+    signs = [lower] if is_lower else []
     for column in ("grade", "source"):
         code, names = pd.factorize(handed[column], sort=True)
         a, b = (np.bincount(code[who & (code >= 0)], minlength=len(names)) for who in (is_touched, is_leaked))
@@ -141,7 +151,7 @@ def _stages(handed: pd.DataFrame) -> list[str]:
 
 def _why_not(settings: Settings, handed: pd.DataFrame, any_in_time: bool, stages: list[str]) -> NotJudged | None:
     cases = (
-        (not handed["n_touches"].notna().any(), "no file of calls, e-mails and meetings was delivered",
+        (not handed["n_touches"].notna().any(), "whether leads were touched is not recorded",
          "sales activities with lead id and time"),
         (settings.promises.first_touch_hours is None, "no promised time was agreed",
          "promises.first_touch_hours in engagement.yml, agreed by both teams"),
@@ -152,24 +162,38 @@ def _why_not(settings: Settings, handed: pd.DataFrame, any_in_time: bool, stages
                  for applies, why, settle in cases if applies), None)  # fmt: skip
 
 
-def _row(label: str, found: Measure | None, n: int | None = None, note: str = "") -> Row:
-    shown = {name: getattr(found, name) if found else None for name in ("value", "low", "high", "k", "n")}
-    return {"label": label, **shown, **({} if n is None else {"n": n}), "note": note}
+def _row(label: str, found: tuple[Measure, int], usual: int, note: str = "") -> Row:
+    """A group and its share; noted where it was followed for fewer or more days than those touched in time."""
+    at, seen = found
+    shown = {name: getattr(at, name) for name in ("value", "low", "high", "k", "n")}
+    days = "" if seen == usual or not at.n else f"within {count(seen, 'day')}"
+    return {"label": label, **shown, "note": "; ".join(each for each in (note, days) if each)}
 
 
-def _exhibit(rows: list[Row], said: str, horizon: str, left_out: int, judged: Finding) -> Exhibit:
+def _accepted(offered: pd.DataFrame, stages: list[str], settings: Settings) -> str:
+    """What must be known of the share accepted: that Sales decides it, and how many count by a later stage alone?"""
+    one = step(offered, entered(offered, [START, *stages]), START, stages, settings, "any")
+    skipped = hits(one, settings.funnel.horizon_days) & offered["sal_at"].isna().to_numpy()[one.members]
+    more = f"; {number(int(skipped.sum()))} of them by a later stage alone" if skipped.any() else ""
+    return f"shown, never decisive: Sales decides it{more}"
+
+
+def _exhibit(rows: list[Row], found: Measure, seen: int, left_out: tuple[int, int], judged: Finding) -> Exhibit:
+    (runs, early), within = left_out, count(seen, "day")
     return Exhibit(
         key="funnel.quality", shape="intervals", rows=rows, play="P3",
-        title=f"{said} of leads touched in time qualify within {horizon}",
+        title=f"{value(found.value, 'share')} of leads touched in time qualify within {within}",
         lead="Quality is judged where the promise was kept: a lead that nobody called shows nothing about itself. "
         f"{agreed(judged.limit, judged.direction, 'share')[:-1]} for leads touched in time."
-        + (f" {count(left_out, 'lead')} left out whose promised time still runs." if left_out else ""),
+        + (f" {count(runs, 'lead')} left out whose promised time still runs." if runs else "")
+        + (f" {count(early, 'lead')} left out handed over before qualifying was recorded." if early else ""),
         columns=columns(
             label=("Leads", "text"), value=("Qualify", "share"), low=("from", "share"), high=("to", "share"),
             k=("Seen to qualify", "count"), n=("Leads", "count"), note=("Note", "text"),
         ),
-        read=f"Each line is a group: the tick the share that qualifies within {horizon} of the handover, open leads "
-        "counted while they were seen; the bar its 95 % interval. The line for all shows bounds.",
+        read=f"Each line is a group: the tick the share that qualifies within {within} of the handover, open leads "
+        "counted while they were seen; the bar its 95 % interval, by owner at the handover where at least two decide. "
+        "The line for all shows bounds.",
         says_not="What leads touched late or never would have done. If sellers touch the better leads first, those "
         "touched in time flatter all.",
         alt=f"Intervals of the share that qualifies, for {len(rows)} groups of leads.",

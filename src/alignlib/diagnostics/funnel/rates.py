@@ -46,11 +46,11 @@ def gap(hits: np.ndarray, others: np.ndarray, owners: Any = None, other_owners: 
     one, other = _by_owner(hits, owners), _by_owner(others, other_owners)
     if one is None or other is None:
         found = newcombe(int(hits.sum()), n, int(others.sum()), len(others))
-        return measured(found, "share", "difference of shares, Newcombe 95 %", None, n)
+        return measured(found, "pp", "difference of shares, Newcombe 95 %", None, n)
     size = max(len(one[0][0]), len(other[0][0]))
     k1, n1, k2, n2 = (np.pad(sums, (0, size - len(sums))) for sums in (*one[0], *other[0]))
     found = clustered_gap(k1, n1, k2, n2, one[1], other[1])
-    return measured(found, "share", "difference of shares, clustered by owner, 95 %", None, n)
+    return measured(found, "pp", "difference of shares, clustered by owner, 95 %", None, n)
 
 
 def by_group(codes: np.ndarray, hits: np.ndarray, owners: np.ndarray | None, groups: int) -> list[Measure]:

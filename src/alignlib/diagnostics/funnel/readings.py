@@ -39,7 +39,7 @@ def part(tables: Tables, settings: Settings) -> Part:
     kappa = cohen_kappa(read["sales"], read["marketing"])
     said, mean = of(alike, len(read)), "means" if alike < 2 else "mean"
     claim = f"{said if alike else f'None of {len(read)}'} stage labels {mean} the same to both teams"
-    beyond_chance = "" if kappa.value is None else f"; Cohen's kappa {value(kappa.value, 'delta')}"
+    beyond_chance = "" if kappa.value is None else f"; Cohen’s kappa {value(kappa.value, 'delta')}"
     if kappa.low is not None:
         beyond_chance += f" ({interval(kappa.low, kappa.high, 'delta')})"
     found = finding(
@@ -103,7 +103,7 @@ def _exhibit(sheet: pd.DataFrame, n: int, alike: int, beyond_chance: str) -> Exh
         "chance: 1 is full agreement, 0 no more than chance. Where both agree and the audit took a label otherwise, "
         "the audit should change.",
         says_not="Who is right, and whether people use a label as they say.",
-        alt=f"Table of {count(len(rows), 'stage label')} with each team's reading.",
+        alt=f"Table of {count(len(rows), 'stage label')} with each team’s reading.",
     )  # fmt: skip
 
 

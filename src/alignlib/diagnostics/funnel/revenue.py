@@ -13,10 +13,11 @@ import pandas as pd
 from scipy.special import logit, ndtri
 
 from alignlib.diagnostics.funnel.cohorts import tracked_since
-from alignlib.diagnostics.funnel.conversations import gone_by
+from alignlib.diagnostics.funnel.conversations import gone_by, read_early
 from alignlib.diagnostics.funnel.leaks import owners_known
 from alignlib.diagnostics.funnel.spells import NEVER, START, days_between, end_of, stages_in
 from alignlib.diagnostics.funnel.steps import NAMES, Step, chosen, entered, passed, step
+from alignlib.diagnostics.funnel.touch import decision
 from alignlib.diagnostics.funnel.what_if import MONTH, amounts_of, draw, rates_of, row_of, steps_of, three_changes
 from alignlib.engagement import STAGES, Settings
 from alignlib.intake.tables import Tables
@@ -26,10 +27,14 @@ from alignlib.words import count, figure, interval, money, number, share, value
 
 HORIZON = 365  # days within which a step is taken, or never: the longest follow-up where that is shorter
 FEWEST_DEALS = 10  # from leads; with fewer, all won deals say what a deal is worth
+THINNEST = 0.1  # of the period: no passage stands for more than ten
 _Z = float(ndtri(0.975))
-_READ = ["lead_id", *(f"{stage}_at" for stage in STAGES), "last_event_at", "exit", "owner"]
+_READ = ["lead_id", *(f"{stage}_at" for stage in STAGES), "last_event_at", "exit", "owner", "created_at"]
 _BLANK: Row = dict.fromkeys(("label", "stage", "a_month", "rate", "rate_low", "rate_high", "median_days", "n",
                              "n_effective", "amount", "amount_low", "amount_high", "note"))  # fmt: skip
+_NO_LEADS = "select null::varchar as lead_id, null::timestamp as created_at where false"
+_COMES = ("How many come: leads created before the period are in no file, so what comes long after a lead’s creation "
+          "counts for the part of the period in which it could be seen.")  # fmt: skip
 _GRADES = 4  # more than that are no grades but scores, and their rows hide the promises
 
 
@@ -42,7 +47,8 @@ def part(
     Nothing is said of a lead's worth without amounts, and nothing is promised without a goal.
     """
     found = Part()
-    base = model(settings, spells, deals, owners_known(tables, handed))
+    known = tables.query("select lead_id, created_at from leads" if tables.has("leads") else _NO_LEADS)
+    base = model(settings, spells.merge(known, "left", on="lead_id"), deals, owners_known(tables, handed))
     if base is None:
         found.not_judged.append(NotJudged(
             what="From leads to revenue", why="no way from handover to a win is recorded", theme="metrics",
@@ -53,7 +59,7 @@ def part(
     is_priced = row_of(base, "deal_value").get("amount_low") is not None and bool(row_of(base, "whole")["rate"])
     if settings.goal.revenue is None:
         found.not_judged.append(NotJudged(
-            what="A revenue goal", why="none was agreed, so neither side's promises can be worked out", theme="metrics",
+            what="A revenue goal", why="none was agreed, so neither side’s promises can be worked out", theme="metrics",
             settle="goal.revenue in engagement.yml, agreed by both teams",
         ))  # fmt: skip
     elif not is_priced:
@@ -77,13 +83,14 @@ def model(
     at once), ``deal_value`` and ``revenue``. A stage that was skipped counts as passed when a later one was entered, so
     that the shares multiply. Rates are cumulative incidences within a year with exits competing, clustered by owner
     where at least two decide (``by_owner``: files say who holds a lead, won or not). The days are those by which half
-    of the leads that go on have gone on.
+    of the leads that go on have gone on. How many come a month: see ``_a_month``; ``created_at`` of ``spells`` is
+    missing where no file says when leads were created.
     """
     members = spells.loc[spells["mql_at"].notna(), _READ].reset_index(drop=True)
     stages = stages_in(members) if len(members) else []
     if not stages or stages[-1] != "won":
         return None
-    at, months = passed(entered(members, stages), "backfilled"), _months(settings)
+    at, created = passed(entered(members, stages), "backfilled"), members["created_at"]
     direct = step(members, at, START, ["won"], settings, "backfilled")
     since = tracked_since(direct, members["mql_at"], settings)
     start = members["mql_at"]
@@ -93,30 +100,37 @@ def model(
     for here, after in pairwise(stages):
         one = chosen(step(members, at, here, [after], settings, "backfilled"), is_kept)
         label = f"{NAMES[here]}, then {NAMES[after].lower()}"
-        a_month = _entries(at[here], settings) / months
-        rows.append(_step_row(label, f"{here}_to_{after}", one, whose, a_month))
+        rows.append(_step_row(label, f"{here}_to_{after}", one, whose, _a_month(at[here], created, settings)))
     if any(row["rate"] is None for row in rows):
         return None
     once = _step_row("The same, measured at once", "direct", chosen(direct, is_kept), whose, rows[0]["a_month"])
     rows += [_multiplied(rows, once), once]
-    is_first, by_rates = start.min() >= pd.Timestamp(settings.period.start), rows[0]["a_month"] * rows[-2]["rate"]
-    won = _won(_entries(at["won"], settings) / months, by_rates, is_first)
+    is_first = bool(created.isna().all()) and start.min() >= pd.Timestamp(settings.period.start)
+    won = _won(_a_month(at["won"], created, settings), rows[0]["a_month"] * rows[-2]["rate"], is_first)
     rows += [{**_BLANK, **row} for row in [won, *_worth(deals, members, settings)]]
     return exhibit(rows, settings.currency)
 
 
-def _entries(at: np.ndarray, settings: Settings) -> float:
-    """How many spells passed this stage in the period?"""
-    when = pd.Series(np.where(at < NEVER, at, np.iinfo(np.int64).min).astype("M8[us]"))  # the least number is NaT
-    return float(_is_during(when, settings).sum())
+def _a_month(at: np.ndarray, created: pd.Series, settings: Settings) -> float:
+    """How many spells pass this stage a month, leads created before the period allowed for?
+
+    Those leads are in no file. A passage so long after the creation of its lead is therefore seen only in the rest of
+    the period, and counts for that rest: 1 / months left, a tenth of the period at least. Without bias where leads come
+    evenly, but for lags of nearly the whole period (Horvitz & Thompson 1952). Where creation is not known, no lead was
+    left out for it.
+    """
+    when, months = pd.Series(np.where(at < NEVER, at, np.iinfo(np.int64).min).astype("M8[us]")), _months(settings)
+    lag = days_between(created, when)[_is_during(when, settings)] / MONTH  # the least number is NaT
+    return float((1 / (months - np.clip(np.nan_to_num(lag), 0, (1 - THINNEST) * months))).sum())
 
 
 def _won(a_month: float, by_rates: float, is_first: bool) -> Row:
-    """Wins of the period, and why they are fewer than today's rates make of today's leads."""
-    said, why = f"{figure(a_month, 'count')} were won in the period", ""
+    """Wins a month, and why they are fewer than today's rates make of today's leads."""
+    why = ""
     if a_month < by_rates and figure(a_month, "count") != figure(by_rates, "count"):
-        why = f": {'leads from before it are missing, and ' if is_first else ''}late ones are not won yet"
-    return {"label": "Won", "stage": "won", "a_month": a_month, "note": said + why}
+        missing = "leads from before the period are missing, and " if is_first else ""
+        why = f"fewer than today’s rates make of today’s leads: {missing}late ones are not won yet"
+    return {"label": "Won", "stage": "won", "a_month": a_month, "note": why}
 
 
 def exhibit(rows: list[Row], currency: str = "EUR") -> Exhibit:
@@ -126,19 +140,21 @@ def exhibit(rows: list[Row], currency: str = "EUR") -> Exhibit:
     worth = f", worth {money(deal['amount'], currency)} each" if deal else "; what they are worth is not recorded"
     return Exhibit(
         key="funnel.model", shape="table", rows=rows, is_detail=True, play="P12",
-        title=f"By today's rates {figure(leads, 'count')} leads handed over a month end in "
+        title=f"By today’s rates {figure(leads, 'count')} leads handed over a month end in "
         f"{figure(leads * rate, 'count')} won deals{worth}",
         columns=columns(
             label=("Step", "text"), stage=("Code", "text"), a_month=("A month", "count"), rate=("Go on", "share"),
             rate_low=("from", "share"), rate_high=("to", "share"), median_days=("Half within", "days"),
-            n=("Leads seen", "count"), n_effective=("Counts like so many independent leads", "count"),
+            n=("Leads seen", "count"), n_effective=("Effective leads", "count"),
             amount=("Amount", "money"), amount_low=("from", "money"), amount_high=("to", "money"),
             note=("Note", "text"),
         ),
         read=f"Each step: how many leads enter it a month, and which share goes on within "
-        f"{count(HORIZON, 'day')}, with its 95 % interval, leads still open counted for as long as they were seen. "
-        "Leads of sellers who differ count like fewer independent ones. A skipped stage counts as passed, so the "
-        "shares multiply.",
+        f"{count(HORIZON, 'day')} (fewer where the note says so: no lead was seen for longer, and that share can only "
+        "rise), with its 95 % interval, leads still open counted for as long as they were seen. Leads of sellers who "
+        "differ count like fewer independent ones (effective leads). A skipped stage counts as passed, so the shares "
+        "multiply. "
+        + _COMES,
         says_not="What will happen: planning arithmetic, not a forecast. Deals that no lead started.",
         alt=f"Table of {len(steps)} steps from handover to won, with rates, days and the value of a deal.",
         source="Stage history of leads" + (", opportunities" if deal else ""),
@@ -181,9 +197,9 @@ def promises(model: Exhibit, tables: Tables, settings: Settings, handed: pd.Data
             label=("Promise", "text"), who=("Who", "text"), value=("Needed", "count"), low=("from", "count"),
             high=("to", "count"), now=("Now", "count"), note=("Note", "text"),
         ),
-        read="From the goal backwards: deals at today's value, then each step at today's rate. In the title and beside "
+        read="From the goal backwards: deals at today’s value, then each step at today’s rate. In the title and beside "
         "what is needed its 95 % interval. A month, unless the line says a week. It holds at a steady level; growth "
-        "takes a cycle longer.",
+        f"takes a cycle longer. {_COMES}",
         says_not="What will happen, nor that rates stay the same when more leads come. Revenue that no lead started "
         "comes on top of this goal.",
         alt=f"Table of {len(asked)} promises: needed a month and now.", source=model.source,
@@ -194,9 +210,9 @@ def _title(leads: Row) -> str:
     """What the goal takes, as the interval that is drawn: nobody claims more than that."""
     need, now = interval(leads["low"], leads["high"], "count"), figure(leads["now"], "count")
     if leads["low"] <= leads["now"] <= leads["high"]:
-        return (f"Whether today's leads are enough for the goal cannot be told: {need} a month would be needed; "
+        return (f"Whether today’s leads are enough for the goal cannot be told: {need} a month would be needed; "
                 f"{now} come")  # fmt: skip
-    said = f"At today's rates and with no other revenue, the goal takes {need} leads a month; {now} come"
+    said = f"At today’s rates and with no other revenue, the goal takes {need} leads a month; {now} come"
     return said + (", more than that" if leads["high"] < leads["now"] else "")
 
 
@@ -233,25 +249,35 @@ def _by_grade(leads: Row, handed: pd.DataFrame, settings: Settings) -> list[Row]
 
 
 def _by_sales(leads: Row, tables: Tables, settings: Settings, handed: pd.DataFrame) -> list[Row]:
-    """Sales' promises for these leads: first touches a week in the promised time, decisions a month."""
-    said, a_week, months = settings.promises, 7 / MONTH, _months(settings)
+    """Sales' promises for these leads: first touches a week in the promised time, decisions a month.
+
+    Now: the share of leads of the period that got it, of those of which it is known, of the leads that come.
+    """
+    said, a_week, limit = settings.promises, 7 / MONTH, settings.promises.decision_days
     begun = handed[_is_during(handed["mql_at"], settings)]
     clock = "working hours" if said.clock == "business" else "hours"
     touched = f" within {number(said.first_touch_hours)} {clock}" if said.first_touch_hours else ""
-    hit = begun["in_time"].fillna(False) if touched else begun["first_touch_at"].notna()
-    known, limit = tables.has("sales_touches"), said.decision_days
-    decided = begun["decided_at"]
-    in_time = decided.notna() & ~(days_between(begun["mql_at"], decided) > (limit or np.inf))
+    in_time = begun["in_time"] if touched else begun["first_touch_at"].notna().where(begun["n_touches"].notna())
+    (days, is_decided), end = decision(begun, settings), end_of(settings)
+    is_over = np.isfinite(days) & (begun["mql_at"] + pd.Timedelta(days=limit or 0) <= end)
+    decided = pd.Series(is_decided & ~(days > (limit or np.inf)), begun.index).where(is_over)
     within = f" within {value(limit, 'days')}" if limit else ""
     first, first_note = _agreed(settings, "first_touch_in_time", bool(touched))
     then, then_note = _agreed(settings, "decided_in_time", bool(limit))
+    (hit, unknown), (done, undecided) = _of_known(in_time), _of_known(decided)
+    unknown = unknown if tables.has("sales_touches") else "; touches not recorded"
     return [
         _scaled(leads, first * a_week, who="Sales", label=f"First touches{touched}, a week",
-                now=float(hit.sum()) / months * a_week if known else None,
-                note=first_note if known else f"{first_note}; touches not recorded"),
+                now=None if hit is None else leads["now"] * hit * a_week, note=first_note + unknown),
         _scaled(leads, then, who="Sales", label=f"Decisions{within}, a month",
-                now=float(in_time.sum()) / months, note=then_note),
+                now=None if done is None else leads["now"] * done, note=then_note + undecided),
     ]  # fmt: skip
+
+
+def _of_known(hit: pd.Series) -> tuple[float | None, str]:
+    """Which share of cases is a hit, those left out of which it is not known (missing), and how many are these?"""
+    known, n = hit.dropna(), int(hit.isna().sum())
+    return float(known.astype(bool).mean()) if len(known) else None, f"; not known of {count(n, 'lead')}" if n else ""
 
 
 def _agreed(settings: Settings, threshold: str, is_timed: bool) -> tuple[float, str]:
@@ -263,11 +289,11 @@ def _agreed(settings: Settings, threshold: str, is_timed: bool) -> tuple[float, 
 
 
 def _step_row(label: str, key: str, one: Step, owners: np.ndarray | None, a_month: float | None) -> Row:
-    at, half = gone_by(one, owners, HORIZON)
+    (at, half), early = gone_by(one, owners, HORIZON), read_early(one, HORIZON)
     return {
         **_BLANK, "label": label, "stage": key, "a_month": a_month, "rate": at.value, "rate_low": at.low,
         "rate_high": at.high, "median_days": half, "n": at.n, "n_effective": _effective(at),
-        "note": at.method.removesuffix(", 95 %"),
+        "note": at.method.removesuffix(", 95 %") + (early and f"; {early}"),
     }  # fmt: skip
 
 
@@ -308,7 +334,8 @@ def _worth(deals: pd.DataFrame | None, members: pd.DataFrame, settings: Settings
     then = won[_is_during(won["closed_at"], settings)]
     brought = from_leads[_is_during(from_leads["closed_at"], settings)]
     total, whole, months = float(brought["amount"].sum()), float(then["amount"].sum()), _months(settings)
-    part = f"; {share(total / whole)} of what was won came with a lead" if whole > 0 else ""
+    part = " from leads created in them" if members["created_at"].notna().any() else ""
+    part += f"; {share(total / whole)} of what was won came with a lead" if whole > 0 else ""
     return [
         {"label": "Value of a won deal", "stage": "deal_value", "n": len(each), "amount": at.value, "amount_low": low,
          "amount_high": high, "note": f"mean of {note}"},

@@ -23,7 +23,7 @@ _FINDINGS = {
     "long_view": ("sales", "is_late", f"looks beyond {LONG_DAYS} days", f"look beyond {LONG_DAYS} days"),
 }
 _RESULTS = ("is_outcome", "counts results rather than activity", "count results rather than activity")
-_OWN = {"sales": "Sales'", "marketing": "Marketing's"}
+_OWN = {"sales": "Sales’", "marketing": "Marketing’s"}
 
 
 def part(tables: Tables, settings: Settings) -> Part:
@@ -33,7 +33,7 @@ def part(tables: Tables, settings: Settings) -> Part:
     a card leaves blank is not recorded and counts neither way. Nothing here says whether a metric is a good one.
     """
     if not tables.has("scorecards"):
-        return Part(not_judged=[_gap("How far apart the two teams' clocks are", _NO_CARDS)])
+        return Part(not_judged=[_gap("How far apart the two teams’ clocks are", _NO_CARDS)])
     cards = tables.query(_SQL, {"long": LONG_DAYS})
     made = Part(exhibits=[_exhibit(cards)], basis=[count(len(cards), "metric") + " on the scorecards"])
     for key, (team, column, *_) in _FINDINGS.items():
@@ -45,7 +45,7 @@ def part(tables: Tables, settings: Settings) -> Part:
             made.not_judged.append(_gap(f"How many of {_OWN[team]} metrics {_FINDINGS[key][3]}", why))
     for team, name in TEAM_NAMES.items():
         if not (cards["team"] == team).any():
-            what, why = "How far apart the two teams' clocks are", f"only one scorecard: {name} has none"
+            what, why = "How far apart the two teams’ clocks are", f"only one scorecard: {name} has none"
             made.not_judged.append(_gap(what, why))
     return made
 
@@ -72,7 +72,7 @@ def _finding(key: str, hits: pd.Series, settings: Settings) -> Finding:
         f"funnel.{key}", key, Measure(value=k / n, unit="share", k=k, n=n), settings,
         {"beyond": f"Only {said}" if k else said,
          "good": f"{said}, as agreed", "unclear": said, "none": said},
-        theme="metrics", play=PLAY, counted=f"{of(k, n)} metrics on the team's own card{blank}", settle="",
+        theme="metrics", play=PLAY, counted=f"{of(k, n)} metrics on the team’s own card{blank}", settle="",
     )  # fmt: skip
 
 
@@ -105,9 +105,9 @@ def _exhibit(cards: pd.DataFrame) -> Exhibit:
 def _title(cards: pd.DataFrame, teams: dict[str, pd.DataFrame]) -> str:
     medians = {team: card["lag_days"].median() for team, card in teams.items() if card["lag_days"].notna().any()}
     if len(medians) < 2:
-        return f"{count(len(cards), 'metric')} on the scorecards; the two teams' clocks cannot be compared"
+        return f"{count(len(cards), 'metric')} on the scorecards; the two teams’ clocks cannot be compared"
     gap, both = abs(medians["marketing"] - medians["sales"]), len(shared(cards))
-    said = f"Marketing's metrics show in revenue after {value(medians['marketing'], 'days')} (median), Sales' after "
+    said = f"Marketing’s metrics show in revenue after {value(medians['marketing'], 'days')} (median), Sales’ after "
     said += f"{value(medians['sales'], 'days')}: " + (f"{value(gap, 'days')} apart" if gap else "no gap")
     return said + f"; {count(both, 'metric') if both else 'no metric'} {'is' if both < 2 else 'are'} on both cards"
 
@@ -127,5 +127,5 @@ def _days(found: Any) -> int | None:
 
 
 def _gap(what: str, why: str) -> NotJudged:
-    settle = "each team's list of the metrics it is judged on, with days between reviews and days until revenue"
+    settle = "each team’s list of the metrics it is judged on, with days between reviews and days until revenue"
     return NotJudged(what=what, why=why, settle=settle, theme="metrics")

@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from alignlib.diagnostics.funnel.counts import stage_sizes, step_counts
-from alignlib.diagnostics.funnel.spells import START
-from alignlib.diagnostics.funnel.steps import NAMES
+from alignlib.diagnostics.funnel.counts import step_counts
+from alignlib.diagnostics.funnel.spells import NEVER, START
+from alignlib.diagnostics.funnel.steps import NAMES, Times
 from alignlib.engagement import Settings
 from alignlib.incidence import incidence, kaplan_meier
 from alignlib.intake.tables import Tables
@@ -14,21 +14,20 @@ from alignlib.words import count, of
 _MOST = 40  # segments; more is a free text, not a segment
 
 
-def part(tables: Tables, settings: Settings, since: pd.Timestamp | None = None) -> Part:
+def part(tables: Tables, settings: Settings, segment: pd.Series, at: Times, since: pd.Timestamp | None = None) -> Part:
     """How many leads of each segment got how far, which share went on to the next stage, and how long did they stay?
 
-    From the grouped counts of ``step_counts``: shares are cumulative incidences within the horizon with exits
-    competing, days of those that left the handover stage count open leads. ``since`` leaves earlier leads out of
-    shares and days. Says nothing of whether segments differ by more than chance: ``groups`` does.
+    ``segment`` of each spell, and ``at``: when each passed each stage under the agreed path rule. From the grouped
+    counts of ``step_counts``: shares are cumulative incidences within the horizon with exits competing, days of those
+    that left the handover stage count open leads. ``since`` leaves earlier leads out of shares and days. Says nothing
+    of whether segments differ by more than chance: ``groups`` does.
     """
-    if not tables.filled("leads", "segment"):
-        return Part()
-    sizes = stage_sizes(tables, settings, by="segment")
-    sizes = sizes[sizes["label"].notna()].pivot_table(index="label", columns="stage", values="n", aggfunc="sum")
+    sizes = pd.DataFrame({stage: times < NEVER for stage, times in at.items()}).groupby(segment.to_numpy()).sum()
+    sizes = sizes.loc[sizes.any(axis=1), sizes.any()]
     stages = [stage for stage in NAMES if stage in sizes]
     if START not in stages or len(stages) < 2 or not 2 <= len(sizes) <= _MOST:
         return Part()
-    sizes = sizes.fillna(0).astype(int).sort_values(START, ascending=False, kind="stable")
+    sizes = sizes.sort_values(START, ascending=False, kind="stable")
     counts = step_counts(tables, settings, by="segment", since=since)
     step = f"{START}_to_{stages[stages.index(START) + 1]}"
     taken = {str(label): group for label, group in counts[counts["step"] == step].groupby("label")}

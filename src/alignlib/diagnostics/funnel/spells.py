@@ -28,8 +28,8 @@ _DETAILS = """, arg_max(owner_id, (k, file, record)) as event_owner, max(owner_i
   arg_max(reason, (k, file, record)) as reason,
   any_value(file) filter (stage = 'won') as won_file, min(record) filter (stage = 'won') as won_record"""
 _SPELLS = f"""
-select s.lead_id, s.spell, {_AT}, make_timestamp(started_us) as started_at, make_timestamp(last >> 4) as last_event_at,
-  case last & 15 {_NAMES} end as last_stage, s.event_owner, s.mql_owner, s.reason, s.won_file, s.won_record,
+select s.lead_id, s.spell, {_AT}, make_timestamp(last >> 4) as last_event_at,
+  case last & 15 {_NAMES} end as last_stage, s.mql_owner, s.reason, s.won_file, s.won_record,
   l.source, l.segment, l.persona, l.grade, l.score, coalesce(s.event_owner, l.owner_id) as owner,
   make_timestamp(next_us) as next_spell_at
 from spells s left join leads l using (lead_id)
@@ -52,8 +52,8 @@ with marked as (
   select *, lag(k) over journey as before, min(k) filter (k & 15 = {BEGIN}) over journey as begun from {events}
   window journey as (partition by lead_id order by k)
 ), numbered as (
-  select *, sum(case when before & 15 >= {FORWARD} and k & 15 < {FORWARD}
-      or before & 15 = {WON} and k & 15 <= {BEGIN} and begun < before then 1 else 0 end)
+  select *, count(*) filter (before & 15 >= {FORWARD} and k & 15 < {FORWARD}
+      or before & 15 = {WON} and k & 15 <= {BEGIN} and begun < before)
     over (partition by lead_id order by k rows unbounded preceding) as spell
   from marked
 ), grouped as (

@@ -3,6 +3,7 @@
 Times are whole microseconds since 1970, one array a stage, NEVER where a stage was not entered.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -11,6 +12,7 @@ import pandas as pd
 
 from alignlib.diagnostics.funnel.spells import NEVER, START, end_of, stages_in
 from alignlib.engagement import Settings
+from alignlib.result import Level
 
 Times = dict[str, np.ndarray]
 NAMES = {"inquiry": "Inquiry", "mql": "Handed over", "sal": "Accepted", "sql": "Qualified",
@@ -20,6 +22,7 @@ PATHS = {
     "any": "a stage counts when it is recorded, and any later stage counts as going on",
     "backfilled": "a stage counts when it or any later one is recorded",
 }
+TOO_EARLY: Mapping[Level, str] = {"act": "a share read before the agreed days have passed can only rise"}
 _DAY = 86_400_000_000
 
 
@@ -36,6 +39,11 @@ class Step:
     members: np.ndarray
     days: np.ndarray
     outcome: np.ndarray
+
+    def seen(self, horizon: int) -> int:
+        """Within how many days is the share read: the horizon, or fewer where some wait and none was seen so long?"""
+        longest = float(np.nanmax(self.days, initial=0.0))
+        return int(longest) if longest < horizon and (self.outcome == 0).any() else horizon
 
 
 def times_of(column: pd.Series) -> np.ndarray:
@@ -75,9 +83,10 @@ def ended(
 def step(spells: pd.DataFrame, at: Times, here: str, later: list[str], settings: Settings, path: str) -> Step:
     """How did spells that passed ``here`` go on to the first of ``later`` (under ``any``: to whichever came first)?"""
     members = at[here] < NEVER
-    went = np.minimum.reduce([at[stage] for stage in (later if path == "any" else later[:1])])[members]
-    left, last = spells["exit"].notna().to_numpy()[members], times_of(spells["last_event_at"])[members]
-    outcome, took = ended(at[here][members], went, left, last, end_of(settings).value // 1000)
+    some = np.flatnonzero(members)
+    went = np.minimum.reduce([at[stage] for stage in (later if path == "any" else later[:1])])[some]
+    left, last = spells["exit"].notna().to_numpy()[some], times_of(spells["last_event_at"])[some]
+    outcome, took = ended(at[here][some], went, left, last, end_of(settings).value // 1000)
     return Step(here, later[0], members, np.where(took < 0, np.nan, took / _DAY), outcome)
 
 
@@ -103,5 +112,5 @@ def ways(spells: pd.DataFrame, settings: Settings, path: str, at: Times | None =
 
 def chosen(one: Step, keep: np.ndarray) -> Step:
     """What is left of a step when only some spells (one flag a spell) count?"""
-    among = keep[one.members]
+    among = np.flatnonzero(keep[one.members])
     return Step(one.stage, one.next, one.members & keep, one.days[among], one.outcome[among])

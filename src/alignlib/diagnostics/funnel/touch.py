@@ -55,6 +55,12 @@ def handed_over(tables: Tables, spells: pd.DataFrame, settings: Settings) -> pd.
     return handed.assign(due_at=due_at, in_time=in_time.where(is_told))
 
 
+def deciders(handed: pd.DataFrame) -> np.ndarray:
+    """Who decided on each lead, as whole numbers, -1 for nobody? Owners known of wins alone tell nothing: none then."""
+    codes = np.asarray(pd.factorize(handed["decider"])[0], dtype=np.int64)
+    return codes if (codes[handed["won_at"].isna()] >= 0).any() else np.full(len(codes), -1)
+
+
 def _touches(tables: Tables, handed: pd.DataFrame) -> pd.DataFrame:
     """When was each spell first and last touched after its handover and before it ended, how often, and until when?"""
     if not tables.has("sales_touches"):
@@ -89,18 +95,18 @@ def recorded_since(tables: Tables, handed: pd.DataFrame, settings: Settings) -> 
 
     Leads handed over before the first touch of all are suspect when, at the pace at which later leads are touched, so
     many of them would have been touched by then that none at all is out of the question (fewer than one in a thousand,
-    Poisson). Leads of the last week before it are no sign (see ``HUSH``), nor is the pace of fewer than ten later
-    leads.
+    Poisson). Leads of the last week before it are no sign (see ``HUSH``). Fewer than ten later leads have no pace: then
+    early ones are suspect when they are so many that it would be out of the question at the quickest one.
     """
     if not tables.has("sales_touches"):
         return None
     first = tables.query("select min(touched_at) as at from sales_touches")["at"][0]
     early = handed["mql_at"] < first
-    if not early.any() or (~early).sum() < FEWEST:
-        return None
+    ages = np.asarray((first - handed["mql_at"][early]) / pd.Timedelta(days=1), dtype=float)
+    if (~early).sum() < FEWEST:
+        return first if (ages > HUSH).sum() > SURELY_SOME else None
     outcome, stop = _seen(handed[~early], end_of(settings))
     pace = incidence(np.maximum(days_between(handed["mql_at"][~early], stop), 0), outcome)
-    ages = np.asarray((first - handed["mql_at"][early]) / pd.Timedelta(days=1), dtype=float)
     places = np.searchsorted(pace.days, ages[ages > HUSH], "right") - 1
     expected = pace.share[1][places].sum() if 1 in pace.share else 0.0
     return first if expected > SURELY_SOME else None
@@ -121,9 +127,10 @@ def part(tables: Tables, settings: Settings, handed: pd.DataFrame) -> Part:
     is_recorded = bool(handed["exit"].notna().any()) and bool(handed[_ACCEPTED].notna().to_numpy().any())
     found = Part(not_judged=_not_judged(settings, touches, coarse, is_recorded))
     told = handed[handed["n_touches"].notna()]
-    if touches:
+    if touches and len(told):
         found.exhibits.append(touch_curve(told, settings, _by_day(tables)))
-        found.caveats += _truncated(tables, settings, len(handed) - len(told))
+    if touches:
+        found.caveats += _truncated(tables, settings, len(handed) - len(told), len(told))
     made = [first_touch(handed, settings) if handed["in_time"].notna().any() else None,
             decided(handed, settings) if promises.decision_days and is_recorded else None]  # fmt: skip
     found.findings = [each for each in made if each]
@@ -131,15 +138,17 @@ def part(tables: Tables, settings: Settings, handed: pd.DataFrame) -> Part:
     return found
 
 
-def _truncated(tables: Tables, settings: Settings, n: int) -> list[str]:
-    """Which caveat do leads need that were handed over before touches were recorded?"""
+def _truncated(tables: Tables, settings: Settings, n: int, later: int) -> list[str]:
+    """Which caveat do leads need that were handed over before touches were recorded, or may have been?"""
     if not n:
         return []
     first = tables.query("select min(touched_at) as at from sales_touches")["at"][0]
     since = day(pd.Timestamp(first).tz_localize("UTC").tz_convert(settings.timezone))
     were = "lead handed over before was" if n == 1 else "leads handed over before were"
-    return [f"Activities are recorded only since {since}: whether {number(n)} {were} touched is not known "
-            "(left truncation)"]  # fmt: skip
+    why = f"Activities are recorded only since {since}" if later >= FEWEST else (
+        f"The first activity on record is of {since}, and only {count(later, 'lead')} came later, too few to tell "
+        "whether earlier ones were recorded")  # fmt: skip
+    return [f"{why}: whether {number(n)} {were} touched is not known (left truncation)"]
 
 
 def _not_judged(settings: Settings, touches: bool, coarse: bool, is_recorded: bool) -> list[NotJudged]:
@@ -272,8 +281,8 @@ def touch_curve(handed: pd.DataFrame, settings: Settings, by_day: bool = False) 
             label=("Series", "text"), day=("Days after handover", "days"), share=("Touched so far", "share"),
             low=("from", "share"), high=("to", "share"),
         ),
-        rows=[{"label": label, "day": day, "share": at.value, "low": at.low, "high": at.high}
-              for label, line in series.items() for day in _CURVE_DAYS if day <= line.last for at in [line.at(day)]],
+        rows=_turns([{"label": label, "day": day, "share": at.value, "low": at.low, "high": at.high} for label, line in
+                     series.items() for day in _CURVE_DAYS if day <= line.last for at in [line.at(day)]]),
         read="The line climbs as leads get their first call or e-mail after the handover; where it flattens, the rest "
         "are left. The band is the 95 % interval as if leads were independent; the text allows for sellers who differ, "
         "where at least two decide. Leads that leave the funnel untouched never count as touched."
@@ -281,6 +290,12 @@ def touch_curve(handed: pd.DataFrame, settings: Settings, by_day: bool = False) 
         says_not="Whether a touch reached anybody.", source="Stage history of leads, sales activities",
         alt="Curve of the share of leads touched, by days after handover.",
     )  # fmt: skip
+
+
+def _turns(rows: list[Row]) -> list[Row]:
+    """Which rows draw the same curve: all but those between two that say the same in whole per cent?"""
+    said = [(row["label"], *(round(row[at] or 0.0, 2) for at in ("share", "low", "high"))) for row in rows]
+    return [row for i, row in enumerate(rows) if said[i] not in said[i - 1 : i] or said[i] not in said[i + 1 : i + 2]]
 
 
 def decided(handed: pd.DataFrame, settings: Settings) -> Finding | None:
@@ -372,7 +387,7 @@ def _reasons(given: pd.Series) -> list[Row]:
     given = given.str.strip().map(masked, na_action="ignore")
     counts = given[given != ""].value_counts().reset_index(name="n")
     counts = counts.sort_values(["n", "reason"], ascending=[False, True])
-    told = counts[counts["n"] >= TOLD_FROM].head(MOST_REASONS)
+    told = counts[counts["n"] >= TOLD_FROM].head(MOST_REASONS + (len(counts) == MOST_REASONS + 1))
     rest = int(counts["n"].sum() - told["n"].sum())
     lines: list[tuple[Any, int]] = [*told.itertuples(index=False, name=None)]
     lines += [(count(len(counts) - len(told), "other reason"), rest)] if rest else []

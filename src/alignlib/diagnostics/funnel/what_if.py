@@ -9,10 +9,10 @@ from scipy.special import expit, gammainc, logit, ndtri
 
 from alignlib.errors import AlignError, Problem
 from alignlib.result import Exhibit, Measure, Row, columns
-from alignlib.words import NBSP, count, figure, interval, money, number, share, spelled, value
+from alignlib.words import NBSP, count, figure, interval, money, share, spelled, value
 
 MONTH = 365.25 / 12
-POINTS, MORE = 0.10, 0.10  # the changes shown: points of a share, and a part of the leads
+POINTS, MORE = 0.10, 0.10  # the changes shown: of a share, and a part of the leads
 _SEED, _Z = 20260331, float(ndtri(0.975))
 _RATE = ("rate", "rate_low", "rate_high")
 _AMOUNT = ("amount", "amount_low", "amount_high")
@@ -51,7 +51,7 @@ def what_if(
     (100000, 200000, 100000)
     """
     before, after, is_known = _simulated(model, rates or {}, volume, deal_value, delay_days or {}, months, draws)
-    method = f"simulation from the steps' intervals, {share(level)}" if is_known else "no interval: one input has none"
+    method = f"simulation from the steps’ intervals, {share(level)}" if is_known else "no interval: one input has none"
     ends = ((1 - level) / 2, (1 + level) / 2)
 
     def measure(point: float, drawn: np.ndarray) -> Measure:
@@ -64,10 +64,10 @@ def what_if(
 def three_changes(model: Exhibit, currency: str = "EUR", months: int = 12) -> Exhibit | None:
     """Which of three changes would move revenue most: the weakest step, the slowest step, or more leads?
 
-    Weakest is the step with the lowest share (ten points more of it are the most that ten points can bring), slowest
-    the one with the longest half. All three share their draws, so they are compared draw by draw: a change is called
-    the largest only when the 95 % interval of its lead over each other one lies above 0. ``model`` needs a deal value
-    and wins. None when fewer than two changes are possible. Says nothing of effort, cost or likelihood.
+    Weakest is the step with the lowest share (ten percentage points more of it are the most that ten can bring),
+    slowest the one with the longest half. All three share their draws, so they are compared draw by draw: a change is
+    called the largest only when the 95 % interval of its lead over each other one lies above 0. ``model`` needs a deal
+    value and wins. None when fewer than two changes are possible. Says nothing of effort, cost or likelihood.
     """
     rows, gains = list[Row](), list[np.ndarray]()
     for name, label, change in _changes(model):
@@ -91,7 +91,7 @@ def three_changes(model: Exhibit, currency: str = "EUR", months: int = 12) -> Ex
         title=f"Of {spelled(len(rows))} changes, {first['name']} would move revenue most: by {said} {within} ({span})"
         if is_clear else f"{largest} cannot be told apart: {first['name']}, "
         f"{said}, and {second['name']}, {money(second['value'], currency)} {within}",
-        lead=f"Revenue from the leads of {count(months, 'month')} that comes within them, at today's rates and deal "
+        lead=f"Revenue from the leads of {count(months, 'month')} that comes within them, at today’s rates and deal "
         "value. Planning arithmetic, not a forecast.",
         columns=columns(
             label=("Change", "text"), base=("Revenue as things are", "money"), changed=("With the change", "money"),
@@ -116,7 +116,7 @@ def _changes(model: Exhibit) -> list[tuple[str, str, _Change]]:
     names = [str(row["label"]).replace(", then", " to").lower() for row in (weak, slow)]
     rate, days, leads = float(weak["rate"]), float(slow.get("median_days") or 0.0), float(steps[0]["a_month"])
     if (to := min(rate + POINTS, 1.0)) > rate:
-        more = f"+{number(100 * (to - rate))} points"
+        more = f"+{value(to - rate, 'pp')}"
         found.append((
             f"{more} at {names[0]}", f"If the weakest step ({names[0]}) went from {interval(rate, to, 'share')}{NBSP}% "
             f"({more})", ({str(weak["stage"]): to}, 1.0, 1.0, {}),

@@ -12,7 +12,7 @@ from alignlib.intake.tables import Tables
 from alignlib.judging import finding
 from alignlib.result import Exhibit, Finding, NotJudged, Part, Row, columns
 from alignlib.stats import Interval
-from alignlib.words import NBSP, agreed, capital, count, interval, listed, number, of, value
+from alignlib.words import agreed, capital, count, interval, listed, number, of, value
 
 WARM_DAYS = 14
 _THEME = "handoff"
@@ -23,7 +23,7 @@ select h.lead_id, h.mql_at, count(*) as warmth from handed h join campaign_touch
 group by h.lead_id, h.mql_at
 """
 _DRIVERS = {  # column: its name, what more of it is, and what would settle it
-    "score": ("Score at handover", "higher scores", "the score of most leads at handover"),
+    "score": ("Score", "higher scores", "the score of most leads at handover"),
     "age": ("Days since the inquiry", "older inquiries", "the time of the inquiry of most leads"),
     "warmth": (f"Responses in {WARM_DAYS} days before", "more recent responses", "campaign responses by lead and time"),
 }  # fmt: skip
@@ -90,9 +90,8 @@ def _finding(leads: pd.DataFrame, settings: Settings) -> Finding:
         theme=_THEME, play="P4", settle="more leads with a score whose promised time is over, from more sellers",
         counted=counted,
     )  # fmt: skip
-    ends = interval(measure.low, measure.high, "share")  # a difference of shares: in points, not per cent
-    detail = f"Gap {number(100 * (measure.value or 0))} points ({ends}); {counted}. "
-    detail += agreed(said.limit, said.direction, "share").replace(f"{NBSP}%", " points")
+    size = f"Gap {value(measure.value, 'pp')} ({interval(measure.low, measure.high, 'pp')})"
+    detail = f"{size}; {counted}. {agreed(said.limit, said.direction, 'pp')}"
     return said.model_copy(update={"detail": detail + _WHY * (said.level == "act")})
 
 
@@ -107,7 +106,7 @@ def _exhibit(leads: pd.DataFrame, shown: list[str]) -> list[Exhibit]:
         {"label": _DRIVERS[name][0], "value": at.value, "low": at.low, "high": at.high, "step": float(scale[name]),
          "n": len(known), "note": _note(at)} for name, at in zip(shown, found, strict=True)
     ]  # fmt: skip
-    clear = [f"{_DRIVERS[name][1]} {str(row['note']).replace('goes', 'go')} ({number(100 * row['value'])} points)"
+    clear = [f"{_DRIVERS[name][1]} {str(row['note']).replace('goes', 'go')} ({value(row['value'], 'pp')})"
              for name, row in zip(shown, rows, strict=True) if row["note"] != "cannot tell"]  # fmt: skip
     lacks = " or ".join(_DRIVERS[name][0] for name in shown if leads[name].isna().any()).lower()
     left, has_sellers = len(leads) - len(known), known.loc[known["owner"] >= 0, "owner"].nunique() >= FEWEST_CLUSTERS
@@ -117,11 +116,11 @@ def _exhibit(leads: pd.DataFrame, shown: list[str]) -> list[Exhibit]:
         lead=f"{count(len(known), 'lead')} whose promised time is over"
         + (f"; {number(left)} left out: {lacks} not recorded." if left else "."),
         columns=columns(
-            label=("One standard deviation more of", "text"), low=("from", "share"), high=("to", "share"),
-            value=("Touched in time more often by, in points of a hundred", "share"),
+            label=("One standard deviation more of", "text"), low=("from", "pp"), high=("to", "pp"),
+            value=("Touched in time more often by", "pp"),
             step=("One standard deviation", "count"), n=("Leads", "count"), note=("What it says", "text"),
         ),
-        read="Right of zero: leads with more of this get a first touch in time more often, in points of a hundred, the "
+        read="Right of zero: leads with more of this get a first touch in time more often, in percentage points, the "
         f"rest held equal. The bar is the 95 % interval{', allowing for sellers who differ' if has_sellers else ''}.",
         says_not="Whether anyone chose, or the queue did. A straight line is laid through shares.",
         alt=f"Intervals of {count(len(rows), 'slope')} of the share touched in time.",

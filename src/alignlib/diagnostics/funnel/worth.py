@@ -36,7 +36,8 @@ class Leads:
     One entry a lead. ``kind``: the place in ``kinds`` of how it leaked, -1 when it did not. ``worked`` were touched in
     time, ``missed`` were not. ``seen``: days until the as-of date; ``won``, ``touched``: NaN when not; ``stop`` and
     ``outcome`` (0 open, 1 won, 2 left) end its spell; ``left``: last touch or stage. ``source``, ``finer`` (grade, or
-    segment) and ``cluster`` are codes. ``owners``: how many there are, 0 when too few to cluster by.
+    segment) and ``cluster`` (who held it at the handover) are codes. ``owners``: how many there are, 0 when too few to
+    cluster by.
     """
 
     kinds: list[str]
@@ -87,10 +88,10 @@ def followed(handed: pd.DataFrame, leak: pd.Series, settings: Settings) -> Leads
     Leads won before their handover, or handed over before wins were recorded, compare with nothing.
     """
     used = ["mql_at", "won_at", "exit", "last_event_at", "last_touch_at", "first_touch_at", "in_time", "source",
-            "grade", "segment", "owner"]  # fmt: skip
+            "grade", "segment", "decider"]  # fmt: skip
     rows = handed[used].assign(leak=leak)
     start, end, in_time = rows["mql_at"], end_of(settings), rows["in_time"].astype("boolean")
-    left, n_owners = rows["exit"].notna(), rows["owner"].nunique()
+    left, n_owners = rows["exit"].notna(), rows["decider"].nunique()
     won, gone = rows["won_at"].notna(), rows["won_at"].fillna(rows["last_event_at"].where(left, end))
     stop = days_between(start, gone)
     known = (stop >= 0) & _recorded(handed, settings)
@@ -102,7 +103,7 @@ def followed(handed: pd.DataFrame, leak: pd.Series, settings: Settings) -> Leads
         won=days_between(start, rows["won_at"]), touched=days_between(start, rows["first_touch_at"]),
         outcome=np.where(won, 1, np.where(left, 2, 0)),
         left=np.maximum(days_between(start, rows[["last_event_at", "last_touch_at"]].max(axis=1)), 0),
-        source=pd.factorize(rows["source"].fillna(""), sort=True)[0], cluster=clusters(rows["owner"]),
+        source=pd.factorize(rows["source"].fillna(""), sort=True)[0], cluster=clusters(rows["decider"]),
         finer=pd.factorize(finer.fillna(""), sort=True)[0], owners=n_owners if n_owners >= _FEWEST_OWNERS else 0,
     )  # fmt: skip
 
@@ -128,7 +129,7 @@ def longest(leads: Leads) -> float:
 def won_amounts(handed: pd.DataFrame, deals: pd.DataFrame | None) -> pd.DataFrame:
     """What was each won lead worth? Deals linked to leads handed over, else all won deals; those without amount aside.
 
-    Columns ``amount`` (minor units), ``owner``, ``linked``.
+    Columns ``amount`` (minor units), ``owner`` (of the deal: who sold it sets the price), ``linked``.
     """
     if deals is None:
         return pd.DataFrame({"amount": [], "owner": [], "linked": []})
@@ -338,7 +339,7 @@ def _why_not(
 def _assumed(leads: Leads, amounts: pd.DataFrame, horizon: float, moves: dict[str, float], currency: str) -> str:
     spread, most = max((amount, name) for name, amount in moves.items())
     thing = "won lead" if amounts["linked"].all() else "won deal (too few are linked to leads)"
-    drawn = f"over {count(leads.owners, 'owner')}" if leads.owners else "as if leads were independent"
+    drawn = f"over {count(leads.owners, 'owner')} at the handover" if leads.owners else "as if leads were independent"
     return (
         "Assumed: whatever the kind of leak (Sales may have touched leads without an owner), a lead is won as often as "
         "comparable ones: those touched in time of the same source and grade (coarser where there are fewer than "
