@@ -39,6 +39,17 @@ def test_a_fresh_engagement_can_be_locked_and_checked(tmp_path: Path) -> None:
     assert checked.returncode == 0, checked.stderr
 
 
+def test_check_of_an_engagement_without_files_never_says_that_all_is_well(tmp_path: Path) -> None:
+    assert alignlib("new", "acme", cwd=tmp_path).returncode == 0
+    settings = tmp_path / "acme" / "engagement.yml"
+    text = settings.read_text()
+    settings.write_text(text[: text.index("\ninputs:")] + "\ninputs: []\n")
+    (tmp_path / "acme" / "data" / "tracker.csv").write_text("id\n1\n")
+    checked = alignlib("check", "acme", cwd=tmp_path)
+    assert "1 file in data/ is named by no input, and so not read: tracker.csv." in checked.stdout
+    assert "names no file under inputs" in checked.stdout and "Nothing stands in the way" not in checked.stdout
+
+
 def test_check_says_where_each_rejected_value_stands(tmp_path: Path) -> None:
     from alignlib.samples import write_sample
 

@@ -24,7 +24,6 @@ survey = _typer(help="The survey: plan it before anybody is asked, and write its
 comments = _typer(help="What people wrote in their own words: read it, then say what may be shown.")
 app.add_typer(survey, name="survey")
 app.add_typer(comments, name="comments")
-MOST_PLACES = 50  # rejected values listed one by one; the rest is counted
 Engagement = Annotated[Path, typer.Argument(help="Folder with engagement.yml and data/.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for results.json, report.html and notebooks/.")]
 By = Annotated[str, typer.Option("--by", help="Who agreed the thresholds.")]
@@ -77,15 +76,14 @@ def check(engagement: Engagement) -> None:
                    f" + {number(count.rejected)} rejected + {number(count.excluded)} excluded")  # fmt: skip
         for reason, rows in count.reasons.items():
             typer.echo(f"    {number(rows)}: {reason}")
-    for place in rejected[:MOST_PLACES]:
-        typer.echo(f"Rejected: {place}")
-    if len(rejected) > MOST_PLACES:
-        typer.echo(f"Rejected: {number(len(rejected) - MOST_PLACES)} more")
+    for line in rejected:
+        typer.echo(f"Rejected: {line}")
     for note in dict.fromkeys(note for group in notes.values() for note in group):
         typer.echo(f"Note: {note}")
     if problems:
         raise AlignError(problems)
-    typer.echo("Nothing stands in the way of the audit.")
+    nothing = "engagement.yml names no file under inputs, so there is nothing to audit yet."
+    typer.echo("Nothing stands in the way of the audit." if counts else nothing)
 
 
 @app.command()

@@ -20,8 +20,9 @@ from alignlib.plain_yaml import fault_at, strict_yaml
 LOCK_FILE = "thresholds.lock.json"
 _AGREED = {"thresholds", "promises"}  # what must be agreed before data is opened
 TableName = Literal["responses", "respondents", "assets", "asset_usage", "training", "searches", "recommendations",
-                    "stage_events", "leads", "opportunities", "sales_touches", "campaign_touches", "plan", "scorecards",
-                    "facts", "stage_readings"]  # fmt: skip
+                    "asset_totals", "page_views", "field_notes", "asset_decisions", "stage_events", "leads",
+                    "opportunities", "sales_touches", "campaign_touches", "plan", "scorecards", "facts",
+                    "stage_readings"]  # fmt: skip
 Stage = Literal["inquiry", "mql", "sal", "sql", "opportunity", "won", "recycled", "disqualified", "lost"]
 STAGES, EXITS = get_args(Stage)[:6], get_args(Stage)[6:]
 Team = Literal["sales", "marketing"]
@@ -29,7 +30,7 @@ Conversation = Literal["C1", "C2", "C3", "C4", "C5"]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 # key: (direction, unit, meaning). No default values: a threshold is agreed with the client or it is absent.
-THRESHOLDS: dict[str, tuple[Literal["at_least", "at_most"], Literal["share", "points"], str]] = {
+THRESHOLDS: dict[str, tuple[Literal["at_least", "at_most"], Literal["share", "pp", "points"], str]] = {
     "survey_gap": ("at_most", "points", "gap between the two teams' means of a survey block"),
     "mirror_gap": ("at_most", "points", "error of one team's guess at the other's answers"),
     "ownerless_rules": ("at_most", "share", "rules in force that nobody owns or that carry no date"),
@@ -38,6 +39,12 @@ THRESHOLDS: dict[str, tuple[Literal["at_least", "at_most"], Literal["share", "po
     "untagged_content": ("at_most", "share", "assets that name no conversation"),
     "empty_pipeline": ("at_most", "share", "open pipeline standing where no usable asset exists"),
     "focus_mismatch": ("at_most", "share", "distance between Marketing's effort and Sales' plan over segments"),
+    "persona_mismatch": ("at_most", "share", "distance between the personas content is for and those in Sales' deals"),
+    "outdated_sent": ("at_most", "share", "assets sent to customers after they expired, or without approval"),
+    "specific_content": ("at_least", "share", "usable assets made for an account or a person, or that can be adapted"),
+    "use_after_teaching": ("at_least", "share", "assets that sellers use within the agreed days of being shown them"),
+    "recommendation_uptake": ("at_least", "share", "recommended assets that sellers use within the agreed days"),
+    "notes_answered": ("at_least", "share", "notes from Sales that content answers within the agreed days"),
     "first_touch_in_time": ("at_least", "share", "leads first touched within the promised hours"),
     "leaked_leads": ("at_most", "share", "leads that end untouched, without owner or without next step"),
     "inquiry_to_mql": ("at_least", "share", "inquiries that become MQL within the horizon"),
@@ -52,7 +59,7 @@ THRESHOLDS: dict[str, tuple[Literal["at_least", "at_most"], Literal["share", "po
     "ownerless_time": ("at_most", "share", "time between handover and decision in which nobody held the lead"),
     "quality": ("at_least", "share", "leads touched in time that qualify within the horizon"),
     "score_order": ("at_least", "share", "pairs of leads in which the one that qualified had the higher score"),
-    "work_order": ("at_most", "share", "by how much more often the better half by score is touched in time"),
+    "work_order": ("at_most", "pp", "by how much more often the better half by score is touched in time"),
     "marketing_started": ("at_least", "share", "won deals that Marketing started"),
     "readings_alike": ("at_least", "share", "stage labels that both teams read alike"),
     "revenue_linked": ("at_least", "share", "Marketing's metrics that are tied to revenue"),
@@ -223,10 +230,17 @@ class SurveySettings(_Part):
 
 
 class ContentSettings(_Part):
-    """After how many days an asset counts as unused, or as stale; the window starts with the period."""
+    """After how many days an asset counts as unused, or as stale; the window starts with the period.
+
+    ``uptake_days``: within so many days sellers should use what they were shown or recommended, and content should
+    answer their notes. ``page_match``: a page of the website is an asset by its whole path, or by its last part alone
+    (slug), so that languages of one page count together.
+    """
 
     unused_days: Count = Field(default=90, ge=1)
     stale_days: Count = Field(default=365, ge=1)
+    uptake_days: Count = Field(default=30, ge=1)
+    page_match: Literal["path", "slug"] = "path"
 
 
 class FunnelSettings(_Part):
@@ -284,7 +298,7 @@ class Settings(_Part):
         for key, limit in thresholds.items():
             if key not in THRESHOLDS:
                 raise ValueError(f"unknown threshold {key!r}{_nearest(key, list(THRESHOLDS))}")
-            top = 1 if THRESHOLDS[key][1] == "share" else 4
+            top = 4 if THRESHOLDS[key][1] == "points" else 1
             if not 0 <= limit <= top:
                 raise ValueError(f"{key} must lie between 0 and {top}")
         return thresholds

@@ -17,10 +17,11 @@ from survey_files import CANARIES, EMAIL, MADE, NAME, as_csv, as_xlsx, export, p
 from alignlib.engagement import Input, parse_settings
 from alignlib.instrument import languages, read_instrument
 from alignlib.intake import snapshot
+from alignlib.intake.answers import is_hasty, labels_of, read_answer
 from alignlib.intake.exports import TOOLS, fold, item_of, recognise
-from alignlib.intake.mappings import labels_of, map_input
+from alignlib.intake.mappings import map_input
 from alignlib.intake.read import read_table
-from alignlib.intake.rows import Part, is_hasty, read_answer, type_columns
+from alignlib.intake.rows import Part, type_columns
 
 Make = Callable[..., Any]
 SURVEY = "  - {file: s.csv, table: responses, shape: survey}\n"

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from alignlib.errors import AlignError
-from alignlib.intake.numbers import read_numbers
+from alignlib.intake.numbers import read_durations, read_numbers
 
 
 def read(
@@ -72,3 +72,81 @@ def test_the_engagements_own_currency_is_read_by_sign_and_by_code(text: str) -> 
 
 def test_a_fraction_is_no_whole_number() -> None:
     assert read_numbers(["3", "3.0", "3.5"], "x", None, "EUR", "integer")[1] == ["", "", "not a whole number"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "values"),
+    [
+        (["12,345", "7", "1,234,567"], [12_345, 7, 1_234_567]),
+        (["12.345", "7"], [12_345, 7]),
+        (["1 204", "3"], [1204, 3]),
+    ],
+)
+def test_in_a_column_of_whole_numbers_three_digits_behind_a_sign_are_thousands(
+    texts: list[str], values: list[int]
+) -> None:
+    assert read(texts, kind="integer") == values
+
+
+@pytest.mark.parametrize("texts", [["12,345", "3,5"], ["12,345", "12.345"], ["12.345", "3.5"]])
+def test_whole_numbers_whose_signs_contradict_are_asked_about(texts: list[str]) -> None:
+    with pytest.raises(AlignError, match="use points and commas in different ways"):
+        read(texts, kind="integer")
+
+
+def test_a_declared_decimal_sign_holds_for_whole_numbers_too() -> None:
+    assert read_numbers(["12,345"], "x", ",", "EUR", "integer")[1] == ["not a whole number"]
+
+
+# --- spans of time ----------------------------------------------------------------------------------------------------
+
+
+def spans(texts: list[str], decimal: str | None = None) -> list[float | None]:
+    return read_durations(texts, "pages.csv, column time", decimal)[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("00:01:05", 65),
+        ("1:05", 65),
+        ("1:01:05", 3665),
+        ("100:00:00", 360_000),
+        ("00:01:05.400000", 65.4),
+        ("1 day, 2:00:00", 93_600),
+        ("<00:00:01", 0),
+        ("< 1s", 0),
+        ("65", 65),
+        ("65.5", 65.5),
+        ("65 s", 65),
+        ("1m 5s", 65),
+        ("1 min 5 sec", 65),
+        ("2 hours", 7200),
+        (" 1H ", 3600),
+        ("", None),
+    ],
+)
+def test_a_span_of_time_is_read_in_seconds(text: str, seconds: float | None) -> None:
+    assert read_durations([text], "x", None) == ([seconds], [""])
+
+
+@pytest.mark.parametrize("text", ["1:75", "01:60:00", "1:2", "soon", "12%", "5 m m", "s", "::", "<5", "9" * 200, "1d"])
+def test_what_is_no_span_of_time_is_wrong_by_itself(text: str) -> None:
+    values, wrong = read_durations(["00:01:05", text], "x", None)
+    assert values == [65.0, None]
+    assert wrong[0] == ""
+    assert wrong[1]
+
+
+def test_parts_of_a_day_are_known_beside_times_and_asked_about_alone() -> None:
+    assert spans(["00:01:05", "0.0007523148148148148", "0"]) == [65.0, pytest.approx(65), 0.0]
+    assert spans(["0.5", "12"]) == [0.5, 12.0]
+    with pytest.raises(AlignError, match="seconds, or parts of a day"):
+        spans(["0.0007523148148148148", "0"])
+
+
+def test_the_decimal_sign_of_seconds_is_found_from_the_column_or_asked_for() -> None:
+    assert spans(["65,5", "3"]) == [65.5, 3.0]
+    assert spans(["1,234"], decimal=".") == [1234.0]
+    with pytest.raises(AlignError, match="may hold thousands or decimals"):
+        spans(["1,234"])

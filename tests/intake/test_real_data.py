@@ -162,6 +162,26 @@ def test_digitalgov_has_its_inventory_with_topics_counted_once(open_set: Open) -
     assert any(note.startswith("67 rows") and "repeated a label" in note for note in tables.notes_on("assets"))
 
 
+def test_digitalgov_gives_the_same_figures_when_read_by_its_headers(data_folder: Path, tmp_path: Path) -> None:
+    settings = (ENGAGEMENTS / "digitalgov.yml").read_text(encoding="utf-8").partition("    columns:")[0]
+    (tmp_path / "data").mkdir()
+    (tmp_path / "engagement.yml").write_text(settings, encoding="utf-8")
+    name = "digitalgov_content_inventory.csv"
+    shutil.copyfile(data_folder / "digitalgov_content_inventory" / name, tmp_path / "data" / name)
+    prepare(tmp_path, tmp_path / "run")
+    tables = open_run(tmp_path / "run")[1]
+    counted = """select count(*), count(*) filter (topics is null), count(*) filter (created_on is null),
+                 min(created_on)::text, max(created_on)::text from assets"""
+    assert rows(tables, counted) == [(2908, 241, 99, "2010-10-22", "2025-02-20")]
+    topics = dict(rows(tables, "select topic, count(*) from (select unnest(topics) as topic from assets) group by 1"))  # type: ignore[arg-type]
+    assert (topics["content-strategy"], topics["mobile"], topics["open-data"]) == (709, 598, 250)
+    assert any(note.startswith("67 rows") and "repeated a label" in note for note in tables.notes_on("assets"))
+    assert (
+        rows(tables, "select count(*) from assets where asset_id like 'content/%.md' and type is not null")[0][0]
+        > 2_800
+    )
+
+
 # --- exports of survey tools: recognised by shape ---------------------------------------------------------------------
 
 

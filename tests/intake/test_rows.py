@@ -114,6 +114,71 @@ def test_B62_mostly_unknown_ids_are_refused(engage: Make) -> None:
     assert engage(files, inputs).codes() == ["E-ORPHAN"]
 
 
+def test_an_orphans_id_is_named_with_the_right_article(engage: Make) -> None:
+    inputs = "  - {file: p.csv, table: assets}\n  - {file: c.csv, table: asset_usage}\n"
+    child = "asset_id,event,used_at\n" + "1,view,2024-01-02\n" * 2 + "9,view,2024-01-02\n"
+    noted = engage({"p.csv": "asset_id\n1\n", "c.csv": child}, inputs).open().notes["asset_usage"]
+    assert "1 row of c.csv named an asset_id that is not in assets and had to be rejected." in noted
+    assert "rows name an asset_id that is" in engage({"p.csv": "asset_id\n7\n", "c.csv": child}, inputs).message()
+
+
+def test_rows_whose_parents_were_all_rejected_are_not_blamed(engage: Make) -> None:
+    inputs = """
+  - {file: p.csv, table: assets, columns: {asset_id: id, specificity: level}}
+  - {file: c.csv, table: asset_usage}
+  - {file: t.csv, table: training}
+"""
+    files = {
+        "p.csv": "id,level\n1,Odd\n2,Odd\n",
+        "c.csv": "asset_id,event,used_at\n1,view,2024-01-02\n2,view,2024-01-02\n",
+        "t.csv": "asset_id,trained_on\n1,2024-01-02\n2,2024-01-02\n",
+    }
+    engagement = engage(files, inputs)
+    assert engagement.codes() == ["E-VALUE"]
+    assert "p.csv: all its rows for assets were rejected" in engagement.message()
+
+
+def test_a_wrong_date_that_is_not_needed_is_left_out_and_its_asset_stays(engage: Make) -> None:
+    inputs = "  - {file: a.csv, table: assets}\n  - {file: u.csv, table: asset_usage}\n"
+    inputs += "  - {file: t.csv, table: asset_totals}\n"
+    files = {
+        "a.csv": "asset_id,created_on,reviewed_on\n1,2024-01-01,2026-01-01\n2,2024-13-01,2024-06-01\n"
+        "3,2024-01-01,soon\n4,2026-01-01,\n",
+        "u.csv": "asset_id,event,used_at\n1,view,2024-03-01\n3,view,2024-03-01\n",
+        "t.csv": "asset_id,from_on,until_on,last_used_on\n1,2024-01-01,2024-12-31,2026-01-01\n"
+        "2,2024-01-01,2026-12-31,\n3,2024-01-01,2024-12-31,2024-05-05\n",
+    }
+    tables = engage(files, inputs).open()
+    sql = "select asset_id, created_on::date::text, reviewed_on::date::text from assets order by 1"
+    assert tables.connection.execute(sql).fetchall() == [
+        ("1", "2024-01-01", None), ("2", None, "2024-06-01"), ("3", "2024-01-01", None),
+    ]  # fmt: skip
+    by_table = {count.table: (count.used, count.reasons) for count in tables.row_counts}
+    assert by_table == {
+        "assets": (3, {"E-FUTURE": 1}), "asset_usage": (2, {}), "asset_totals": (2, {"E-FUTURE": 1}),
+    }  # fmt: skip
+    noted = "\n".join(tables.notes["assets"])
+    assert "2 values of a.csv had to be left out (E-DATE); the rest of each row is used." in noted
+    assert "1 value of a.csv had to be left out (E-FUTURE)" in noted
+    assert column(tables, "asset_totals", "last_used_on")[0] is None
+
+
+def test_a_date_typed_as_text_into_a_work_list_is_left_out_alone(engage: Make) -> None:
+    inputs = "  - {file: a.csv, table: assets}\n  - {file: d.csv, table: asset_decisions}\n"
+    files = {
+        "a.csv": "asset_id\n1\n2\n3\n",
+        "d.csv": "asset_id,decision,decided_on\n1,keep,2025-01-10\n2,fix,13/01/2025\n3,fix,\n",
+    }
+    tables = engage(files, inputs).open()
+    sql = "select asset_id, decision, decided_on::date::text from asset_decisions order by 1"
+    assert tables.connection.execute(sql).fetchall() == [
+        ("1", "keep", "2025-01-10"), ("2", "fix", None), ("3", "fix", None),
+    ]  # fmt: skip
+    assert "1 value of d.csv had to be left out (E-DATE)" in "\n".join(tables.notes["asset_decisions"])
+    files["d.csv"] = files["d.csv"].replace("2025-01-10", "01/13/2025")
+    assert engage(files, inputs).codes() == ["E-DATEMIX"]
+
+
 def test_B61_leads_without_events_stay_and_leads_outside_the_period_go_with_their_events(engage: Make) -> None:
     inputs = """
   - {file: p.csv, table: leads, columns: {lead_id: id, created_at: at}}

@@ -54,7 +54,7 @@ def test_rejected_rows_and_the_run_are_open_to_their_owner_alone(leads: Make) ->
     assert stat.S_IMODE((engagement.folder / "run" / "rejected.parquet").stat().st_mode) == 0o600
 
 
-@pytest.mark.parametrize(
+REFUSED = pytest.mark.parametrize(
     "sql",
     [
         "select * from read_csv('{path}')",
@@ -73,6 +73,9 @@ def test_rejected_rows_and_the_run_are_open_to_their_owner_alone(leads: Make) ->
         "pragma memory_limit='90GB'",
     ],
 )
+
+
+@REFUSED
 def test_S25_the_connection_refuses_all_but_its_tables(leads: Make, sql: str) -> None:
     import pandas as pd
 
@@ -85,14 +88,42 @@ def test_S25_the_connection_refuses_all_but_its_tables(leads: Make, sql: str) ->
     assert tables.query("select count(*) as n from leads").n[0] == 1
 
 
+@REFUSED
+def test_S25_a_large_table_read_from_its_file_opens_no_other(
+    leads: Make, monkeypatch: pytest.MonkeyPatch, sql: str
+) -> None:
+    monkeypatch.setattr(snapshot, "LARGE", 0)
+    engagement = leads(HEAD + "1,2024-01-01,a\n2,2024-01-02,b\n")
+    tables = engagement.open()
+    with pytest.raises(duckdb.Error):
+        tables.connection.execute(sql.format(path=engagement.folder / "data" / "leads.csv"))
+    kinds = tables.query("select table_type from information_schema.tables where table_name = 'leads'")
+    assert kinds["table_type"].tolist() == ["VIEW"] and tables.has("leads")
+    assert tables.query("select lead_id from leads order by record")["lead_id"].tolist() == ["1", "2"]
+
+
 def test_check_tells_counts_notes_problems_and_places_and_writes_nothing(leads: Make) -> None:
     engagement = leads(HEAD + "1,2024-01-01,a\n2,2024-02-30,b\n")
     before = sorted(engagement.folder.rglob("*"))
     counts, notes, problems, rejected = snapshot.check(engagement.folder)
-    assert rejected == ["leads.csv, record 2, column 'created': a value is no date, or an impossible one [E-DATE]"]
+    (told,) = rejected
+    assert told.startswith("leads.csv, record 2, column 'created': '2024-02-30' (1): a value is no date, or an")
     assert (counts[0].read, counts[0].used, counts[0].rejected) == (2, 1, 1)
     assert (notes, problems) == ({"leads": [], "files": []}, [])
     assert sorted(engagement.folder.rglob("*")) == before
+
+
+def test_check_names_the_files_that_no_input_names(leads: Make, engage: Make) -> None:
+    engagement = leads(HEAD + "1,2024-01-01,a\n")
+    for name in ("facts.yml", "README.md", "a.csv", ".hidden", "~$b.xlsx", "b.xlsx"):
+        (engagement.folder / "data" / name).write_text("x")
+    (engagement.folder / "data" / "old").mkdir()
+    (engagement.folder / "data" / "old" / "c.csv").write_text("x")
+    note = "3 files in data/ are named by no input, and so not read: a.csv, b.xlsx, old/c.csv."
+    assert snapshot.check(engagement.folder)[1]["files"] == [note]
+    many = engage({f"{n:02}.csv": "x" for n in range(13)}, "  []\n")
+    (told,) = snapshot.check(many.folder)[1]["files"]
+    assert told.startswith("13 files") and told.endswith("08.csv, 09.csv and 3 others.")
 
 
 def test_one_file_may_feed_two_tables_and_is_counted_for_each(engage: Make) -> None:

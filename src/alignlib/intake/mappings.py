@@ -3,10 +3,9 @@
 import difflib
 import hashlib
 import re
-import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from functools import cache, partial
+from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,22 +14,21 @@ import pandas as pd
 
 from alignlib.engagement import Input, Lookup, Settings
 from alignlib.errors import AlignError, Problem
-from alignlib.instrument import languages, read_instrument
-from alignlib.intake.exports import ONE_ANSWER, PEOPLE, TOOLS, Export, fold, name_asked, recognise
+from alignlib.intake.answers import is_hasty, labels_of, read_answers
+from alignlib.intake.exports import ONE_ANSWER, PEOPLE, TOOLS, Export, name_asked, recognise
 from alignlib.intake.read import LISTS, Raw, plain_name
-from alignlib.intake.rows import SCALED, Part, distinct, is_hasty, read_answer
+from alignlib.intake.rows import Part, by_value, tidy
+from alignlib.intake.synonyms import is_mapped_by_headers, map_by_headers, without_labels
 from alignlib.intake.tables import TABLES
 from alignlib.result import RowCount
 from alignlib.words import count, listed
 
 _TOTAL = re.compile(r"(grand |sub-?)?(totals?|sum|summe|gesamt|insgesamt|report total)\W*$", re.IGNORECASE)
-_EDGE = "[\\s\u00a0\u200b\u200c\u200d\u2060\ufeff]"
-_TRIM = re.compile(f"^{_EDGE}+|{_EDGE}+$")
 CHECKLIST = ("topic", "question", "helps")  # what the facts checklist says for its reader, and no table holds
 MOST_NAMED = 10  # columns that a note names one by one
 # Columns that stand for people: their values are never printed in a note.
-_PEOPLE = frozenset({"respondent_id", "owner_id", "user_id", "lead_id", "owner"})
-_ANSWERS = ("responses", "respondents")
+PERSONAL = frozenset({"respondent_id", "owner_id", "user_id", "lead_id", "owner"})
+ANSWERS = ("responses", "respondents")
 _RESPONSES = frozenset(column.name for column in TABLES["responses"].columns)
 
 
@@ -40,18 +38,23 @@ def map_input(raw: Raw, entry: Input, settings: Settings, lookups: list[Raw]) ->
     Their columns are found by name without case, invisible signs and doubled spaces; with two header rows a column is
     "row 1 | row 2", row 2 alone when that is unique, or row 1 alone when row 2 is empty or "Response". One column of
     theirs may feed several of ours (a date is both creation and first stage); one of ours has one origin. A survey
-    without ``items`` is mapped by the words of its questions.
+    without ``items`` is mapped by the words of its questions; other rows by their headers (``is_mapped_by_headers``).
     Raises AlignError with every fault: E-MAP, E-NOCOL, E-DUPCOL, E-DUPID (a lookup's key stands twice).
     """
     problems: list[Problem] = []
     known: dict[str, int] = {}
+    notes: list[str] = []
     if entry.table == "facts" and Path(entry.file).suffix.lower() in LISTS and not entry.columns:
         own = {key: key for key in raw.headers[0] if key not in CHECKLIST}
         entry = entry.model_copy(update={"columns": own})
     export = recognise([*raw.headers, *raw.rows[:2]], len(raw.headers)) if entry.shape == "survey" else None
     if export and not entry.items:
         entry, known = _by_words(raw, entry, export, settings, problems)
-    problems += _unknown_names(entry)
+    if entry.table not in ANSWERS and is_mapped_by_headers(entry):
+        entry, notes, problems = map_by_headers(raw, entry, settings)
+    entry = entry.model_copy(update={"values": without_labels(entry)})
+    asked = {problem.code for problem in problems}
+    problems += [problem for problem in _unknown_names(entry) if problem.code not in asked & {"E-NOCOL"}]
     mapped = [*entry.columns.values(), *entry.stages.values(), *entry.items.values()]
     mapped += [theirs for lookup in entry.lookups for theirs in lookup.match]
     places = known | _places(raw, [theirs for theirs in mapped if theirs not in known], problems)
@@ -69,7 +72,8 @@ def map_input(raw: Raw, entry: Input, settings: Settings, lookups: list[Raw]) ->
     if problems:
         raise AlignError(problems)
     part = _frame(raw, entry, places)
-    if entry.table in _ANSWERS and settings.survey.mode == "anonymous":
+    part.file_notes += notes
+    if entry.table in ANSWERS and settings.survey.mode == "anonymous":
         hidden = {entry.columns.get("respondent_id"), *(theirs for lookup in entry.lookups for theirs in lookup.match)}
         part.raw_columns = {theirs: at for theirs, at in places.items() if theirs not in hidden}
     if export:
@@ -210,7 +214,7 @@ def _frame(raw: Raw, entry: Input, places: dict[str, int]) -> Part:
     columns: dict[str, Any] = {"record": pd.Series(raw.records, dtype="int64")}
     tidied: dict[str, int] = {}
     for theirs, at in places.items():
-        columns["\0" + theirs], changed = _by_value(pd.Series([row[at] for row in raw.rows], dtype="str"), tidy)
+        columns["\0" + theirs], changed = by_value(pd.Series([row[at] for row in raw.rows], dtype="str"), tidy)
         tidied |= {theirs: changed} if changed else {}
     where = [f"{count(n, 'value')} of {entry.file}, column {theirs}" for theirs, n in tidied.items()]
     if len(tidied) > MOST_NAMED:
@@ -249,21 +253,6 @@ def _add_respondents(part: Part, export: Export) -> None:
         data["is_hasty"] = pd.Series([is_hasty(*each) for each in times], index=data.index, dtype="str")
 
 
-def tidy(text: str) -> str:
-    """How is a cell kept: without spaces at its ends, accented letters composed, all else as it was?"""
-    if text.isascii() and text == text.strip():
-        return text
-    return _TRIM.sub("", unicodedata.normalize("NFC", text))
-
-
-def _by_value(column: "pd.Series[str]", change: Callable[[str], str]) -> "tuple[pd.Series[str], int]":
-    """What becomes of a column when each distinct text is changed, and how many of its values does that touch?"""
-    codes, texts, counts = distinct(column)
-    changed = [change(text) for text in texts]
-    touched = sum(n for old, new, n in zip(texts, changed, counts, strict=True) if old != new)
-    return (pd.Series(changed, dtype="str").take(codes).set_axis(column.index) if touched else column), touched
-
-
 def _look_up(part: Part, lookup: Lookup, other: Raw, found: dict[str, int]) -> RowCount:
     """Adds the columns of a second file to each row with the same text; rows without a partner stay and are counted."""
     ((mine, theirs),) = lookup.match.items()
@@ -287,7 +276,7 @@ def _look_up(part: Part, lookup: Lookup, other: Raw, found: dict[str, int]) -> R
 
 
 def _note_partners(part: Part, lookup: Lookup, mine: str, keys: "pd.Series[str]", known: list[str]) -> None:
-    people = part.entry.table in _ANSWERS or any(part.entry.columns.get(ours) == mine for ours in _PEOPLE)
+    people = part.entry.table in ANSWERS or any(part.entry.columns.get(ours) == mine for ours in PERSONAL)
     lone = keys[(keys != "") & ~keys.isin(known)].value_counts()
     file, shown = part.entry.file, 0 if people else 10
     for value, n in lone.head(shown).items():
@@ -342,7 +331,7 @@ def _rename_values(part: Part, settings: Settings) -> None:
     agreed: dict[str, dict[str, Any]] = {"team": teams, "owner_team": teams, "stage": {**settings.stages}}
     if part.entry.table == "stage_readings":
         del agreed["stage"]  # each team answered in our words: what was agreed must not change what they said
-    if part.entry.table in _ANSWERS:
+    if part.entry.table in ANSWERS:
         agreed |= {"team": labels_of("team") | teams, "role": labels_of("role")}
     for column in part.rule.columns:
         if column.name in part.data and column.kind != "labels":
@@ -351,43 +340,6 @@ def _rename_values(part: Part, settings: Settings) -> None:
             folded = {plain_name(theirs): ours for theirs, ours in (own | exact).items()}
             change = partial(lambda known, near, text: known.get(text, near.get(plain_name(text), text)), exact, folded)
             if folded:
-                part.data[column.name], _ = _by_value(part.data[column.name], change)
+                part.data[column.name], _ = by_value(part.data[column.name], change)
     if part.entry.table == "responses" and "answer" in part.data and "item" in part.data:
-        _read_answers(part)
-
-
-@cache
-def labels_of(part: str) -> dict[str, str]:
-    """What do the labels of the scale, of "team" or of "role" stand for, in every language? {folded label: ours}."""
-    found: dict[str, str] = {}
-    for each in map(read_instrument, languages()):
-        if part == "scale":
-            found |= {fold(each.cannot_say): "cannot_say"} | {fold(s): str(i) for i, s in enumerate(each.scale, 1)}
-        else:
-            found |= {fold(label): ours for ours, label in getattr(each, part).items() if ours != "text"}
-    return found
-
-
-def _read_answers(part: Part) -> None:
-    """Answers become numbers as their item is answered; comments get a column of their own."""
-    data, given = part.data, part.entry.labels or labels_of("scale")
-    labels = {"cannot_say": "cannot_say"} | {plain_name(label): number for label, number in given.items()}
-    items = {code: read_instrument().find(code) for code in data["item"].unique()}
-    ways: dict[tuple[str, float], list[str]] = {}
-    for code, item in items.items():
-        ways.setdefault(("scale", 5) if item is None or item.kind in SCALED else (item.kind, item.high), []).append(
-            code
-        )
-    answers = data["answer"].copy()
-    for (kind, _), codes in ways.items():
-        rows = data["item"].isin(codes)
-        if kind == "comment":
-            data["comment"] = data["answer"].where(rows, data.get("comment", ""))
-            answers[rows] = ""
-        else:
-            change = partial(read_answer, item=items[codes[0]], labels=labels)
-            answers[rows], _ = _by_value(data.loc[rows, "answer"], change)
-    cannot = answers == "cannot_say"
-    data["answer"] = answers.mask(cannot, "")
-    if "cannot_say" not in data:
-        data["cannot_say"] = cannot.map({True: "true", False: "false"}).astype("str")
+        read_answers(part)

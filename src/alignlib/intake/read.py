@@ -334,7 +334,10 @@ def _shaped(cells: list[list[str]], lines: list[int], name: str, depth: int, sha
     wrong = [reject.reason for reject in raw.rejects if reject.code == "E-WIDTH"]
     if len(wrong) > max(1, n / 2):
         what = f"{len(wrong)} of {n} records do not have the header's {width} fields, the first of them with {wrong[0]}"
-        fix = "set delimiter or skip_rows in engagement.yml, or export the file again"
+        fix = "set delimiter or skip_rows in engagement.yml, delete what stands below the table, or export it again"
+        if headers[0][0].startswith("# ") or headers[0][0] == "#":  # comments, as analytics tools write them
+            below = (at for at, row in enumerate(cells) if not row[0].startswith("#"))
+            fix = f"the header seems to stand lower: skip_rows: {lines[next(below, 0)] - 1}"
         raise AlignError(Problem("E-WIDTH", what, where=name, fix=fix))
     if not n:
         raw.notes.append(f"{name} has a header and no rows.")

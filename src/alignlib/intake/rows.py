@@ -2,10 +2,12 @@
 
 import json
 import re
+import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
+from decimal import Decimal
 from itertools import repeat
 from typing import Any, cast
 
@@ -14,11 +16,11 @@ import pandas as pd
 
 from alignlib.engagement import Input, Settings
 from alignlib.errors import AlignError, Problem
-from alignlib.instrument import Item, read_instrument
-from alignlib.intake.dates import day_end, read_moments
-from alignlib.intake.exports import fold
-from alignlib.intake.numbers import read_numbers
-from alignlib.intake.read import Raw, Reject, plain_name
+from alignlib.instrument import read_instrument
+from alignlib.intake.dates import Moments, day_end, read_moments
+from alignlib.intake.labels import read_labels
+from alignlib.intake.numbers import read_durations, read_numbers
+from alignlib.intake.read import Raw, Reject
 from alignlib.intake.tables import TABLES, TYPES, ColumnRule, TableRule
 from alignlib.result import RowCount
 from alignlib.words import count
@@ -26,21 +28,20 @@ from alignlib.words import count
 FLAGS = dict.fromkeys(("true", "yes", "y", "1"), True) | dict.fromkeys(("false", "no", "n", "0"), False)
 CODE_OF = {"stage": "E-STAGE", "team": "E-TEAM", "owner_team": "E-TEAM", "answer": "E-SCALE"}
 # Dates that may lie after the as-of date: until when an asset may be sent is a plan.
-MAY_BE_LATER = {("assets", "expires_on")}
+MAY_BE_LATER = {("assets", "expires_on"), ("asset_decisions", "expires_on")}
+# Of these tables a date that is wrong and not needed is left out, and the rest of its row is used.
+SPARED = ("assets", "asset_decisions", "asset_totals")
 # A row that names a lead or an asset which no other file knows is an orphan: {table: (its column, whose rows)}.
 PARENTS = {
     "stage_events": ("lead_id", "leads"), "sales_touches": ("lead_id", "leads"),
     "campaign_touches": ("lead_id", "leads"), "asset_usage": ("asset_id", "assets"),
     "training": ("asset_id", "assets"), "recommendations": ("asset_id", "assets"),
+    "asset_totals": ("asset_id", "assets"), "asset_decisions": ("asset_id", "assets"),
 }  # fmt: skip
 XLSX_ERROR = re.compile(r"#(N/A|REF!|VALUE!|DIV/0!|NAME\?|NULL!|NUM!|SPILL!|CALC!)$")
-SCALED = ("agree", "conversation", "mirror")  # the kinds of item answered from 1 to 5
-MAX_ANSWER = 100  # letters; what is longer is no number, and is not searched for one
-_NUMBERED = re.compile(r"([0-9])\s*[-–—:.)=(]+\s*([^0-9]*?)\)?|([^0-9]+?)\s*\(([0-9])\)")
-_NUMBER = re.compile(r"(-?[0-9]+(?:[.,][0-9]{1,2})?)\s*(%?)")
-_SECONDS = re.compile(r"[0-9]+(?:[.,][0-9]+)?")
-_CLOCK = re.compile(r"(.*?)([0-9]{1,2}):([0-9]{2}):([0-9]{2})(?:[.,][0-9]+)?\s*([AaPp]?)")
-HASTY_SECONDS = 2  # an item, on average
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}")
+_EDGE = "[\\s\u00a0\u200b\u200c\u200d\u2060\ufeff]"
+_TRIM = re.compile(f"^{_EDGE}+|{_EDGE}+$")
 Values = tuple[list[Any], list[str]]  # what each distinct text means, and why it means nothing
 AS_DAY = "\0day "  # beside a column of times: this value is a day as written, not a moment in UTC
 
@@ -89,6 +90,17 @@ class Part:
             self.remember(self.data.loc[out, "record"], column, code, why)
             self.data = self.data.loc[~out]
 
+    def refuse(self, bad: "pd.Series[bool]", rule: ColumnRule, code: str, reason: "str | pd.Series[str]") -> None:
+        """Takes out wrong values of this column alone where their rows can do without, else their rows as rejected."""
+        is_spared = self.entry.table in SPARED and rule.kind == "date" and not rule.required
+        if not is_spared or (code == "E-FUTURE" and rule.name == "created_on"):  # what is not there yet is no asset
+            return self.reject(bad, rule.name, code, reason)
+        if bad.any():
+            why = repeat(reason) if isinstance(reason, str) else reason[bad]
+            self.remember(self.data.loc[bad, "record"], rule.name, code, why)
+            column = self.data[rule.name]
+            self.data = self.data.assign(**{rule.name: column.mask(bad, "" if code == "E-XLERR" else pd.NaT)})
+
     def exclude(self, out: "pd.Series[bool]", reason: str) -> None:
         """Takes these rows out by a rule, and remembers the rule."""
         gone = out.to_numpy(dtype=bool)
@@ -124,10 +136,25 @@ class Part:
         }
 
 
+def tidy(text: str) -> str:
+    """How is a cell kept: without spaces at its ends, accented letters composed, all else as it was?"""
+    if text.isascii() and text == text.strip():
+        return text
+    return _TRIM.sub("", unicodedata.normalize("NFC", text))
+
+
 def distinct(column: "pd.Series[str]") -> tuple[Any, list[str], list[int]]:
     """Which distinct texts does a column hold, how often each, and which of them stands in each row?"""
     codes, uniques = pd.factorize(column)
     return codes, pd.Series(uniques).tolist(), np.bincount(codes, minlength=len(uniques)).tolist()
+
+
+def by_value(column: "pd.Series[str]", change: Callable[[str], str]) -> "tuple[pd.Series[str], int]":
+    """What becomes of a column when each distinct text is changed, and how many of its values does that touch?"""
+    codes, texts, counts = distinct(column)
+    changed = [change(text) for text in texts]
+    touched = sum(n for old, new, n in zip(texts, changed, counts, strict=True) if old != new)
+    return (pd.Series(changed, dtype="str").take(codes).set_axis(column.index) if touched else column), touched
 
 
 def type_columns(part: Part, settings: Settings) -> list[Problem]:
@@ -135,7 +162,7 @@ def type_columns(part: Part, settings: Settings) -> list[Problem]:
     problems: list[Problem] = []
     there = [rule for rule in part.rule.columns if rule.name in part.data]
     for rule in there if part.raw.is_workbook else ():
-        part.reject(part.data[rule.name].str.match(XLSX_ERROR), rule.name, "E-XLERR", "an error value of the workbook")
+        part.refuse(part.data[rule.name].str.match(XLSX_ERROR), rule, "E-XLERR", "an error value of the workbook")
     for rule in part.rule.columns:
         if rule not in there:
             nothing = pd.Series(None, index=part.data.index, dtype=cast(Any, TYPES[rule.kind][1]))
@@ -160,58 +187,8 @@ def _put(part: Part, rule: ColumnRule, settings: Settings) -> None:
     part.data = part.data.assign(**{rule.name: column})
     if any(wrong):
         reasons = pd.Series(wrong, dtype="str").take(codes).set_axis(part.data.index)
-        code = "E-NUM" if rule.kind in ("number", "integer", "money") else "E-VALUE"
+        code = "E-NUM" if rule.kind in ("number", "integer", "money", "duration") else "E-VALUE"
         part.reject(reasons != "", rule.name, CODE_OF.get(rule.name, code), reasons)
-
-
-def read_answer(text: str, item: Item | None, labels: dict[str, str]) -> str:
-    """Which number (or cannot_say) does this answer give to this item? "?" when it gives none.
-
-    ``labels``: {label without case: number}. An item the instrument does not know (None) is answered on its scale.
-
-    >>> scale = {"rather agree": "4", "agree": "5"}
-    >>> [read_answer(text, None, scale) for text in ("Rather Agree", "5 (Agree)", "1 - Agree", "about 4")]
-    ['4', '5', '?', '?']
-    """
-    on_scale = item is None or item.kind in SCALED
-    meant = labels.get(plain_name(text)) or labels.get(fold(text) or text, "")
-    if not text or text.startswith("#") or meant == "cannot_say" or (on_scale and meant):
-        return meant or text  # errors of a workbook are told as such
-    if len(text) > MAX_ANSWER:
-        return "?"
-    if on_scale and (both := _NUMBERED.fullmatch(text)):
-        number, label = both[1] or both[4], both[2] or both[3] or ""
-        return number if labels.get(fold(label), number) == number else "?"
-    found = _NUMBER.fullmatch(text)
-    has_other_unit = found and found[2] and (item is None or item.high != 100)
-    return found[1].replace(",", ".") if found and not has_other_unit else "?"
-
-
-def is_hasty(seconds: str, started: str, ended: str, answers: int) -> str:
-    """Did somebody take less than two seconds an answer? "true", "false", or "" when nobody knows.
-
-    Tools write dates in many ways; two moments of one day need no reading of the date.
-
-    >>> is_hasty("", "8/20/25 12:51:45", "8/20/25 12:52:30", 60), is_hasty("465", "", "", 60)
-    ('true', 'false')
-    """
-    least = HASTY_SECONDS * answers
-    if _SECONDS.fullmatch(seconds) and (took := float(seconds.replace(",", "."))):
-        return str(took < least).lower()
-    (day, begun), (last_day, done) = _clock(started), _clock(ended)
-    if begun is None or done is None or (day == last_day and done <= begun):
-        return ""  # a tool set to keep no times writes the same moment twice
-    quick = (done - begun) % 86_400 < least
-    return "false" if not quick else "true" if day == last_day else ""
-
-
-def _clock(text: str) -> tuple[str, int | None]:
-    """Which day as written, and which second of it?"""
-    if not (found := _CLOCK.match(text)):
-        return "", None
-    hour, half = int(found[2]), found[5].lower()
-    hour = hour % 12 + 12 * (half == "p") if half else hour
-    return found[1], hour * 3600 + int(found[3]) * 60 + int(found[4])
 
 
 def _reject_beyond_ends(part: Part) -> None:
@@ -238,30 +215,6 @@ def _read_text(part: Part, rule: ColumnRule, texts: list[str], counts: list[int]
     return [text or None for text in texts], [why if text in unknown else "" for text in texts]
 
 
-def _read_labels(part: Part, rule: ColumnRule, texts: list[str], counts: list[int], settings: Settings) -> Values:
-    mark, renamed = part.entry.separators.get(rule.name), part.entry.values.get(rule.name, {})
-    lists: list[list[str] | None] = []
-    repeats, unknown, strange, allowed = 0, 0, [], ", ".join(rule.allowed)
-    for text, n in zip(texts, counts, strict=True):
-        labels = [label.strip() for label in (text.split(mark) if mark else [text])]
-        labels = [label for each in labels if (label := renamed.get(each, each))]
-        known = [label for label in labels if not rule.allowed or label in rule.allowed]
-        once = list(dict.fromkeys(known))
-        lists.append(once or None)
-        repeats += n * (len(once) < len(known))
-        if len(known) < len(labels):
-            unknown += n * (len(labels) - len(known))
-            strange.append(text)
-    where = part.where(rule.name)
-    if repeats:
-        part.notes.append(f"{count(repeats, 'row')} of {where} repeated a label; each label counts once.")
-    if unknown:
-        part.notes.append(f"{count(unknown, 'label')} of {where} did not match {allowed}; only they were left out.")
-        records = part.data.loc[part.data[rule.name].isin(strange), "record"]
-        part.remember(records, rule.name, "E-VALUE", repeat(f"not among {allowed}"))
-    return lists, []
-
-
 def _read_flag(part: Part, rule: ColumnRule, texts: list[str], counts: list[int], settings: Settings) -> Values:
     flags = {text: FLAGS.get(text.casefold()) for text in texts}
     return list(flags.values()), ["neither yes nor no" if text and flags[text] is None else "" for text in texts]
@@ -270,19 +223,23 @@ def _read_flag(part: Part, rule: ColumnRule, texts: list[str], counts: list[int]
 def _read_number(part: Part, rule: ColumnRule, texts: list[str], counts: list[int], settings: Settings) -> Values:
     # people write answers in several ways; each has been read by itself (read_answer), with a decimal point
     decimal = "." if CODE_OF.get(rule.name) == "E-SCALE" else part.entry.decimal
-    found, wrong = read_numbers(texts, part.where(rule.name), decimal, settings.currency, rule.kind)
+    found: Sequence[Decimal | float | None]
+    if rule.kind == "duration":
+        found, wrong = read_durations(texts, part.where(rule.name), decimal)
+    else:
+        found, wrong = read_numbers(texts, part.where(rule.name), decimal, settings.currency, rule.kind)
     for at, number in enumerate(found):
         if number is not None and rule.low is not None and number < rule.low:
             wrong[at] = f"below {rule.low:g}"
         elif number is not None and rule.high is not None and number > rule.high:
             wrong[at] = f"above {rule.high:g}"
-    as_kind = float if rule.kind == "number" else int
+    as_kind = float if rule.kind in ("number", "duration") else int
     return [number if number is None else as_kind(number) for number in found], wrong
 
 
 READERS: dict[str, Callable[[Part, ColumnRule, list[str], list[int], Settings], Values]] = {
-    "text": _read_text, "labels": _read_labels, "flag": _read_flag, "number": _read_number, "integer": _read_number,
-    "money": _read_number,
+    "text": _read_text, "labels": read_labels, "flag": _read_flag, "number": _read_number, "integer": _read_number,
+    "money": _read_number, "duration": _read_number,
 }  # fmt: skip
 
 
@@ -297,10 +254,15 @@ def _read_time(part: Part, rule: ColumnRule, settings: Settings) -> None:
     pieces, day_only = [], True
     for theirs in source.unique() if len(data) else [""]:
         codes, texts, counts = distinct(data.loc[source == theirs, rule.name])
-        found = read_moments(
-            texts, counts, f"{entry.file}, column {theirs}", entry.date_order, entry.timezone or settings.timezone,
-            bool(entry.timezone), rule.kind == "date",
-        )  # fmt: skip
+        where, zone = f"{entry.file}, column {theirs}", entry.timezone or settings.timezone
+        ask = (counts, where, entry.date_order, zone, bool(entry.timezone), rule.kind == "date")
+        try:
+            found = read_moments(texts, *ask)
+        except AlignError as error:
+            is_mixed = error.problems[0].code == "E-DATEMIX" and any(map(_ISO.match, texts))
+            if entry.table != "asset_decisions" or not is_mixed:
+                raise
+            found = _only_iso(texts, read_moments([text if _ISO.match(text) else "" for text in texts], *ask))
         late = [bool(v and v >= (next_day if d else latest)) for v, d in zip(found.values, found.days, strict=True)]
         piece = pd.DataFrame({"value": pd.Series(found.values, dtype="datetime64[us]"), "late": late,
                               "wrong": pd.Series(found.wrong, dtype="str"), "as_day": found.days})  # fmt: skip
@@ -315,7 +277,14 @@ def _read_time(part: Part, rule: ColumnRule, settings: Settings) -> None:
     part.data = data.assign(**{rule.name: values, AS_DAY + rule.name: read["as_day"]})
     if (entry.table, rule.name) not in MAY_BE_LATER:
         _reject_future(part, rule, read["late"], settings)
-    part.reject(read["wrong"].loc[part.data.index] != "", rule.name, "E-DATE", read["wrong"])
+    part.refuse(read["wrong"].loc[part.data.index] != "", rule, "E-DATE", read["wrong"].loc[part.data.index])
+
+
+def _only_iso(texts: list[str], found: Moments) -> Moments:
+    """A date typed as text among a work list's own: none of those is worth less for it, and it alone is left out."""
+    why = "written in another way than the work list's own dates"
+    return replace(found, wrong=[why if text and not _ISO.match(text) else w
+                                 for text, w in zip(texts, found.wrong, strict=True)])  # fmt: skip
 
 
 def _reject_future(part: Part, rule: ColumnRule, late: "pd.Series[bool]", settings: Settings) -> None:
@@ -326,7 +295,7 @@ def _reject_future(part: Part, rule: ColumnRule, late: "pd.Series[bool]", settin
             part.notes.append(f"{deals} carried a planned close date; it is not used.")
             part.data.loc[planned, rule.name] = pd.NaT
             late = late & ~planned
-    part.reject(late, rule.name, "E-FUTURE", f"after the as-of date {settings.as_of}")
+    part.refuse(late, rule, "E-FUTURE", f"after the as-of date {settings.as_of}")
 
 
 def join_parts(parts: list[Part], settings: Settings) -> list[Problem]:
@@ -340,7 +309,9 @@ def join_parts(parts: list[Part], settings: Settings) -> list[Problem]:
     for table, (column, parent) in PARENTS.items():
         if parent in by_table and table in by_table:
             known = {each for part in by_table[parent] for each in part.data[column].dropna()}
-            problems += [problem for part in by_table[table] for problem in _drop_orphans(part, column, parent, known)]
+            lost = [problem for part in by_table[parent] for problem in _all_rejected(part, parent)]
+            found = [problem for part in by_table[table] for problem in _drop_orphans(part, column, parent, known)]
+            problems += [problem for problem in (found if known else lost or found) if problem not in problems]
     _keep_period(by_table, settings)
     return problems
 
@@ -363,16 +334,25 @@ def _drop_repeats(rule: TableRule, group: list[Part]) -> list[Problem]:
     return []
 
 
+def _all_rejected(part: Part, parent: str) -> list[Problem]:
+    """Were all rows of this file rejected? Then those that name them have no fault of their own."""
+    if not part.rejects or not part.data.empty:
+        return []
+    code = Counter(reject.code for reject in part.rejects).most_common(1)[0][0]
+    what = f"all its rows for {parent} were rejected, so what names them could not be checked"
+    return [Problem(code, what, where=part.entry.file, fix="run alignlib check, which says what was rejected and why")]
+
+
 def _drop_orphans(part: Part, column: str, parent: str, known: set[str]) -> list[Problem]:
     orphan = ~part.data[column].isin(known)
-    n, of = int(orphan.sum()), len(part.data)
+    n, of, an = int(orphan.sum()), len(part.data), "an" if column[0] in "aeiou" else "a"
     if n > of / 2 and of > 1:
-        what = f"{n} of {of} rows name a {column} that is not in {parent}"
+        what = f"{n} of {of} rows name {an} {column} that is not in {parent}"
         fix = "check that both files come from one export and that the ids are written alike"
         return [Problem("E-ORPHAN", what, where=part.where(column), fix=fix)]
     if n:
         rows = f"{count(n, 'row')} of {part.entry.file}"
-        part.notes.append(f"{rows} named a {column} that is not in {parent} and had to be rejected.")
+        part.notes.append(f"{rows} named {an} {column} that is not in {parent} and had to be rejected.")
         part.reject(orphan, column, "E-ORPHAN", f"{column} is not in {parent}")
     return []
 

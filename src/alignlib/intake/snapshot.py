@@ -5,17 +5,18 @@ import io
 import json
 import secrets
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alignlib.comments import Comment, approved, fingerprint, flags_of
 from alignlib.engagement import Reading, Settings, read_engagement
-from alignlib.errors import CODES, AlignError, Problem
+from alignlib.errors import AlignError, Problem
 from alignlib.files import make_folder, sha256, write_file
 from alignlib.instrument import read_instrument
 from alignlib.intake.tables import SQL_TYPES, TABLES, TYPES, Tables
 from alignlib.result import RowCount, Source
-from alignlib.words import count
+from alignlib.words import count, legible
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,10 +28,12 @@ PRIVATE, SECRET_FILE = "private", "survey.key"  # in the engagement's folder; ne
 SETTINGS_JSON, REPORT_JSON, REJECTED_FILE = "settings.json", "intake.json", "rejected.parquet"
 # No files, no extensions, no Python variables, bounded memory; one thread, because two take a fifth more CPU time.
 LOCKED: dict[str, str | bool | int | float | list[str]] = {
-    "enable_external_access": "false", "autoload_known_extensions": "false", "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false", "autoinstall_known_extensions": "false",
     "python_enable_replacements": "false", "memory_limit": "2GB", "threads": "1", "temp_directory": "",
 }  # fmt: skip
+LARGE = 5_000_000  # rows: a table of more stays in its file, for in memory it would take more than half of the limit
 FILE_NOTES = "files"  # notes about reading: shown by `alignlib check`, not in a report
+LEFT_ASIDE, MOST_FILES = ("facts.yml", "README.md"), 10  # files of the template; how many others a note names
 Notes = dict[str, list[str]]
 PEOPLE = ("responses", "respondents")  # tables in which an anonymous survey hides who answered
 
@@ -69,17 +72,31 @@ def prepare(engagement_folder: Path, run_dir: Path) -> Settings:
 
 
 def check(engagement_folder: Path) -> tuple[list[RowCount], Notes, list[Problem], list[str]]:
-    """What is wrong with an engagement's files? Row counts, notes, problems, and where each rejected value stands.
+    """What is wrong with an engagement's files? Row counts, notes, problems, and what was rejected (rejected_lines).
 
-    Writes nothing. Raises AlignError only when engagement.yml itself cannot be read.
+    Notes name the files of data/ that no input names. Writes nothing. Raises AlignError only when engagement.yml itself
+    cannot be read.
     """
-    parts, row_counts, _, notes, problems = take_in(engagement_folder, read_engagement(engagement_folder))
-    places = [
-        f"{part.entry.file}, record {reject.record}" + (f", column {reject.column!r}" if reject.column else "")
-        + f": {CODES[reject.code]} [{reject.code}]"
-        for part in parts for reject in part.rejects
-    ]  # fmt: skip
-    return row_counts, notes, problems, places
+    from alignlib.intake.rejected import rejected_lines
+
+    settings = read_engagement(engagement_folder)
+    parts, row_counts, _, notes, problems = take_in(engagement_folder, settings)
+    if unread := _unread_files(engagement_folder / "data", settings):
+        notes.setdefault(FILE_NOTES, []).append(unread)
+    return row_counts, notes, problems, [line for part in parts for line in rejected_lines(part)]
+
+
+def _unread_files(folder: Path, settings: Settings) -> str:
+    """Which sentence says that files were delivered which nothing reads? "" when there are none."""
+    named = {folder / each.file for entry in settings.inputs for each in (entry, *entry.lookups)}
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and path not in named)
+    rest = [path.relative_to(folder).as_posix() for path in files if not path.name.startswith((".", "~$"))]
+    rest = [legible(name) for name in rest if name not in LEFT_ASIDE]
+    if not rest:
+        return ""
+    more = f" and {count(len(rest) - MOST_FILES, 'other')}" if len(rest) > MOST_FILES else ""
+    what = "file in data/ is" if len(rest) == 1 else "files in data/ are"
+    return f"{len(rest)} {what} named by no input, and so not read: {', '.join(rest[:MOST_FILES])}{more}."
 
 
 def take_in(
@@ -271,14 +288,14 @@ def open_run(run_dir: Path, settings_sha256: str = "") -> tuple[Settings, Tables
         what, fix = f"{changed[0]} is not what was prepared", "prepare the run again"
         raise AlignError(Problem("E-CHANGED", what, where=run_dir.name, fix=fix))
     return settings, open_tables(
-        {name: pq.read_table(path) for name, path in paths.items()},
+        {n: path if pq.read_metadata(path).num_rows > LARGE else pq.read_table(path) for n, path in paths.items()},
         [RowCount.model_validate(each) for each in report["row_counts"]],
         [Source.model_validate(each) for each in report["sources"]], report["notes"], frozenset(report["day_only"]),
     )  # fmt: skip
 
 
 def open_tables(
-    frames: "dict[str, pa.Table]",
+    frames: "Mapping[str, pa.Table | Path]",
     row_counts: list[RowCount] | None = None,
     sources: list[Source] | None = None,
     notes: Notes | None = None,
@@ -286,12 +303,19 @@ def open_tables(
 ) -> Tables:
     """How are these tables asked? Over the kit's one DuckDB connection, which can read nothing else and is locked.
 
-    Every table of TABLES exists; those not in ``frames`` are empty and not ``present``.
+    Every table of TABLES exists; those not in ``frames`` are empty and not ``present``. One given as a path to Parquet
+    is never empty and is read anew at each question: it may be larger than memory.
     """
     import duckdb
 
+    paths = {name: text(str(frame.resolve())) for name, frame in frames.items() if isinstance(frame, Path)}
     connection = duckdb.connect(":memory:", config=LOCKED)
+    connection.execute(f"SET allowed_paths = [{', '.join(paths.values())}]")
+    connection.execute("SET enable_external_access = false")
     for name, rule in TABLES.items():
+        if name in paths:
+            connection.execute(f"CREATE VIEW {ident(name)} AS SELECT * FROM read_parquet({paths[name]})")
+            continue
         columns = ", ".join(f"{ident(column.name)} {SQL_TYPES[column.kind]}" for column in rule.columns)
         connection.execute(f"CREATE TABLE {ident(name)} ({columns}, file VARCHAR, record BIGINT)")
         if name in frames:
@@ -299,7 +323,7 @@ def open_tables(
             connection.execute(f"INSERT INTO {ident(name)} SELECT * FROM incoming")
             connection.unregister("incoming")
     connection.execute("SET lock_configuration = true")
-    present = frozenset(name for name, frame in frames.items() if frame.num_rows)
+    present = frozenset(name for name, frame in frames.items() if isinstance(frame, Path) or frame.num_rows)
     return Tables(connection, present, row_counts or [], sources or [], notes or {}, day_only)
 
 
@@ -310,3 +334,12 @@ def ident(name: str) -> str:
     '"amt"" FROM x; --"'
     """
     return '"' + name.replace('"', '""') + '"'
+
+
+def text(value: str) -> str:
+    """How is a text of our own (a path; never a client's) written in SQL where no value can be bound?
+
+    >>> text("it's")
+    "'it''s'"
+    """
+    return "'" + value.replace("'", "''") + "'"

@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
-Kind = Literal["text", "number", "integer", "money", "date", "timestamp", "flag", "labels"]
+Kind = Literal["text", "number", "integer", "money", "duration", "date", "timestamp", "flag", "labels"]
 # What each kind is called by DuckDB, pandas and Arrow (labels are a list of text there).
 TYPES: dict[str, tuple[str, str, str]] = {
     "text": ("VARCHAR", "str", "string"), "number": ("DOUBLE", "float64", "float64"),
     "integer": ("BIGINT", "Int64", "int64"), "money": ("BIGINT", "Int64", "int64"),
-    "date": ("DATE", "datetime64[us]", "date32"), "timestamp": ("TIMESTAMP", "datetime64[us]", "timestamp[us]"),
+    "duration": ("DOUBLE", "float64", "float64"), "date": ("DATE", "datetime64[us]", "date32"),
+    "timestamp": ("TIMESTAMP", "datetime64[us]", "timestamp[us]"),
     "flag": ("BOOLEAN", "boolean", "bool"), "labels": ("VARCHAR[]", "object", ""),
 }  # fmt: skip
 SQL_TYPES = {kind: sql for kind, (sql, _, _) in TYPES.items()}
@@ -26,7 +27,10 @@ SQL_TYPES = {kind: sql for kind, (sql, _, _) in TYPES.items()}
 
 @dataclass(frozen=True)
 class ColumnRule:
-    """What does one column mean? ``labels`` hold several values; ``money`` is stored in minor units; times are UTC."""
+    """What does one column mean? ``labels`` hold several values; ``money`` is stored in minor units, times in UTC.
+
+    A ``duration`` is stored in seconds.
+    """
 
     name: str
     kind: Kind

@@ -26,7 +26,7 @@ _BARE_FORMULA = re.compile(
 _ERROR_CELL = re.compile(
     rb'<c\s(?=[^>]*\bt="e")[^>]*?\br="([A-Z]+)(\d+)"[^>]*>(?:\s*<f[^>]*>[^<]*</f>)?\s*<v>(#[^<]*)</v>'
 )
-OWN_SHEET = "Answers"  # of the survey form that the kit itself writes, which has more sheets
+OWN_SHEETS = ("Answers", "Work list")  # of the workbooks that the kit itself writes, which have more sheets
 _HIDDEN_ROW = re.compile(rb"<row\s[^>]*\bhidden=\"(?:1|true)\"")
 
 
@@ -136,7 +136,7 @@ def _choose(archive: zipfile.ZipFile, sheet: str, name: str) -> tuple[str, str]:
             known[node.get("name", "")] = str(PurePosixPath("/xl", targets[key])).lstrip("/")
     if not known:
         raise _refuse("E-CORRUPT", "the workbook has no sheet", name)
-    chosen = sheet or (next(iter(known)) if len(known) == 1 else OWN_SHEET)
+    chosen = sheet or next((name for name in known if len(known) == 1 or name in OWN_SHEETS), "")
     if chosen in known:
         return chosen, known[chosen]
     what = f"there is no sheet {sheet!r}" if sheet else f"the workbook has {len(known)} sheets"
