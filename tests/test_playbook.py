@@ -21,7 +21,9 @@ PAGES = [play.file for play in plays().values()]
 
 def finding_keys() -> set[str]:
     """Which findings can this kit make?"""
-    content = {f"content.{name}" for name in ("unused", "stale", "untagged", "empty_pipeline", "focus")}
+    names = ("unused", "stale", "untagged", "empty_pipeline", "focus", "persona_focus", "outdated", "specific",
+             "taught", "recommended", "notes")  # fmt: skip
+    content = {f"content.{name}" for name in names}
     other = (
         "first_touch", "decided", "ownerless", "leaked", "quality", "score_order", "work_order",
         "mql_to_opportunity", "mql_to_won", "win_rate", "cohorts", "marketing_started", "revenue_linked", "long_view",

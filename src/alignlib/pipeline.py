@@ -67,12 +67,13 @@ def load(run_dir: str = "", settings_sha256: str = "") -> Run:
 def run_audit(engagement: Path, out: Path, say: Say, seconds: float = 600) -> Record:
     """What does the audit of this engagement say?
 
-    Writes ``results.json``, ``report.html`` and ``notebooks/`` to ``out``; ``say(step, number, of)`` is told what
-    begins, ``seconds`` limits each notebook. Only once every notebook ran and the rows balance is each file replaced
-    whole, ``private/done.json`` last; on any failure AlignError is raised and an earlier audit is left as it was.
+    Writes ``results.json``, ``report.html``, the work list of content and ``notebooks/`` to ``out``;
+    ``say(step, number, of)`` is told what begins, ``seconds`` limits each notebook. Only once every notebook ran and
+    the rows balance is each file replaced whole, ``private/done.json`` last; on any failure AlignError is raised and an
+    earlier audit is left as it was.
     """
     from alignlib.intake.snapshot import prepare
-    from alignlib.report import document, html
+    from alignlib.report import document, html, worklist
 
     settings = read_engagement(engagement)
     notebooks = (*DIAGNOSTICS, "audit")
@@ -93,10 +94,15 @@ def run_audit(engagement: Path, out: Path, say: Say, seconds: float = 600) -> Re
         as_of=settings.as_of.isoformat(), currency=settings.currency, settings_sha256=settings.sha256(),
         thresholds_lock=lock_state(engagement, settings), results=results,
     )  # fmt: skip
-    report = html.render(document.build(record))
+    shared: dict[str, bytes | str] = {
+        "results.json": to_json(record),
+        "report.html": html.render(document.build(record)),
+    }
+    if (listed := worklist.workbook(record)) is not None:
+        shared[worklist.FILE] = listed
     _balanced(record)
     _safe_to_release(engagement, run_dir, settings)
-    _publish(out, run_dir, record, report)
+    _publish(out, run_dir, record, shared)
     return record
 
 
@@ -201,10 +207,10 @@ def _waves(path: Path) -> dict[str, Any]:
         raise AlignError(Problem("E-CORRUPT", "it is damaged", where=path.name, fix=fix)) from error
 
 
-def _publish(out: Path, run_dir: Path, record: Record, report: str) -> None:
+def _publish(out: Path, run_dir: Path, record: Record, shared: dict[str, bytes | str]) -> None:
     executed = sorted((run_dir / "notebooks").glob("*.ipynb"))
     written = [*(write_file(out / "notebooks" / path.name, path.read_bytes()) for path in executed),
-               write_file(out / "results.json", to_json(record)), write_file(out / "report.html", report)]  # fmt: skip
+               *(write_file(out / name, content) for name, content in shared.items())]  # fmt: skip
     done = {"settings_sha256": record.settings_sha256, "kit_version": record.kit_version,
             "files": {path.relative_to(out).as_posix(): sha256(path) for path in written}}  # fmt: skip
     write_file(out / "private" / "done.json", json.dumps(done, indent=1), private=True)

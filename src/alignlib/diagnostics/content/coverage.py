@@ -1,121 +1,185 @@
-"""Where content is missing and money stands, and how far Marketing's effort lies from where Sales plans to sell."""
+"""Where is content missing while money stands there: by conversation and segment, by the buyer's role and pain?"""
 
 from collections import defaultdict
 
 from alignlib import words
-from alignlib.diagnostics.content.parts import TAG_WANTED, judged, missing, records
+from alignlib.diagnostics.content.deals import CONVERSATIONS, IN_SEGMENT, PLACED, TALKED, pipeline, stands_open
+from alignlib.diagnostics.content.parts import TAG_WANTED, missing, records
+from alignlib.diagnostics.content.stock import Stock
 from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
-from alignlib.result import Exhibit, Measure, Part, Row, columns
-from alignlib.stats import total_variation
+from alignlib.judging import finding
+from alignlib.result import Exhibit, Finding, Measure, Part, Row, Unit, columns
 
-GAPS_SHOWN = 40
+GAPS_SHOWN, FILLED = 40, 10
+MOST = 40  # segments, personas or pains shown one by one
 LIBRARY, LIBRARY_AND_DEALS = "Content library", "Content library and open opportunities"
-CONVERSATIONS = ["C1", "C2", "C3", "C4", "C5"]
-_FOCUS = "Whether Marketing’s effort goes where Sales plans to sell"
+KINDS = {  # which kinds of asset serve a conversation
+    "C1": "account briefs, industry points of view", "C2": "role messages, call guides",
+    "C3": "discovery guides, problem stories", "C4": "success plans, business-case outlines",
+    "C5": "ROI models, case numbers, references",
+}  # fmt: skip
+_NOT_USABLE = "Stale, expired or not approved"
+EMPTY, STALE = "empty", "none usable"
+CELL, SEGMENT, PLAN, DEALS = (  # what a cell is worth, the first that is known
+    "Open pipeline", "Open pipeline of the segment", "Planned revenue of the segment", "Open deals",
+)  # fmt: skip
+_WHAT = "How much open pipeline stands where no usable asset exists"
 _DEALS = "for each open opportunity its segment, its amount and the conversation (C1 to C5) it stands in"
+_BOUNDS = "bounds: as if none, or all, of the pipeline that could not be placed stood in a gap"
+_THIN = "most assets name no conversation, and one of them may serve where none seems to"
+_SUMMED = {  # of a segment: never added up over its conversations
+    SEGMENT: "Money: the segment’s open pipeline, because no deal names its conversation; it is not the cell’s, "
+    "and is not added up.",
+    PLAN: "Money: the segment’s planned revenue, because no open deal carries an amount and a segment; "
+    "it is not the cell’s, and is not added up.",
+}
 
 # $stale: days after which an unreviewed asset is stale. An asset without any date is not known to be stale.
 # An asset that names no segment (or persona) serves every one; persona NULL asks for any persona.
-_CELLS = """, usable as (
-  select asset_id, unnest(conversations) as talk, personas, segments from assets_now
-  where (expires_on is null or expires_on >= $as_of) and (dated_on is null or $as_of - dated_on <= $stale)
+_TAGGED = """, tagged as (
+  select unnest(conversations) as talk, list_sort(personas) as personas, list_sort(segments) as segments, pains,
+    (expires_on is null or expires_on >= $as_of) and (dated_on is null or $as_of - dated_on <= $stale)
+      and is_approved is distinct from false as is_usable
+  from assets_now
+)"""
+_CELLS = """, alike as (
+  select talk, personas, segments, count(*) filter (is_usable) as n, count(*) filter (not is_usable) as n_stale
+  from tagged group by talk, personas, segments
 )
-select segment, conversation, persona, count(distinct asset_id)::integer as n
+select segment, conversation, persona, coalesce(sum(n), 0)::integer as n, coalesce(sum(n_stale), 0)::integer as n_stale
 from (select unnest($segments::varchar[]) as segment) cross join (select unnest($talks::varchar[]) as conversation)
 cross join (select unnest($personas::varchar[]) as persona)
-left join usable on talk = conversation and (len(segments) = 0 or list_contains(segments, segment))
+left join alike on talk = conversation and (len(segments) = 0 or list_contains(segments, segment))
   and (persona is null or len(personas) = 0 or list_contains(personas, persona))
 group by segment, conversation, persona"""
-_STOCK = """select (count(*) filter (len(conversations) > 0))::integer as tagged,
-  (count(*) filter (len(conversations) = 0))::integer as untagged,
-  (count(*) filter (len(conversations) > 0 and dated_on is null))::integer as undated from assets_now"""
-_IN_SEGMENT = "outcome = 'open' and amount > 0 and segment is not null"
-_PLACED = f"{_IN_SEGMENT} and conversation is not null"
+_BY_PAIN = """, spoken as (select talk, is_usable, unnest(pains) as named from tagged)
+select pain, conversation, (count(*) filter (is_usable))::integer as n,
+  (count(*) filter (not is_usable))::integer as n_stale
+from (select unnest($pains::varchar[]) as pain) cross join (select unnest($talks::varchar[]) as conversation)
+left join spoken on talk = conversation and named = pain group by pain, conversation"""
+_STOCK = """select (count(*) filter (is_tagged))::integer as tagged,
+  (count(*) filter (not is_tagged))::integer as untagged,
+  (count(*) filter (is_tagged and dated_on is null))::integer as undated
+from (select dated_on, list_has_any(conversations, $talks::varchar[]) as is_tagged from assets_now)"""
 
 
 def cells(tables: Tables, settings: Settings) -> list[Row]:
     """How many usable assets serve each segment and conversation, and how much open pipeline stands there?
 
-    Usable: not past its expiry, not stale, tagged with the conversation; one that names no segment serves every one.
+    Usable: not past its expiry, not stale, not marked as unapproved, tagged with the conversation; one that names no
+    segment serves every one. ``n_stale`` counts those that exist and are not usable; ``gap`` is "empty" (no asset at
+    all), "none usable" or "".
     Segments are those of the plan and of open opportunities, else those of the assets. ``amount`` (minor units) and
-    ``deals`` are None when no open opportunity names a conversation. Widest pipeline first.
+    ``deals`` are None when no open opportunity names a conversation. ``worth`` is the first known of what ``weight``
+    names: the cell's pipeline, its segment's pipeline, its segment's plan, the cell's deals. Widest segment first.
     """
-    found, standing = _counted(tables, settings, []), defaultdict[str, int](int)
+    found = _counted(tables, settings, _segments(tables, settings), [])
+    within = {r["segment"]: r["amount"] for r in pipeline(tables, settings, "segment", IN_SEGMENT)}
+    asked = "select segment, planned_revenue from plan where planned_revenue > 0"
+    planned = {r["segment"]: r["planned_revenue"] for r in records(tables, asked)} if tables.has("plan") else {}
+    placed = pipeline(tables, settings, "segment, conversation", f"segment is not null and {TALKED}")
+    deals = {(r["segment"], r["conversation"]): r["deals"] for r in placed}
+    weight = CELL if found[0]["amount"] is not None else SEGMENT if within else PLAN if planned else DEALS
+    weight = "" if weight == DEALS and not deals else weight
+    standing = defaultdict[str, int](int)
     for row in found:
-        standing[row["segment"]] += row["amount"] or 0
+        cell = row["segment"], row["conversation"]
+        row["worth"] = {CELL: row["amount"], SEGMENT: within.get(cell[0], 0), PLAN: planned.get(cell[0], 0),
+                        DEALS: deals.get(cell, 0), "": None}[weight]  # fmt: skip
+        row |= {"weight": weight, "planned": planned.get(cell[0]), "gap": _gap(row)}
+        standing[cell[0]] += row["worth"] or 0
     return sorted(found, key=lambda r: (-standing[r["segment"]], r["segment"], r["conversation"]))
 
 
-def coverage(tables: Tables, settings: Settings) -> Part:
+def fill_first(tables: Tables, settings: Settings) -> list[Row]:
+    """Which ten cells of conversation and segment are worth filling first?
+
+    Cells without a usable asset, ranked by what stands there (``worth``), then by the segment's planned revenue, then
+    by name; cells where neither is known are left out. It does not say that an asset would win the money.
+    """
+    return _ranked(cells(tables, settings))
+
+
+def _ranked(grid: list[Row]) -> list[Row]:
+    gaps = [row for row in grid if row["gap"] and (row["worth"] or row["planned"])]
+    gaps.sort(key=lambda r: (-(r["worth"] or 0), -(r["planned"] or 0), r["segment"], r["conversation"]))
+    return gaps[:FILLED]
+
+
+def part(tables: Tables, settings: Settings, stock: Stock | None = None) -> Part:
     """Which share of open pipeline stands in a segment and conversation for which no usable asset exists?
 
-    Counted over open opportunities that name segment, conversation and amount; the rest are said and left out.
-    Not judged when no asset names a conversation or no such opportunity exists. Standing money is not lost money.
+    Counted over open opportunities that name segment, conversation and amount. What the others hold may stand in a gap
+    or not: then the figure has bounds, as if none or all of it did; a deal without an amount is taken at the average of
+    the others, a negative amount is left out and named. A cell is a gap when it holds no asset at all, or only stale,
+    expired or unapproved ones. Not judged when no asset names a conversation or no such opportunity exists; not to be
+    acted on when most assets name none: one of them may serve. Standing money is not lost money. Source: Manski 2003.
     """
-    what = "How much open pipeline stands where no usable asset exists"
-    stock = records(tables, _STOCK, as_of=settings.as_of)[0]
-    if not stock["tagged"]:
-        return missing(what, "no asset names a conversation", TAG_WANTED)
-    grid, part = cells(tables, settings), Part(caveats=_asset_caveats(stock, tables, settings))
-    empty = [row for row in grid if not row["n"]]
-    says = f"{words.of(len(empty), len(grid))} cells of segment and conversation hold no usable asset"
+    stock_now = records(tables, _STOCK, as_of=settings.as_of, talks=CONVERSATIONS)[0]
+    if not stock_now["tagged"]:
+        return missing(_WHAT, "no asset names a conversation", TAG_WANTED)
+    grid, made = cells(tables, settings), Part(caveats=_asset_caveats(stock_now, tables, settings))
+    gaps = [row for row in grid if row["gap"]]
+    says = f"{words.of(len(gaps), len(grid))} cells of segment and conversation hold no usable asset"
     if grid[0]["amount"] is None:
-        part.not_judged += missing(what, "no open opportunity names its segment and conversation", _DEALS).not_judged
+        made.not_judged += missing(_WHAT, "no open opportunity names its segment and conversation", _DEALS).not_judged
     else:
-        standing, total = (sum(r["amount"] for r in rows) for rows in (empty, grid))
-        k, n = (sum(r["deals"] for r in rows) for rows in (empty, grid))
-        stands, of_total = (words.money(amount, settings.currency) for amount in (standing, total))
-        says = f"All {of_total} of open pipeline stands where a usable asset exists"
-        if standing:
-            says = f"{stands} of {of_total} open pipeline stands where no usable asset exists"
-        measure, over = Measure(value=standing / total, unit="share", n=n), f"{words.of(k, n)} open deals"
-        part.findings.append(judged("content.empty_pipeline", "empty_pipeline", settings, says, measure, over,
-                                    good="" if standing else says))  # fmt: skip
-    part.exhibits += [_grid_exhibit(grid, says, tables, settings), *_personas(tables, settings)]
-    return part
+        stands = stands_open(tables, settings)
+        says = _says(gaps, stands, settings)
+        made.findings.append(_finding(says, grid, stands, stock_now, settings))
+    pains = _pains(tables, settings)
+    made.exhibits += [_grid_exhibit(grid, says, made.findings, tables, settings), *_fill_exhibit(grid, settings),
+                      *_personas(tables, settings), *pains.exhibits]  # fmt: skip
+    made.not_judged += pains.not_judged
+    return made
 
 
-def focus(tables: Tables, settings: Settings) -> Part:
-    """Which share of Marketing's effort lies away from where Sales plans to sell, over segments?
+def _says(gaps: list[Row], stands: Row, settings: Settings) -> str:
+    """Which money of the open pipeline stands in gaps, and how much of all could be placed?"""
+    standing, total = (words.money(n, settings.currency) for n in (sum(r["amount"] for r in gaps), stands["placed"]))
+    placed = f" that could be placed ({stands['portion']} of all)" if stands["all"] > stands["placed"] else ""
+    if not any(row["amount"] for row in gaps):
+        return f"All {total} of open pipeline{placed} stands where a usable asset exists"
+    return f"{standing} of {total} open pipeline{placed} stands where no usable asset exists"
 
-    Half the sum of absolute differences between the two sets of shares (total variation), counted, no interval.
-    A segment that lacks either figure is left out and named. Not judged without both figures in at least two segments.
-    """
-    rows = records(tables, "select segment, planned_revenue, effort from plan") if tables.has("plan") else []
-    known = [r for r in rows if r["planned_revenue"] is not None and r["effort"] is not None]
-    planned, effort = (sum(r[name] for r in known) for name in ("planned_revenue", "effort"))
-    if len(known) < 2 or not planned or not effort:
-        why = "the plan does not give planned revenue and effort for at least two segments"
-        return missing(_FOCUS, why, "planned revenue and Marketing’s spend by segment", theme="focus")
-    shown: list[Row] = []
-    for r in known:
-        sales, marketing = r["planned_revenue"] / planned, r["effort"] / effort
-        shown.append({"label": r["segment"], "sales": sales, "marketing": marketing, "gap": marketing - sales,
-                      "note": ""})  # fmt: skip
-    shown.sort(key=lambda r: (r["gap"], r["label"]))
-    if shown[0]["gap"] < 0:
-        less = "spends less" if shown[0]["marketing"] else "is not"
-        shown[0]["note"] = f"widest: Sales plans here, Marketing {less}"
-        shown[-1]["note"] = "widest: Marketing is here, Sales plans " + ("less" if shown[-1]["sales"] else "nothing")
-    apart = total_variation([r["planned_revenue"] for r in known], [r["effort"] for r in known])
-    says = f"{words.share(apart)} of Marketing’s effort lies away from where Sales plans to sell"
-    finding = judged(
-        "content.focus", "focus_mismatch", settings, says, Measure(value=apart, unit="share", n=len(known)),
-        f"over {words.spelled(len(known))} segments", theme="focus", beyond="watch",
-        good=f"Marketing’s effort follows Sales’ plan to within {words.share(apart)}",
+
+def _finding(says: str, grid: list[Row], stands: Row, stock_now: Row, settings: Settings) -> Finding:
+    """Is more of the open pipeline in gaps than was agreed, whatever the deals that could not be placed would say?"""
+    gaps = [row for row in grid if row["gap"]]
+    standing, total, left = sum(r["amount"] for r in gaps), stands["placed"], stands["all"] - stands["placed"]
+    measure = Measure(value=standing / total, unit="share", n=stands["n_placed"])
+    over = f"{words.of(sum(r['deals'] for r in gaps), stands['n_placed'])} open deals"
+    if left:
+        low, high = standing / stands["all"], (standing + left) / stands["all"]
+        measure = measure.model_copy(update={"low": low, "high": high, "method": _BOUNDS})
+        about = "about " if stands["n_unpriced"] else ""
+        over += f" that could be placed, {stands['portion']} of {about}"
+        over += f"{words.money(stands['all'], settings.currency)} open pipeline"
+    limit, is_thin = settings.thresholds.get("empty_pipeline"), stock_now["untagged"] > stock_now["tagged"]
+    agreed = "" if limit is None else words.share(limit)
+    between = f"{words.interval(measure.low, measure.high, 'share')}{words.NBSP}%"
+    unclear = f"{between} of open pipeline stands where no usable asset exists, on both sides of the agreed {agreed}"
+    titles = {
+        "beyond": says, "good": f"{says}, within the agreed {agreed}" if standing else says,
+        "unclear": f"{says}; most assets name no conversation" if is_thin else unclear,
+        "none": f"{says}; no limit was agreed",
+    }  # fmt: skip
+    return finding(
+        "content.empty_pipeline", "empty_pipeline", measure, settings, titles, theme="content", play="P12",
+        counted=over, settle=TAG_WANTED if is_thin else _DEALS, cannot={"act": _THIN} if is_thin else None,
     )  # fmt: skip
-    left_out = [r["segment"] for r in rows if r not in known]
-    caveat = f"Effort and plan leave out {words.listed(left_out)}, where one of the two figures is missing."
-    return Part([finding], [_focus_exhibit(shown, says)], [caveat] if left_out else [])
+
+
+def _gap(row: Row) -> str:
+    return "" if row["n"] else STALE if row["n_stale"] else EMPTY
 
 
 def _segments(tables: Tables, settings: Settings) -> list[str]:
-    asked = [f"select segment from {table} where {rule}" for table, rule in
-             (("plan", "true"), ("opportunities", "outcome = 'open' and segment is not null"))
-             if tables.has(table)]  # fmt: skip
-    named = [r["segment"] for r in records(tables, " union ".join(asked) + " order by segment")] if asked else []
-    return named or _named(tables, settings, "segments")
+    named = {r["segment"] for r in pipeline(tables, settings, "segment", "segment is not null")}
+    if tables.has("plan"):
+        named |= {r["segment"] for r in records(tables, "select segment from plan where segment is not null")}
+    return sorted(named) or _named(tables, settings, "segments")
 
 
 def _named(tables: Tables, settings: Settings, labels: str) -> list[str]:
@@ -123,102 +187,180 @@ def _named(tables: Tables, settings: Settings, labels: str) -> list[str]:
     return [row["label"] for row in records(tables, sql, as_of=settings.as_of)]
 
 
-def _counted(tables: Tables, settings: Settings, personas: list[str]) -> list[Row]:
-    """Each segment and conversation, and each persona if any are asked for: its usable assets and its open pipeline."""
-    found = records(tables, _CELLS, segments=_segments(tables, settings) or ["all segments"], talks=CONVERSATIONS,
-                    personas=personas or [None], as_of=settings.as_of, stale=settings.content.stale_days)  # fmt: skip
+def _counted(tables: Tables, settings: Settings, segments: list[str], personas: list[str]) -> list[Row]:
+    """Each segment and conversation, and each persona if any are asked for: its assets and its open pipeline."""
+    found = records(tables, _TAGGED + _CELLS, segments=segments or ["all segments"], talks=CONVERSATIONS,
+                    personas=personas or [None], as_of=settings.as_of,
+                    stale=settings.content.stale_days)  # fmt: skip
     by = ["segment", "conversation", *(["persona"] if personas else [])]
-    named = f"{_PLACED} and persona is not null" if personas else _PLACED
-    money = {tuple(r[name] for name in by): r for r in _pipeline(tables, ", ".join(by), named)}
+    return _priced(tables, settings, found, by, f"{PLACED} and persona is not null" if personas else PLACED)
+
+
+def _priced(tables: Tables, settings: Settings, found: list[Row], by: list[str], rule: str) -> list[Row]:
+    """The same cells with their open pipeline and its deals; None in each where no deal is placed at all."""
+    money = {tuple(r[name] for name in by): r for r in pipeline(tables, settings, ", ".join(by), rule)}
     for row in found:
         here = money.get(tuple(row[name] for name in by), {"amount": 0, "deals": 0})
         row |= {name: here[name] if money else None for name in ("amount", "deals")}
     return found
 
 
-def _pipeline(tables: Tables, by: str, rule: str) -> list[Row]:
-    """How much open pipeline stands in each group? ``by`` and ``rule`` are our own SQL, never a client's text."""
-    if not tables.has("opportunities"):
-        return []
-    asked = f"select {by}, count(*)::integer as deals, sum(amount)::bigint as amount from opportunities where {rule}"
-    return records(tables, f"{asked} group by {by}")
+def _foremost(first: list[str], others: list[str]) -> list[str]:
+    """Which labels does a finer cut show? Those that deals name, most pipeline first, then the others by name."""
+    return sorted([*first, *sorted(set(others) - set(first))][:MOST])
 
 
 def _personas(tables: Tables, settings: Settings) -> list[Exhibit]:
     """Which cells of conversation, persona and segment hold no usable asset, those with most pipeline first?"""
-    wanted = {row["persona"] for row in _pipeline(tables, "persona", _PLACED) if row["persona"]}
-    names = sorted(wanted | set(_named(tables, settings, "personas")))
+    wanted = [row["persona"] for row in pipeline(tables, settings, "persona", f"{PLACED} and persona is not null")]
+    names = _foremost(wanted, _named(tables, settings, "personas"))
     if not names:
         return []
-    rows: list[Row] = [{"label": f"{r['conversation']} · {r['persona']} · {r['segment']}", "n": r["n"],
-                        "amount": r["amount"], "note": "" if r["n"] else "no usable asset"}
-                       for r in _counted(tables, settings, names)]  # fmt: skip
+    standing = [row["segment"] for row in pipeline(tables, settings, "segment", "segment is not null")]
+    found = _counted(tables, settings, _foremost(standing, _segments(tables, settings)), names)
+    return [_table("content.personas", found, ["conversation", "persona", "segment"], bool(wanted),
+                   "An asset that names no persona or no segment serves every one.")]  # fmt: skip
+
+
+def _pains(tables: Tables, settings: Settings) -> Part:
+    """Which cells of conversation and pain hold no usable asset? Silent where nobody records pains."""
+    wanted = [row["pain"] for row in pipeline(tables, settings, "pain", "pain is not null")]
+    named = _named(tables, settings, "pains")
+    if not named:
+        what, settle = "Which of the buyers’ problems content speaks to", "the pains that each asset speaks to"
+        return missing(what, "no asset names a pain, while open deals do", settle) if wanted else Part()
+    found = records(tables, _TAGGED + _BY_PAIN, pains=_foremost(wanted, named), talks=CONVERSATIONS,
+                    as_of=settings.as_of, stale=settings.content.stale_days)  # fmt: skip
+    rule = f"pain is not null and amount > 0 and {TALKED}"
+    priced = _priced(tables, settings, found, ["pain", "conversation"], rule)
+    return Part(exhibits=[_table("content.pains", priced, ["conversation", "pain"], bool(wanted),
+                                 "An asset that names no pain is not known to speak to any.")])  # fmt: skip
+
+
+def _table(key: str, found: list[Row], by: list[str], with_deals: bool, who: str) -> Exhibit:
+    """The cells of a finer cut, gaps first, those with most pipeline before the rest."""
+    rows: list[Row] = [{"label": words.masked(" · ".join(r[name] for name in by)), "n": r["n"], "n_stale": r["n_stale"],
+                        "amount": r["amount"], "note": _gap(r)} for r in found]  # fmt: skip
     rows.sort(key=lambda r: (r["n"] > 0, -(r["amount"] or 0), r["n"], r["label"]))
-    empty, shown = sum(not row["n"] for row in rows), rows[:GAPS_SHOWN]
-    return [Exhibit(
-        key="content.personas", shape="table", rows=shown, source=LIBRARY_AND_DEALS if wanted else LIBRARY, play="P12",
-        title=f"{words.of(empty, len(rows))} cells of conversation, persona and segment hold no usable asset",
-        columns=columns(label=("Cell", "text"), n=("Usable assets", "count"), amount=("Open pipeline", "money"),
-                        note=("Note", "text")),
-        read=f"{len(shown)} of {words.count(len(rows), 'cell')}: empty ones first, most open pipeline first. "
-        "An asset that names no persona or no segment serves every one. Counted.",
-        alt=f"Table of {len(shown)} cells by conversation, persona and segment.",
-    )]  # fmt: skip
-
-
-def _grid_exhibit(grid: list[Row], says: str, tables: Tables, settings: Settings) -> Exhibit:
-    priced = grid[0]["amount"] is not None
-    notes = {} if priced else {
-        r["segment"]: f"{words.money(r['amount'], settings.currency)} open in the segment, no conversation named"
-        for r in _pipeline(tables, "segment", _IN_SEGMENT)
-    }  # fmt: skip
-    rows = [{"label": r["segment"], "column": r["conversation"], "n": r["n"], "amount": r["amount"],
-             "note": notes.get(r["segment"], "")} for r in grid]  # fmt: skip
-    worst = max((r for r in grid if not r["n"]), key=lambda r: r["amount"] or 0, default=None)
-    lead = ""
-    if worst and worst["amount"]:
-        lead = f"Most stands in {worst['segment']}, {worst['conversation']}: "
-        lead += f"{words.money(worst['amount'], settings.currency)} and no usable asset."
+    gaps, shown = sum(not row["n"] for row in rows), rows[:GAPS_SHOWN]
+    first = f"; here are the first {len(shown)} of {words.number(gaps)}" if gaps > len(shown) else ""
     return Exhibit(
-        key="content.coverage", title=says, lead=lead, shape="grid", rows=rows, play="P12",
-        limit=settings.thresholds.get("empty_pipeline"),
-        source=LIBRARY_AND_DEALS if priced else LIBRARY,
-        columns=columns(label=("Segment", "text"), column=("Conversation", "text"), n=("Usable assets", "count"),
+        key=key, shape="table", rows=shown, source=LIBRARY_AND_DEALS if with_deals else LIBRARY, play="P12",
+        title=f"{words.of(gaps, len(rows))} cells of {words.listed(by)} hold no usable asset{first}", is_detail=True,
+        columns=columns(label=("Cell", "text"), n=("Usable assets", "count"), n_stale=(_NOT_USABLE, "count"),
                         amount=("Open pipeline", "money"), note=("Note", "text")),
-        read="Usable assets by segment and conversation; where there is none, the open pipeline in it. Usable: "
-        f"not expired, made or reviewed within {words.value(settings.content.stale_days, 'days')}, tagged with the "
-        "conversation. An asset that names no segment serves every one. Counted.",
-        says_not=f"Money standing in a cell is not money lost. {_unplaced(tables, settings)}".strip(),
+        read=f"{len(shown)} of {words.count(len(rows), 'cell')}: those without a usable asset first, most open "
+        f"pipeline first. {who} Of more than {MOST} labels of a kind, those with most open pipeline. Counted.",
+        alt=f"Table of {words.count(len(shown), 'cell')} by {words.listed(by)}.",
+    )  # fmt: skip
+
+
+def _usable(settings: Settings) -> str:
+    days = words.value(settings.content.stale_days, "days")
+    return (f"Usable: not expired, made or reviewed within {days}, not marked as unapproved, tagged with "
+            "the conversation. An asset that names no segment serves every one. Counted.")  # fmt: skip
+
+
+def _grid_exhibit(grid: list[Row], says: str, found: list[Finding], tables: Tables, settings: Settings) -> Exhibit:
+    weight, is_sure = grid[0]["weight"], all(each.level != "unclear" for each in found)
+    shown, others = grid[: MOST * len(CONVERSATIONS)], grid[MOST * len(CONVERSATIONS) :]
+    rows: list[Row] = [{"label": words.masked(r["segment"]), "column": r["conversation"], "n": r["n"],
+                        "n_stale": r["n_stale"], "amount": r["amount"], "note": r["gap"]} for r in shown]  # fmt: skip
+    described = columns(label=("Segment", "text"), column=("Conversation", "text"), n=("Usable assets", "count"),
+                        n_stale=(_NOT_USABLE, "count"), amount=("Open pipeline", "money"))  # fmt: skip
+    if weight in _SUMMED:
+        described += columns(standing=(weight, "money"))
+        rows = [row | {"standing": r["worth"]} for row, r in zip(rows, shown, strict=True)]
+    rows += [_pooled(talk, others) for talk in CONVERSATIONS if others]
+    return Exhibit(
+        key="content.coverage", title=says, lead=_lead(grid, settings), shape="grid", rows=rows, play="P12",
+        limit=settings.thresholds.get("empty_pipeline") if is_sure else None,
+        source=LIBRARY_AND_DEALS if weight in (CELL, SEGMENT) else LIBRARY,
+        columns=[*described, *columns(note=("Note", "text"))],
+        read="Usable assets by segment and conversation, with the open pipeline that stands there. A gap holds no "
+        f"asset at all (empty) or only stale, expired or unapproved ones (none usable). {_usable(settings)}",
+        says_not=f"Money standing in a cell is not money lost. {_SUMMED.get(weight, '')} "
+        f"{_left_out(tables, settings)}".replace("  ", " ").strip(),
         alt=f"Grid of segments by conversations C1 to C5: {says}.",
     )  # fmt: skip
 
 
-def _focus_exhibit(rows: list[Row], says: str) -> Exhibit:
-    widest = [rows[0], rows[-1]] if rows[0]["gap"] < 0 else []
-    lead = " ".join(
-        f"{r['label']}: {words.share(r['sales'])} of the plan, {words.share(r['marketing'])} of the effort."
-        for r in widest
-    )
-    spoken = (f"{r['label']} plan {words.share(r['sales'])}, effort {words.share(r['marketing'])}" for r in rows)
-    return Exhibit(
-        key="content.focus", title=says, lead=lead, shape="paired", rows=rows, source="Plan", play="P12",
-        columns=columns(label=("Segment", "text"), sales=("Sales’ plan", "share"),
-                        marketing=("Marketing’s effort", "share"), gap=("Effort less plan", "share"),
-                        note=("Note", "text")),
-        read="Each segment’s share of planned revenue and of Marketing’s effort. The headline figure is the share of "
-        "effort that would have to move for the two to match. Counted.",
-        says_not="That the plan is right, or that effort should follow it everywhere.",
-        alt=f"Paired shares by segment: {'; '.join(spoken)}.",
-    )  # fmt: skip
+def _pooled(talk: str, others: list[Row]) -> Row:
+    """What is said of the segments that a grid has no room for? Their money, and how many hold no usable asset."""
+    here = [row for row in others if row["conversation"] == talk]
+    money = None if here[0]["amount"] is None else sum(row["amount"] for row in here)
+    gaps = sum(bool(row["gap"]) for row in here)
+    return {"label": f"{len(here)} other segments", "column": talk, "n": None, "n_stale": None, "amount": money,
+            "note": f"{gaps} without a usable asset"}  # fmt: skip
 
 
-def _unplaced(tables: Tables, settings: Settings) -> str:
-    left = _pipeline(tables, "outcome", f"outcome = 'open' and not coalesce({_PLACED}, false)")
-    if not left:
+def _lead(grid: list[Row], settings: Settings) -> str:
+    """Where does most stand in a gap, in how many deals, how much where assets are only stale; what hangs on one?"""
+    gaps, covered = ([row for row in grid if bool(row["gap"]) is is_gap and row["amount"]] for is_gap in (True, False))
+    thin = sum(row["n"] == 1 for row in covered)
+    single = f"{words.of(thin, len(covered))} covered cells with open pipeline {'hangs' if thin == 1 else 'hang'} on "
+    single = f"{single}one usable asset{' each' * (thin > 1)}." if thin else ""
+    if not gaps:
+        return single
+    worst, deals = max(gaps, key=lambda r: r["amount"]), sum(r["deals"] for r in gaps)
+    old, total = (sum(r["amount"] for r in gaps if r["gap"] in kinds) for kinds in ((STALE,), (STALE, EMPTY)))
+    said = f"Most stands in {words.masked(worst['segment'])}, {worst['conversation']}: "
+    said += f"{words.money(worst['amount'], settings.currency)} in {words.count(worst['deals'], 'deal')}, "
+    said += "and no usable asset among those made for it." if worst["gap"] == STALE else "and no asset at all."
+    if len(gaps) == 1:
+        return f"{said} {single}".strip()
+    stale = "in each of them" if old == total else f"where {words.money(old, settings.currency)} of it stands"
+    stale = f"; {stale}, assets exist and none is usable" if old else ""
+    return f"{said} The gaps together hold {words.count(deals, 'deal')}{stale}. {single}".strip()
+
+
+def _fill_exhibit(grid: list[Row], settings: Settings) -> list[Exhibit]:
+    """Which bars show the cells to fill first? None where no cell is a gap, or nothing is known to stand in one."""
+    found = _ranked(grid)
+    if not found or not found[0]["weight"]:
+        return []
+    weight, first = found[0]["weight"], found[0]
+    unit: Unit = "count" if weight == DEALS else "money"
+    rows: list[Row] = [{"label": words.masked(f"{r['conversation']}, {r['segment']}"), "value": r["worth"],
+                        "deals": r["deals"], "planned": r["planned"], "kinds": KINDS[r["conversation"]],
+                        "note": r["gap"] + (f", {r['n_stale']} to review or retire" if r["n_stale"] else "")}
+                       for r in found]  # fmt: skip
+    says = f"{rows[0]['label']} is the cell to fill first: {_worth(first, settings)} and "
+    says += "no asset made for it is usable" if first["gap"] == STALE else "no asset serves it"
+    return [Exhibit(
+        key="content.fill", title=says, shape="bars", rows=rows, play="P12",
+        source=LIBRARY if weight == PLAN else LIBRARY_AND_DEALS,
+        columns=columns(label=("Cell", "text"), value=(weight, unit), deals=("Open deals", "count"),
+                        planned=("Planned in the segment", "money"), kinds=("What would serve", "text"),
+                        note=("Now", "text")),
+        read=f"The {words.count_spelled(len(rows), 'cell')} without a usable asset where most stands, then where most "
+        f"is planned. {_SUMMED.get(weight, '')} {_usable(settings)}".replace("  ", " "),
+        says_not="That an asset would win the money; an asset that exists may need a review or an approval alone.",
+        alt=f"Bars of {weight.lower()} by cell: {words.listed([str(row['label']) for row in rows])}.",
+    )]  # fmt: skip
+
+
+def _worth(row: Row, settings: Settings) -> str:
+    """What stands in a cell, in words: the first known of its pipeline, its segment's, the plan, its deals."""
+    if not row["worth"]:
+        return f"{words.money(row['planned'], settings.currency)} is planned in the segment"
+    if row["weight"] == DEALS:
+        return words.count(row["worth"], "open deal")
+    where = {CELL: "stands there", SEGMENT: "is open in the segment", PLAN: "is planned in the segment"}
+    return f"{words.money(row['worth'], settings.currency)} {where[row['weight']]}"
+
+
+def _left_out(tables: Tables, settings: Settings) -> str:
+    if not tables.has("opportunities"):
         return ""
-    sum_of = f" ({words.money(left[0]['amount'], settings.currency)})" if left[0]["amount"] else ""
-    deals = words.count(left[0]["deals"], "open deal")
-    return f"{deals}{sum_of} without a segment, a conversation or an amount: placed in no cell."
+    found, said = stands_open(tables, settings), []
+    kinds = (("unplaced", "without a segment or a conversation"), ("unpriced", "without an amount"),
+             ("negative", "with a negative amount"))  # fmt: skip
+    for kind, what in kinds:
+        if found[f"n_{kind}"]:
+            sum_of = f" ({words.money(found[kind], settings.currency)})" if found.get(kind) else ""
+            said.append(f"{words.count(found[f'n_{kind}'], 'open deal')} {what}{sum_of}")
+    return f"{words.capital('; '.join(said))}: placed in no cell." if said else ""
 
 
 def _asset_caveats(stock: Row, tables: Tables, settings: Settings) -> list[str]:
@@ -226,12 +368,12 @@ def _asset_caveats(stock: Row, tables: Tables, settings: Settings) -> list[str]:
     strange = sorted(set(_named(tables, settings, "segments")) - set(_segments(tables, settings)))
     said = []
     if stock["untagged"]:
-        said.append(
-            f"{words.count(stock['untagged'], 'asset')} without a conversation: in no cell of the coverage grid."
-        )
+        most = ", more than half of all: one may serve a cell that seems empty" * (stock["untagged"] > stock["tagged"])
+        untagged = words.count(stock["untagged"], "asset")
+        said.append(f"{untagged} without a conversation: in no cell of the coverage grid{most}.")
     if stock["undated"]:
         said.append(f"{words.count(stock['undated'], 'asset')} without a date: taken as usable in the coverage grid.")
     if strange:
-        named = f"{words.listed(strange[:5])}{' and more' if len(strange) > 5 else ''}"
+        named = f"{words.masked(words.listed(strange[:5]))}{' and more' if len(strange) > 5 else ''}"
         said.append(f"Assets name segments that are neither in the plan nor in open pipeline: {named}.")
     return said

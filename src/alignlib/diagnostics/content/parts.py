@@ -11,15 +11,33 @@ from alignlib.stats import wilson
 
 TAG_WANTED = "a column in the library export that names the conversation (C1 to C5) of each asset"
 
-# One row an asset that existed at $as_of. dated_on: the later of creation and last review, NULL when neither is known.
-ASSETS = """
-with assets_now as (
-  select asset_id, created_on, expires_on,
-    greatest(created_on, case when reviewed_on <= $as_of then reviewed_on end) as dated_on,
-    coalesce(list_distinct(conversations), []) as conversations, coalesce(list_distinct(personas), []) as personas,
-    coalesce(list_distinct(segments), []) as segments, coalesce(list_distinct(topics), []) as topics
-  from assets where created_on is null or created_on <= $as_of
+# One row an asset that stood at $as_of. dated_on: the later of creation and last review, NULL when neither is known.
+# What the owner of the content corrected counts in place of the inventory, and what is to be retired no longer stands;
+# of several decisions on one asset the latest.
+_CORRECTED = ("personas", "segments", "conversations", "reviewed_on", "expires_on", "is_customisable", "is_approved")
+_ASSETS = """
+with corrected as (select a.asset_id, title, type, owner_team, specificity, url, pains, topics, cost, created_on,
+    {columns}
+  from assets a{decisions}
+), assets_now as (
+  select * replace (coalesce(list_distinct(conversations), []) as conversations,
+      coalesce(list_distinct(personas), []) as personas, coalesce(list_distinct(segments), []) as segments,
+      coalesce(list_distinct(pains), []) as pains, coalesce(list_distinct(topics), []) as topics),
+    greatest(created_on, case when reviewed_on <= $as_of then reviewed_on end) as dated_on
+  from corrected where created_on is null or created_on <= $as_of
 )"""
+DECIDED = """(
+    select * from asset_decisions where coalesce(decided_on <= $as_of, true) qualify 1 = row_number() over (
+      partition by asset_id order by decided_on desc nulls last, record desc, file desc)
+  )"""
+_DECISIONS = f""" left join {DECIDED} d on d.asset_id = a.asset_id where decision is distinct from 'retire'"""
+
+
+def assets_now(tables: Tables) -> str:
+    """Which SQL makes the common table ``assets_now``: one row an asset that stood at ``$as_of``, as corrected?"""
+    decided = tables.has("asset_decisions")
+    made = (f"coalesce(d.{name}, a.{name}) as {name}" if decided else name for name in _CORRECTED)
+    return _ASSETS.format(columns=", ".join(made), decisions=_DECISIONS if decided else "")
 
 
 def missing(what: str, why: str, settle: str, theme: str = "content") -> Part:
@@ -27,12 +45,18 @@ def missing(what: str, why: str, settle: str, theme: str = "content") -> Part:
     return Part(not_judged=[NotJudged(what=what, why=why, settle=settle, theme=theme)])
 
 
+def too_few(settings: Settings) -> str:
+    """Why is a figure withheld in which fewer people stand than the smallest group has?"""
+    least = words.spelled(settings.survey.smallest_group)
+    return f"fewer than {least} known sellers: it would tell what single people did"
+
+
 def records(tables: Tables, sql: str, **values: Any) -> list[dict[str, Any]]:
     """Which rows does this query give, as plain Python values with None for what is missing?
 
     With ``as_of`` the query may ask ``assets_now``, and may go on with further common tables (", uses as ...").
     """
-    frame = tables.query((ASSETS if "as_of" in values else "") + sql, values).astype(object)
+    frame = tables.query((assets_now(tables) if "as_of" in values else "") + sql, values).astype(object)
     return [{str(k): None if v != v else v for k, v in row.items()} for row in frame.to_dict("records")]
 
 

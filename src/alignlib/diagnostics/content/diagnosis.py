@@ -1,0 +1,127 @@
+"""Is the content used, current, and at hand where deals stand? What each part says, made one result."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from alignlib import words
+from alignlib.diagnostics.content import (
+    causes,
+    coverage,
+    focus,
+    influence,
+    library,
+    pages,
+    tailoring,
+    teaching,
+    use,
+    worklist,
+)
+from alignlib.diagnostics.content.deals import OPEN_NOW, open_now
+from alignlib.diagnostics.content.parts import missing
+from alignlib.diagnostics.content.stock import Stock, read_stock
+from alignlib.engagement import Settings
+from alignlib.intake.tables import Tables
+from alignlib.result import Finding, NotJudged, Part, Result
+
+QUESTION = "Is the content used, current, and at hand where deals stand?"
+_TABLES = (
+    "assets", "asset_usage", "asset_totals", "training", "searches", "recommendations", "field_notes", "page_views",
+    "asset_decisions", "opportunities", "leads", "campaign_touches", "plan",
+)  # fmt: skip
+_THRESHOLDS = (
+    "unused_content", "stale_content", "untagged_content", "empty_pipeline", "focus_mismatch", "persona_mismatch",
+    "outdated_sent", "specific_content", "use_after_teaching", "recommendation_uptake", "notes_answered",
+)  # fmt: skip
+_LIBRARY = "an export of the content library: id, date of creation, conversation and segment"
+_LEVELS = ("act", "watch", "unclear", "good")
+_SAID = {"act": "to act on", "watch": "to watch", "unclear": "unclear", "good": "good"}
+
+
+def diagnose(tables: Tables, settings: Settings) -> Result:
+    """Is the content used, current, and at hand where deals stand?
+
+    Reads ``assets`` with their uses (``asset_usage`` or ``asset_totals``), ``training``, ``searches``,
+    ``recommendations``, ``field_notes``, ``page_views``, ``asset_decisions``, ``plan``, ``leads``, ``campaign_touches``
+    and ``opportunities``; each may be absent, and what then cannot be judged is listed. What each part counts, and
+    what it does not say, stands in its module.
+    """
+    parts = list(_parts(tables, settings))
+    findings = [finding for part in parts for finding in part.findings]
+    not_judged = [left for part in parts for left in part.not_judged]
+    sources, row_counts = tables.records_of(*_TABLES)
+    return Result(
+        diagnostic="content", question=QUESTION, headline=_headline(findings), summary=_summary(findings, not_judged),
+        basis=_basis(tables, settings), findings=findings, not_judged=not_judged,
+        exhibits=[exhibit for part in parts for exhibit in part.exhibits], sources=sources, row_counts=row_counts,
+        caveats=[*tables.notes_on(*_TABLES), *(caveat for part in parts for caveat in part.caveats)],
+        settings={
+            "period_start": settings.period.start.isoformat(), "as_of": settings.as_of.isoformat(),
+            "unused_days": settings.content.unused_days, "stale_days": settings.content.stale_days,
+            "uptake_days": settings.content.uptake_days, "page_match": settings.content.page_match,
+            "thresholds": {key: settings.thresholds.get(key) for key in _THRESHOLDS},
+        },
+    )  # fmt: skip
+
+
+def _parts(tables: Tables, settings: Settings) -> Iterator[Part]:
+    """What does each part say, in the order in which a content lead asks: used, why not, where missing, what to do?"""
+    if tables.has("assets"):
+        yield from _of_assets(tables, settings, read_stock(tables, settings))
+    else:
+        what = "Whether content is used, current and at hand"
+        yield missing(what, "no inventory of content was delivered", _LIBRARY)
+    yield focus.part(tables, settings)
+    yield influence.part(tables, settings)
+
+
+def _of_assets(tables: Tables, settings: Settings, stock: Stock) -> Iterator[Part]:
+    """What can be said of each asset?"""
+    found = causes.causes(tables, settings, stock)
+    yield use.part(tables, settings, stock)
+    yield causes.part(tables, settings, stock, found)
+    yield coverage.part(tables, settings, stock)
+    yield worklist.part(tables, settings, stock, coverage.fill_first(tables, settings), found)
+    yield teaching.part(tables, settings, stock)
+    yield tailoring.part(tables, settings, stock)
+    yield library.part(tables, settings)
+    yield pages.part(tables, settings)
+
+
+def _headline(findings: list[Finding]) -> str:
+    if not findings:
+        return "These data do not say whether the content is used, current and at hand"
+    worst = min(findings, key=lambda finding: _LEVELS.index(finding.level))
+    if worst.level == "good":
+        kept = "the one point" if len(findings) == 1 else f"all {words.spelled(len(findings))} points"
+        return f"The content keeps what was agreed on {kept} judged"
+    return worst.title
+
+
+def _summary(findings: list[Finding], not_judged: list[NotJudged]) -> str:
+    found = [(level, sum(1 for finding in findings if finding.level == level)) for level in _LEVELS]
+    counts = words.listed([f"{words.spelled(n)} {_SAID[level]}" for level, n in found if n])
+    said = f"{_points(len(findings))} judged: {counts}." if findings else "No point could be judged."
+    return said + (f" {_points(len(not_judged))} not judged, which is not the same as good." if not_judged else "")
+
+
+def _points(n: int) -> str:
+    return f"{words.spelled(n).capitalize()} point{'' if n == 1 else 's'}"
+
+
+def _basis(tables: Tables, settings: Settings) -> list[str]:
+    lines = []
+    if tables.has("assets"):
+        uses = "no log of uses"
+        if tables.has("asset_usage"):
+            uses = f"{words.count(_rows(tables, 'asset_usage'), 'entry', 'entries')} in the log of uses"
+        lines.append(f"{words.count(library.inventory(tables, settings.as_of)['assets'], 'asset')}, {uses}")
+    if tables.has("opportunities"):
+        n = _rows(tables, f"opportunities where {OPEN_NOW}", open_now(tables, settings))
+        lines.append(words.count(n, "open opportunity", "open opportunities"))
+    if tables.has("plan"):
+        lines.append(f"{words.count(_rows(tables, 'plan'), 'segment')} in the plan")
+    return lines
+
+
+def _rows(tables: Tables, table: str, values: dict[str, Any] | None = None) -> int:
+    return int(tables.query(f"select count(*) as n from {table}", values)["n"][0])

@@ -1,0 +1,171 @@
+"""How much of the content goes unused, and on how few assets does its use rest?"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from alignlib import words
+from alignlib.diagnostics.content.parts import estimated, missing, portion, records
+from alignlib.diagnostics.content.stock import NOT_JOINED, Stock
+from alignlib.engagement import Settings
+from alignlib.intake.tables import Tables
+from alignlib.result import Exhibit, Part, Row, columns
+from alignlib.stats import wilson
+
+WINDOWS = (30, 90, 180)
+_WHAT = "How much content goes unused"
+_LOG = "the library’s log of uses (asset, a code for the person, what they did, when), or its count of uses by asset"
+_COUNTS, _USES = "Content library and its own counts of uses", "views, downloads and shares"
+_RETIRED = """select (select count(*) from assets where coalesce(created_on <= $as_of, true)) - count(*) as n
+from assets_now"""
+_COLUMNS = columns(label=("Window", "text"), value=("Unused", "share"), low=("Low", "share"), high=("High", "share"),
+                   k=("Unused assets", "count"), n=("Assets judged", "count"), note=("Note", "text"))  # fmt: skip
+# Which assets make which share of the uses, the most used first: the label, and up to which share of all assets.
+_PARTS = (("Most used tenth", 0.1), ("Next fifth", 0.3), ("Next fifth after that", 0.5), ("Less used half", 1.0))
+
+
+def part(tables: Tables, settings: Settings, stock: Stock) -> Part:
+    """Which share of assets did no seller view, download or share within W days, and on how few assets does use rest?
+
+    W (``content.unused_days``) runs from the later of creation, the start of the period and the begin of the log, from
+    the latter two for an asset without a creation date; one seen for fewer than W days, until the as-of date or the end
+    of the log, is left out. Interval by Wilson. Known only from a system's counts, an asset is unused when the span
+    they cover holds no use. Not judged without a log or such counts, or when most uses in the log are of assets unknown
+    to the inventory. It does not say why an asset was not used.
+    """
+    days = settings.content.unused_days
+    if not stock.log:
+        return missing(_WHAT, "no record of uses was delivered", _LOG)
+    if not stock.is_joined:
+        return replace(missing(_WHAT, *NOT_JOINED), caveats=_log_caveats(stock, settings))
+    counts = [_window(stock, window) for window in sorted({*WINDOWS, days})]
+    k, n = next((row["k"], row["n"]) for row in counts if row["days"] == days)
+    if not n:
+        why = f"no asset was seen for {words.value(days, 'days')} within the period"
+        part = missing(_WHAT, why, "a longer period or log, or a shorter window")
+        return replace(part, caveats=_log_caveats(stock, settings) if stock.log == "events" else [])
+    young, in_span = len(stock.assets) - n, stock.log == "totals"
+    within = "in the span that was counted" if in_span else f"within {words.value(days, 'days')}"
+    settle = f"the same count once the {words.count(young, 'asset')} now too young can be judged, or a longer period"
+    finding = estimated("content.unused", "unused_content", settings, k, n, "assets", f"were not used {within}",
+                        play="P13", settle=settle)  # fmt: skip
+    says = f"{portion(k, n, 'assets')} were not used {within}"
+    cautions = [*_CAUTIONS, *_retired(tables, settings)]
+    if in_span:
+        return Part([finding], [_totals(counts, settings, says, young), *_concentration(stock)],
+                    [*cautions, "Uses were counted by the content system, not logged one by one: when they fell, and "
+                     "whether it was sellers, cannot be told."])  # fmt: skip
+    return Part([finding], [_windows(counts, settings, says, young, stock), *_concentration(stock)],
+                [*cautions, *_log_caveats(stock, settings)])  # fmt: skip
+
+
+def _window(stock: Stock, days: int) -> Row:
+    judged = stock.judged(days)
+    return {"days": days, "n": int(judged.sum()), "k": int((judged & stock.unused(days)).sum())}
+
+
+def _row(label: str, counted: Row, note: str) -> Row:
+    k, n = counted["k"], counted["n"]
+    found = wilson(k, n)
+    return {"label": label, "value": found.value, "low": found.low, "high": found.high, "k": k, "n": n, "note": note}
+
+
+def _windows(counts: list[Row], settings: Settings, says: str, young: int, stock: Stock) -> Exhibit:
+    judged = settings.content.unused_days
+    notes = ["agreed window" if r["days"] == judged else "" if r["n"] else "no asset was old enough" for r in counts]
+    rows = [_row(words.value(row["days"], "days"), row, note) for row, note in zip(counts, notes, strict=True)]
+    others = [f"{words.value(r['value'], 'share')} at {r['label']}" for r in rows if r["note"] == "" and r["n"]]
+    window, (begin, end) = words.value(judged, "days"), stock.followed(settings)
+    spoken = (f"{r['label']} {words.value(r['value'], 'share')}" for r in rows)
+    return Exhibit(
+        key="content.unused", shape="intervals", rows=rows, play="P13", limit=settings.thresholds.get("unused_content"),
+        title=f"{says}; {words.listed(others)}" if others else says, columns=_COLUMNS,
+        read=f"Unused: no seller viewed, downloaded or shared the asset within {window} of its creation, or of "
+        f"{words.day(begin)} if it is older or carries no creation date. "
+        f"{words.count(young, 'asset')} younger than {window} at {words.day(end)} "
+        f"{'is' if young == 1 else 'are'} left out. Each window judges the assets old enough for it. Bars: 95 %.",
+        says_not="Why an asset was not used; uses the library cannot see.",
+        alt=f"Unused share by window: {'; '.join(spoken)}.",
+        source=f"Content library and its log: {words.number(stock.counts['uses'])} {_USES} by anybody",
+    )  # fmt: skip
+
+
+def _totals(counts: list[Row], settings: Settings, says: str, young: int) -> Exhibit:
+    """Without a log there is one figure: whether the span that was counted holds a use at all."""
+    judged = settings.content.unused_days
+    counted, window = next(row for row in counts if row["days"] == judged), words.value(judged, "days")
+    row = _row("Whole span", counted, "as the content system counted")
+    return Exhibit(
+        key="content.unused", shape="intervals", play="P13", limit=settings.thresholds.get("unused_content"),
+        rows=[row], title=says, columns=_COLUMNS,
+        read="Unused: the system counted no view, download or share in the span of its report, within the period. "
+        f"{words.count(young, 'asset')} with less than {window} in that span {'is' if young == 1 else 'are'} left "
+        "out; so are spans that end after the as-of date, and uses in a span that began before the period when the "
+        "day of the last one is not told. Bar: 95 %.",
+        says_not="Who used an asset and when; why it was not used.",
+        alt=f"Unused share over the whole span: {words.value(row['value'], 'share')}.",
+        source=_COUNTS,
+    )  # fmt: skip
+
+
+def _concentration(stock: Stock) -> list[Exhibit]:
+    """On how few assets does the use rest? Assets by how often sellers used them, the most used first."""
+    uses = np.sort(stock.assets["n_uses"].to_numpy())[::-1]
+    total, n = int(uses.sum()), len(uses)
+    if not total or n < 10:
+        return []
+    ends, rows, start = [round(n * end) for _, end in _PARTS], list[Row](), 0
+    for (label, _), end in zip(_PARTS, ends, strict=True):
+        here = int(uses[start:end].sum())
+        rows.append({"label": label, "value": here / total, "k": here, "n": end - start,
+                     "note": f"{words.count(end - start, 'asset')}, {words.count(here, 'use')}"})  # fmt: skip
+        start = end
+    idle, spoken = int((uses == 0).sum()), [f"{row['label']} {words.share(row['value'])}" for row in rows]
+    tail = f"; {words.number(idle)} of {words.number(n)} have none" if idle else ""
+    return [Exhibit(
+        key="content.concentration", shape="bars", rows=rows, is_detail=True, play="P13",
+        title=f"{words.share(rows[0]['value'])} of all uses fall on a tenth of the assets{tail}",
+        columns=columns(label=("Assets", "text"), value=("Share of uses", "share"), k=("Uses", "count"),
+                        n=("Assets in it", "count"), note=("Note", "text")),
+        read="Assets in the order of how often sellers used them in their window; each bar is the share of all uses "
+        "that falls on that part. Counted.",
+        says_not="That the most used are the best: they may be the only ones people find.",
+        alt=f"Bars of uses by assets: {'; '.join(spoken)}.",
+        source=_COUNTS if stock.log == "totals" else f"Content library and its log: {words.number(total)} {_USES} by "
+        "sellers in the windows of its assets",
+    )]  # fmt: skip
+
+
+_CAUTIONS = (
+    "Unused does not prove irrelevant: an asset may be hard to find, never shown to anybody, "
+    "or used outside the library.",
+    "No outside figure on unused content is printed beside this one: the one often quoted has no published method.",
+)
+
+
+def _retired(tables: Tables, settings: Settings) -> list[str]:
+    n = int(records(tables, _RETIRED, as_of=settings.as_of)[0]["n"])
+    return [f"{words.count(n, 'asset')} left out: a decision retired {'it' if n == 1 else 'them'}."] if n else []
+
+
+def _log_caveats(stock: Stock, settings: Settings) -> list[str]:
+    """What must a reader know of the log? One that starts late or stops early does not see all uses."""
+    said, counts, unknown = [], stock.counts, stock.counts["unknown"]
+    if unknown:
+        known = words.share(1 - unknown / (counts["uses"] - counts["marketing"]), 1)
+        said.append(f"{words.count(unknown, 'use')} in the log: of assets that are not in the inventory; {known} of "
+                    "the uses are of assets it holds.")  # fmt: skip
+    if counts["marketing"]:
+        said.append(f"{words.count(counts['marketing'], 'use')} by Marketing left out: they are no use by a seller.")
+    if not counts["uses"]:
+        return [*said, "The log holds no view, download or share up to the as-of date."]
+    if not counts["with_team"]:
+        said.append("The log does not say who is in Sales: whatever anybody did counts as a use by a seller.")
+    begin, end = stock.followed(settings)
+    if begin > settings.period.start:
+        said.append(f"The log of uses begins on {words.day(begin)}, after the period does: earlier uses are not seen, "
+                    "and no asset is looked at before.")  # fmt: skip
+    if end < settings.as_of:
+        said.append(f"The log of uses ends on {words.day(end)}, before the as-of date: later uses are not seen, and no "
+                    "asset is looked at after.")  # fmt: skip
+    return said

@@ -1,0 +1,316 @@
+"""What is to be done with each asset, and what is to be made: a list that a content owner corrects and sends back."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from alignlib import words
+from alignlib.diagnostics.content.causes import causes
+from alignlib.diagnostics.content.coverage import STALE
+from alignlib.diagnostics.content.parts import DECIDED as SENT_BACK
+from alignlib.diagnostics.content.parts import assets_now, records
+from alignlib.diagnostics.content.stock import NOT_JOINED, Stock
+from alignlib.engagement import Settings
+from alignlib.intake.tables import Tables
+from alignlib.result import Exhibit, Part, Row, columns
+
+MOST_ROWS = 5_000
+_NO_GAPS: list[Row] = []
+UNKNOWN = "not judged"
+# In the order in which they are listed: what is to be done, and how a title says it.
+DISPOSITIONS = {"create": "to create", "retire": "to retire", "fix": "to fix", "teach": "to teach",
+                "tailor": "to tailor", "keep": "to keep", UNKNOWN: UNKNOWN}  # fmt: skip
+SENT = {"retire": "retired", "keep": "kept", "fix": "to fix", "teach": "to teach", "tailor": "to tailor"}
+
+
+class Rule(NamedTuple):
+    """One rule: what is to be done, why in a few words, and with which assets."""
+
+    disposition: str
+    reason: str
+    holds: Callable[[pd.DataFrame], "pd.Series[bool]"]
+
+
+# In the order in which they are asked: the first that holds decides. See _facts for the columns.
+RULES = (
+    Rule("retire", "past its expiry date and unused", lambda f: f["is_expired"] & f["unused"]),
+    Rule("retire", "stale, unused, and no deal asks for it",
+         lambda f: f["is_stale"] & f["unused"] & (f["demand"] | f["wrong_stage"])),
+    Rule("retire", "a newer asset of the same title is used more",
+         lambda f: f["is_outdone"] & (f["unused"] | f["is_stale"])),
+    Rule("fix", "past its expiry date, and used", lambda f: f["is_expired"] & f["used"]),
+    Rule("fix", "stale, and used", lambda f: f["is_stale"] & f["used"]),
+    Rule("fix", "used without approval", lambda f: f["used"] & f["not_approved"]),
+    Rule("fix", "stale and unused, where deals may ask for it", lambda f: f["is_stale"] & f["unused"]),
+    Rule("fix", "out of date; its use cannot be told", lambda f: f["is_expired"] | f["is_stale"]),
+    Rule("fix", "names no conversation", lambda f: f["untagged"]),
+    Rule("fix", "sellers looked for it and did not find it: title and tags", lambda f: f["cause"] == "found"),
+    Rule("fix", "another asset carries the same title", lambda f: f["is_double"]),
+    Rule("teach", "nobody was shown it", lambda f: f["cause"] == "never_taught"),
+    Rule("teach", "shown to somebody, and not used since", lambda f: f["cause"] == "taught"),
+    Rule("tailor", "little used or not at all, general, and cannot be adapted",
+         lambda f: f["little_used"] & f["is_fixed"] & f["is_general"]),
+    Rule("keep", "used and current", lambda f: f["used"]),
+    Rule(UNKNOWN, "its use is not known", lambda f: ~f["known"]),
+    Rule("keep", "too young to judge", lambda f: ~f["judged"]),
+    Rule("keep", "current; no deal asks for it so far", lambda f: f["cause"].isin(["demand", "conversation"])),
+    Rule("keep", "no reason found", lambda f: f["judged"]),
+)  # fmt: skip
+DECIDED = "as its owner decided"
+FOR_ONE = "(made for one person)"  # a title would name the person
+_EVERY, _GENERAL = "", " "  # in place of a segment, for none is blank
+_LABELS = f"""select asset_id, cost, reviewed_on, array_to_string(list_sort(conversations), '; ') as conversations,
+  array_to_string(list_sort(segments), '; ') as segments, array_to_string(list_sort(personas), '; ') as personas,
+  case when len(segments) = 0 then ['{_GENERAL}'] else segments end as place
+from assets_now"""
+_DECIDED = f"select asset_id, decision, decided_on::varchar as decided_on from {SENT_BACK} where decision is not null"
+_SENT_BACK = f"""select
+  count(*) filter (d.reviewed_on is not null and d.reviewed_on is distinct from a.reviewed_on) as n,
+  {", ".join(f"count(*) filter (decision = '{name}') as {name}" for name in SENT)}
+from {SENT_BACK} d join assets a using (asset_id)"""
+_SERVED = """select asset_id, cell from assets_now join (
+  select unnest($cells::integer[]) as cell, unnest($talks::varchar[]) as talk, unnest($places::varchar[]) as place
+) on list_contains(conversations, talk) and (len(segments) = 0 or list_contains(segments, place))"""
+# What its owner wants to know of an asset, then what they correct and send back: in the workbook, not on the page.
+_EXTRA = [column.model_copy(update={"is_extra": True}) for column in columns(
+    type=("Type", "text"), n_uses=("Uses", "count"), last_used_on=("Last used", "date"), created_on=("Created", "date"),
+    decision=("Decision", "text"), decided_on=("Decided on", "date"), conversations=("Conversations", "text"),
+    segments=("Segments", "text"), personas=("Personas", "text"), reviewed_on=("Reviewed on", "date"),
+    expires_on=("Expires on", "date"),
+)]  # fmt: skip
+
+
+def part(
+    tables: Tables, settings: Settings, stock: Stock, cells: list[Row] = _NO_GAPS, found: pd.DataFrame | None = None
+) -> Part:
+    """What is to be done with each asset: keep, fix, teach, tailor or retire it, and where is one to be made?
+
+    ``cells``: those to fill first (``coverage.fill_first``), ranked; ``found``: what ``causes.causes`` said, to
+    save asking again. One disposition an asset, by the first rule of ``RULES``; what the owner decided wins. Unused
+    here means no use by a seller at all in the asset's window; little used: less than once in ``unused_days``. The rows
+    of ``content.worklist``, saved as CSV, can be read back as table ``asset_decisions``.
+    """
+    found = causes(tables, settings, stock) if found is None else found
+    done = disposed(tables, settings, stock, found)
+    if done.empty:
+        return Part()
+    served = _served(tables, settings, done, cells)
+    made = {place: cell for place, cell in enumerate(cells) if place not in set(served["cell"])}
+    done["cell"] = done["asset_id"].map(served.groupby("asset_id")["cell"].min())
+    done = done.sort_values(["rank", "cell"], kind="stable")  # in each rank those that serve no such cell last
+    done["is_first"] = done["cell"].notna() & ~done.duplicated("cell")
+    done = done.sort_values("is_first", ascending=False, kind="stable")
+    says = _counted(done["disposition"], len(made))
+    caveats = [] if stock.log else ["Without a record of uses the work list holds only what age and tags show."]
+    if not stock.is_joined:
+        caveats.append(f"The work list takes no asset for unused: {NOT_JOINED[0]}.")
+    masked = int(done["asset_id"].map(lambda name: words.masked(name) != name).sum())
+    if masked:
+        caveats.append(f"{words.count(masked, 'asset')} with an e-mail address or a person's folder in the id: masked "
+                       "in the work list, so a decision about such an asset cannot be read back.")  # fmt: skip
+    bars = _bars(done, len(made), says, _sent_back(tables, settings), settings)
+    return Part([], [bars, _list(done, cells, made, says, settings)], caveats)
+
+
+def disposed(tables: Tables, settings: Settings, stock: Stock, found: pd.DataFrame) -> pd.DataFrame:
+    """What is to be done with each asset, and why? Most urgent first.
+
+    One row an asset: what the rules look at, disposition and reason; decision and decided_on are None unless its owner
+    sent one back. Within a disposition the most used come first, then the dearest.
+    """
+    facts = _facts(tables, settings, stock, found)
+    holds = np.array([rule.holds(facts).to_numpy(bool) for rule in RULES])
+    first = np.argmax(holds, axis=0)
+    done = facts.assign(
+        disposition=np.array([rule.disposition for rule in RULES])[first],
+        reason=np.array([rule.reason for rule in RULES])[first],
+    )
+    is_decided = done["decision"].notna()
+    differs = is_decided & (done["decision"] != done["disposition"])
+    by_rules = DECIDED + "; by the rules: " + done["disposition"] + ", " + done["reason"]
+    done["reason"] = done["reason"].mask(is_decided, DECIDED).mask(differs, by_rules)
+    done["disposition"] = done["disposition"].mask(is_decided, done["decision"])
+    done["rank"] = done["disposition"].map({name: i for i, name in enumerate(DISPOSITIONS)})
+    return done.sort_values(["rank", "n_uses", "cost", "asset_id"], ascending=[True, False, False, True])
+
+
+def _facts(tables: Tables, settings: Settings, stock: Stock, found: pd.DataFrame) -> pd.DataFrame:
+    """What do the rules look at? The stock with causes, costs and decisions, one row an asset."""
+    days, facts = settings.content.unused_days, stock.assets.merge(found, on="asset_id", how="left")
+    facts = facts.merge(
+        tables.query(assets_now(tables) + _LABELS, {"as_of": settings.as_of}), on="asset_id", how="left"
+    )
+    if tables.has("asset_decisions"):
+        decided = tables.query(_DECIDED, {"as_of": settings.as_of})
+        facts = facts.merge(decided, on="asset_id", how="left", validate="one_to_one")
+    else:
+        facts = facts.assign(decision=None, decided_on=None)
+    known, judged = bool(stock.log) and stock.is_joined, stock.judged(days) & bool(stock.log)
+    used, tags = facts["n_uses"] > 0, facts["n_conversations"] > 0  # no use without a record of uses
+    is_rare = facts["n_uses"] * days < facts["days_seen"]
+    facts = facts.assign(
+        known=known, judged=judged, used=used, unused=judged & ~used, little_used=judged & is_rare,
+        cause=facts["cause"].mask(used),  # one used later than within the days needs none
+        demand=facts["demand"].eq(True), wrong_stage=facts["conversation"].eq(True) & tags,
+        untagged=~tags & bool(tags.any()), not_approved=_is(facts["is_approved"], False),
+        is_fixed=_is(facts["is_customisable"], False),
+        is_general=facts["specificity"].eq("market") | bool(facts["specificity"].isna().all()),
+        is_outdone=_outdone(facts),
+    )  # fmt: skip
+    stays = facts[~np.logical_or.reduce([rule.holds(facts) for rule in RULES if rule.disposition == "retire"])]
+    by_day = stays[stays["title"].fillna("") != ""].sort_values(["created_on", "asset_id"])
+    return facts.assign(
+        is_double=facts["asset_id"].isin(by_day["asset_id"][by_day.duplicated("title")]),
+        is_unusable=facts["is_expired"] | facts["is_stale"] | facts["not_approved"],
+    )
+
+
+def _is(flags: "pd.Series[Any]", value: bool) -> "pd.Series[bool]":
+    return flags.astype("boolean").eq(value).fillna(False).astype(bool)
+
+
+def _outdone(facts: pd.DataFrame) -> "pd.Series[bool]":
+    """Which assets bear title, type and conversations of a later one that was used more often, in the same segments?
+
+    Segments are the same where any is shared; an asset that names none serves all.
+    """
+    facts, keys = facts.fillna({"type": ""}), [*(alike := ["title", "type", "conversations", "place"]), "created_on"]
+    named = facts[facts["title"].notna() & (facts["title"] != "") & facts["created_on"].notna()]
+    places = named.explode("place")
+    is_general = places["place"] == _GENERAL
+    offered = pd.concat([places, named.assign(place=_EVERY)])
+    by_day = offered.groupby(keys)["n_uses"].max().reset_index().sort_values(keys, ascending=False)
+    asked = pd.concat([places.assign(place=places["place"].mask(is_general, _EVERY)),
+                       places[~is_general].assign(place=_GENERAL)])  # fmt: skip
+    by_day = pd.concat([by_day, asked[keys].assign(n_uses=-1)]).drop_duplicates(keys).sort_values(keys, ascending=False)
+    by_day["next"] = by_day.groupby(alike)["n_uses"].shift()
+    by_day["most_later"] = by_day.groupby(alike)["next"].cummax()
+    later = asked.merge(by_day[[*keys, "most_later"]], on=keys).groupby("asset_id")["most_later"].max()
+    return facts["n_uses"] < facts["asset_id"].map(later)
+
+
+def _served(tables: Tables, settings: Settings, done: pd.DataFrame, cells: list[Row]) -> pd.DataFrame:
+    """Which cells without a usable asset would an asset to fix serve? Rows of asset_id and cell, its place in the list.
+
+    An asset that names no segment serves every one.
+    """
+    stale = {place: cell for place, cell in enumerate(cells) if cell["gap"] == STALE}
+    asked = {"cells": list(stale), "talks": [cell["conversation"] for cell in stale.values()],
+             "places": [cell["segment"] for cell in stale.values()], "as_of": settings.as_of}  # fmt: skip
+    fixed = done["asset_id"][(done["disposition"] == "fix") & done["is_unusable"]]
+    served = tables.query(assets_now(tables) + _SERVED, asked)
+    return served[served["asset_id"].isin(fixed)]
+
+
+def _sent_back(tables: Tables, settings: Settings) -> str:
+    """'What its owner sent back: 3 retired, 2 kept, 5 reviews entered.' Empty where nothing was."""
+    if not tables.has("asset_decisions"):
+        return ""
+    sent = records(tables, _SENT_BACK, as_of=settings.as_of)[0]
+    told = [f"{words.number(sent[name])} {said}" for name, said in SENT.items() if sent[name]]
+    told += [f"{words.count(sent['n'], 'review')} entered"] if sent["n"] else []
+    return f"What its owner sent back: {', '.join(told)}." if told else ""
+
+
+def _counted(dispositions: "pd.Series[str]", n_cells: int) -> str:
+    """'84 assets: 37 to retire, 12 to fix and 35 to keep; 3 to create'."""
+    counts = dispositions.value_counts()
+    each = [f"{words.number(counts[name])} {said}" for name, said in DISPOSITIONS.items() if name in counts]
+    made = f"; {words.number(n_cells)} {DISPOSITIONS['create']}" if n_cells else ""
+    return f"{words.count(len(dispositions), 'asset')}: {words.listed(each)}{made}"
+
+
+def _defined(settings: Settings) -> str:
+    """What do the rules mean by unused and little used?"""
+    days = words.value(settings.content.unused_days, "days")
+    return (f"Unused here: seen for {days} or longer and never used by a seller in all the time it was seen; little "
+            f"used: less than once in {days}.")  # fmt: skip
+
+
+def _bars(done: pd.DataFrame, n_made: int, says: str, sent_back: str, settings: Settings) -> Exhibit:
+    reasons = done["reason"].where(~done["reason"].str.startswith(DECIDED), DECIDED)
+    rows = list[Row]()
+    for name in DISPOSITIONS:
+        found = reasons[done["disposition"] == name].value_counts().sort_index()
+        found = found.sort_values(ascending=False, kind="stable")
+        told = [f"{reason} {words.number(n)}" for reason, n in found.items()]
+        if name == "create" and n_made:
+            told = [f"{words.count(n_made, 'cell')} to fill first, without an asset to use or to fix"]
+        n = n_made if name == "create" else int(found.sum())
+        if n or name != UNKNOWN:
+            rows.append({"label": name.capitalize(), "value": n, "note": "; ".join(told)})
+    spoken = (f"{row['label']} {words.number(row['value'])}" for row in rows)
+    return Exhibit(
+        key="content.dispositions", shape="bars", rows=rows, play="P13", title=says, lead=sent_back,
+        columns=columns(label=("What to do", "text"), value=("Assets", "count"), note=("Reasons", "text")),
+        read="Each asset once, under the first rule that holds, in the order retire, fix, teach, tailor, keep; what "
+        "its owner decided wins. To create: one asset for each cell to fill first that no asset to fix would serve. "
+        f"{_defined(settings)} Counted.",
+        says_not="A rule sees dates, tags and uses, not what an asset says: its owner decides.",
+        alt=f"Bars of assets by what to do with them: {', '.join(spoken)}.", source="Content library and its uses",
+    )  # fmt: skip
+
+
+def _list(done: pd.DataFrame, cells: list[Row], made: dict[int, Row], says: str, settings: Settings) -> Exhibit:
+    total, kept = len(made) + len(done), done.head(max(MOST_ROWS - len(made), 0))
+    lines = [(place, _to_create(cell, settings.currency)) for place, cell in made.items()]
+    for row in kept.to_dict("records"):
+        line = _line({str(k): v for k, v in row.items()})
+        if row["cell"] == row["cell"]:  # it serves one
+            line["reason"] += f"; {_stands(cells[int(row['cell'])], settings.currency)}"
+        lines.append((int(row["cell"]) if row["is_first"] else len(cells), line))
+    rows = [line for _, line in sorted(lines, key=lambda each: each[0])][:MOST_ROWS]
+    unknown = int((done["disposition"] == UNKNOWN).sum())
+    open_ = int((~done["disposition"].isin(["keep", UNKNOWN])).sum())
+    apart = f", {words.number(unknown)} not judged" if unknown else ""
+    cut = f" (cut: {words.of(len(rows), total)} lines)" if len(rows) < total else ""
+    return Exhibit(
+        key="content.worklist", shape="table", rows=rows, play="P13",
+        title=f"Something is to be done with {words.of(open_, len(done))} assets{apart}: the list, most urgent first"
+        f"{cut}",
+        columns=[*columns(title=("Title", "text"), asset_id=("Asset", "text"), disposition=("Disposition", "text"),
+                          reason=("Reason", "text")), *_EXTRA],
+        read="First, for each cell to fill first, the most used asset to fix there or one to create. Then what to "
+        "retire, fix (where most money stands), teach, tailor and keep, the most used and then the dearest first; last "
+        "what could not be judged. "
+        f"{_defined(settings)} The list is a workbook beside this report: write a decision (keep, fix, teach, tailor "
+        "or retire), correct labels and days, and send it back; it counts at the next audit.",
+        says_not="A disposition is what the rules propose; a decision, once sent back, takes its place.",
+        alt=f"Table of {words.count(len(rows), 'row')}: {says}.", source="Content library and its uses",
+    )  # fmt: skip
+
+
+def _stands(cell: Row, currency: str) -> str:
+    """'€200k stands in Health care, C4', or which cell lacks a usable asset."""
+    stands = f"{words.money(cell['amount'], currency)} stands" if cell["amount"] else "none usable"
+    return f"{stands} in {words.masked(cell['segment'])}, {cell['conversation']}"
+
+
+def _to_create(cell: Row, currency: str) -> Row:
+    stands = f"{words.money(cell['amount'], currency)} of open pipeline and " if cell["amount"] else ""
+    lacks = "no asset that is usable or to fix" if cell["gap"] == STALE else "no asset"
+    segment = words.masked(cell["segment"])
+    return {**dict.fromkeys(["asset_id", *(column.name for column in _EXTRA)]),
+            "title": f"New: {cell['conversation']}, {segment}", "disposition": "create",
+            "reason": stands + lacks, "conversations": cell["conversation"], "segments": segment}  # fmt: skip
+
+
+def _whole(label: str) -> str | None:
+    """A masked label would come back as a correction; an empty one leaves what stands."""
+    return label if words.masked(label) == label else None
+
+
+def _line(row: Row) -> Row:
+    title, type_, decision, decided_on = (row[name] if isinstance(row[name], str) else None
+                                          for name in ("title", "type", "decision", "decided_on"))  # fmt: skip
+    days = ("last_used_on", "created_on", "reviewed_on", "expires_on")
+    return {
+        "asset_id": words.masked(row["asset_id"]), "disposition": row["disposition"], "reason": row["reason"],
+        "title": FOR_ONE if row["specificity"] == "person" else words.masked(title or ""),
+        "type": words.masked(type_ or ""), "n_uses": int(row["n_uses"]) if row["known"] or row["n_uses"] else None,
+        "decision": decision, "decided_on": decided_on,
+        **{name: _whole(row[name]) for name in ("conversations", "segments", "personas")},
+        **{name: None if pd.isna(row[name]) else str(row[name])[:10] for name in days},
+    }  # fmt: skip
