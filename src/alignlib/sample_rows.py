@@ -1,4 +1,4 @@
-"""What happens in a made-up company: its leads, deals and content, drawn from what is said to be true of it."""
+"""What happens in a made-up company: its leads and deals, drawn from what is said to be true of it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,9 +15,8 @@ CONVERSATIONS = ("C1", "C2", "C3", "C4", "C5")
 SELLERS = tuple(f"Seller {i:02d}" for i in range(1, 15))
 MARKETERS = tuple(f"Marketer {i:02d}" for i in range(1, 10))
 START, END = datetime(2024, 4, 1), datetime(2026, 4, 29, 18)  # END: the export was drawn the evening before as_of
-DAYS, N_LEADS, N_ASSETS = 730, 2700, 180
+DAYS, N_LEADS = 730, 2700
 SELLER_SD = 0.416  # on the logit scale: intra-class correlation of .05 between the sellers' leads
-FAR_FROM_LIMITS = (30, 90, 180)  # no use and no age lies within three days of a window, so no reading of it matters
 
 
 @dataclass
@@ -35,6 +34,7 @@ class World:
     effort: dict[str, float]
     shares: dict[str, float]
     empty: dict[str, list[str]]
+    content: dict[str, Any]
     survey: dict[str, Any]
     speed: dict[str, float] = field(default_factory=dict)
     skill: dict[str, float] = field(default_factory=dict)
@@ -43,6 +43,12 @@ class World:
     def add(self, table: str, **row: Any) -> Row:
         self.tables.setdefault(table, []).append(row)
         return row
+
+    def sort(self, **times: str) -> None:
+        """Puts tables in the order of their times: {table: column}."""
+        for table, at in times.items():
+            self.tables[table].sort(key=str)  # so that rows of one moment keep one order
+            self.tables[table].sort(key=itemgetter(at))
 
     def chance(self, share: float, logit: float = 0.0) -> bool:
         odds = share / (1 - share) * float(np.exp(logit))
@@ -211,87 +217,12 @@ def _place_pipeline(world: World) -> None:
             deal["conversation"] = world.pick([c for c in CONVERSATIONS[1:] if c not in cells])
 
 
-def _assets(world: World) -> None:
-    rng = world.rng
-    required = [(s, c) for s in world.plan for c in CONVERSATIONS if s not in world.empty.get(c, [])]
-    safe = [c for c in CONVERSATIONS if c not in world.empty]
-    loose = rng.permutation(np.arange(len(required), N_ASSETS))
-    untagged = set(loose[: round(N_ASSETS * world.shares["untagged"])].tolist())
-    stale = set(rng.permutation(loose)[: round(N_ASSETS * world.shares["stale"])].tolist())
-    for i in range(N_ASSETS):
-        if i < len(required):
-            segments, conversations = [required[i][0]], [required[i][1]]
-        else:
-            conversations = [] if i in untagged else [world.pick(CONVERSATIONS if i in stale else safe)]
-            segments = world.some(world.effort)
-        created, reviewed = _ages(rng, i in stale)
-        expires = END - timedelta(days=int(rng.integers(20, 300))) if i in stale and rng.random() < 0.2 else None
-        kind = world.draw("assets")
-        world.add(
-            "assets", asset_id=f"A-{i + 1:04d}", title=f"{kind} {i + 1:03d}, {' and '.join(segments) or 'general'}",
-            type=kind, owner_team="marketing" if rng.random() < 0.8 else "sales", created_on=created.date(),
-            reviewed_on=reviewed.date() if reviewed else "", expires_on=expires.date() if expires else "",
-            conversations=conversations, personas=world.some(world.words["personas"]), segments=segments,
-            topics=[world.draw("topics")], specificity=world.pick(("segment", "account")) if segments else "market",
-            is_customisable="yes" if rng.random() < 0.4 else "no", cost=int(rng.integers(3, 90)) * 100,
-        )  # fmt: skip
-
-
-def _ages(rng: np.random.Generator, stale: bool) -> tuple[datetime, datetime | None]:
-    """When was an asset published and last reviewed: more than a year ago if stale, well within a year if not?"""
-    young, reviewed = not stale and rng.random() < 0.45, 0
-    age = int(rng.integers(12, 350) if young else rng.integers(380, 1300))
-    if stale and rng.random() < 0.3 and age > 380:
-        reviewed = int(rng.integers(375, age))
-    elif not stale and not young:
-        reviewed = int(rng.integers(10, 350))
-    age += 8 if any(abs(age - window) < 4 for window in FAR_FROM_LIMITS) else 0
-    return END - timedelta(days=age), END - timedelta(days=reviewed) if reviewed else None
-
-
-def in_period(assets: list[Row]) -> dict[str, datetime]:
-    """From when on could each asset be used within the period: its creation, or the period's start if that is later?"""
-    return {a["asset_id"]: max(datetime.combine(a["created_on"], START.time()), START) for a in assets}
-
-
-def _usage(world: World) -> None:
-    """Who used which asset: some never, some late; what is used is used unevenly."""
-    rng, shares = world.rng, world.shares
-    deals = [deal["opportunity_id"] for deal in world.tables["opportunities"]]
-    begins = in_period(world.tables["assets"])
-    old = [a for a, begin in begins.items() if (END - begin).days > 90]
-    order = [str(a) for a in rng.permutation(old)]
-    never = set(order[: round(len(old) * shares["never_used"])])
-    late_enough = [a for a in order if a not in never and (END - begins[a]).days > 190]
-    late = set(late_enough[: round(len(old) * shares["late_used"])])
-    for asset, begin in begins.items():
-        low, high = (100, 172) if asset in late else (0, 26) if rng.random() < 0.8 else (35, 85)
-        day = float(rng.uniform(low, high))
-        if asset in never:
-            world.add("asset_usage", asset_id=asset, user_id=world.pick(MARKETERS), event="edit", opportunity_id="",
-                      used_at=world.office(begin))  # fmt: skip
-            continue
-        at = world.office(begin + timedelta(days=day))
-        for _ in range(1 + int(min(rng.lognormal(2.6, 0.9), 90))):
-            if at >= END:
-                break
-            event = world.draw("uses")
-            deal = world.pick(deals) if event == "share" and rng.random() < 0.5 else ""
-            seller = world.pick({name: i for i, name in enumerate(SELLERS, 1)})
-            world.add("asset_usage", asset_id=asset, user_id=seller, event=event, used_at=at, opportunity_id=deal)
-            at = world.later(at, 9, 1.0)
-
-
 def make_rows(planted: bool, seed: int, **said: Any) -> World:
-    """Which leads, deals and content does a company have of which this is said? The same seed gives the same rows."""
+    """Which leads and deals does a company have of which this is said? The same seed gives the same rows."""
     world = World(np.random.default_rng([seed, int(planted)]), planted, **said)
     for made in (world.speed, world.skill):
         made.update(zip(SELLERS, world.centred(len(SELLERS), SELLER_SD), strict=True))
-    for make in (_leads, _sales_sourced, _place_pipeline, _assets, _usage):
+    for make in (_leads, _sales_sourced, _place_pipeline):
         make(world)
-    times = {"stage_events": "entered_at", "sales_touches": "touched_at", "campaign_touches": "touched_at",
-             "asset_usage": "used_at"}  # fmt: skip
-    for table, at in times.items():
-        world.tables[table].sort(key=str)  # so that rows of one moment keep one order
-        world.tables[table].sort(key=itemgetter(at))
+    world.sort(stage_events="entered_at", sales_touches="touched_at", campaign_touches="touched_at")
     return world

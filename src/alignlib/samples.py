@@ -17,6 +17,7 @@ from alignlib.engagement import SETTINGS_FILE, Input, Settings, parse_settings, 
 from alignlib.files import write_file
 from alignlib.instrument import Instrument, Item, read_instrument
 from alignlib.resources import read_resource
+from alignlib.sample_content import add_content
 from alignlib.sample_rows import END, Row, World, make_rows
 
 TRUTH_FILE = "truth.json"
@@ -39,7 +40,7 @@ def write_sample(folder: Path, planted: bool = True) -> Path:
     Raises AlignError (E-WRITE) when the folder cannot be written.
     """
     kind = "planted" if planted else "null"
-    world = make_rows(planted, SEED, words=_SAID["words"], plan=_SAID["plan"], **_SAID[kind])
+    world = add_content(make_rows(planted, SEED, words=_SAID["words"], plan=_SAID["plan"], **_SAID[kind]), SEED)
     text = read_resource("templates", "sample", "engagement.yml").replace("$client", world.client)
     settings = parse_settings(text)
     for segment, share in world.plan.items():
