@@ -48,7 +48,8 @@ ALLOWED: dict[str, set[str]] = {
     "report": {"result", "charts", "disclosure", "resources", "files"},
     "runs": {"result", "engagement", "files", "resources"},
     "sample_rows": {"intake.tables", "instrument", "engagement"},
-    "samples": {"intake.tables", "files", "engagement", "resources", "instrument", "sample_rows"},
+    "sample_content": {"sample_rows"},
+    "samples": {"intake.tables", "files", "engagement", "resources", "instrument", "sample_rows", "sample_content"},
     "workshop": {
         "engagement", "intake", "diagnostics", "show", "charts", "disclosure", "files", "result", "resources",
         "instrument",
@@ -65,7 +66,7 @@ ALLOWED: dict[str, set[str]] = {
 FREE = {"words", "errors"}
 
 # Budget, in lines.
-LONGEST_MODULE, WHOLE_PACKAGE = 400, 16_700
+LONGEST_MODULE, WHOLE_PACKAGE = 400, 20_300
 LONGEST_CELL, MOST_CELLS = 10, 12
 
 # Parts that may look at the clock; everything else must give the same figures tomorrow.
