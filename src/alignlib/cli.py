@@ -97,7 +97,9 @@ def audit(engagement: Engagement, out: Out, seconds: Seconds = 600) -> None:
     typer.echo(f"\n{verdict.headline}")
     for finding in verdict.findings[:5]:
         typer.echo(f"  {finding.level:8}{finding.title}" + (f"  -> {finding.play}" if finding.play else ""))
-    typer.echo(f"\nReport     {out / 'report.html'}\nResults    {out / 'results.json'}\nNotebooks  {out / 'notebooks'}")
+    made = {"Report": "report.html", "Work list": "content-work-list.xlsx", "Results": "results.json",
+            "Notebooks": "notebooks"}  # fmt: skip
+    typer.echo("\n" + "\n".join(f"{what:11}{out / name}" for what, name in made.items() if (out / name).exists()))
 
 
 @app.command()
