@@ -158,7 +158,7 @@ def part(tables: Tables, settings: Settings, stock: Stock, found: pd.DataFrame |
         return Part()
     skipped = _not_looked_at(tables, stock)
     return Part(
-        exhibits=[_exhibit(found, skipped, tables, settings, stock)], caveats=_caveats(skipped, tables, settings, stock)
+        exhibits=[_exhibit(found, skipped, tables, settings, stock)], caveats=_caveats(skipped, tables, settings)
     )
 
 
@@ -223,7 +223,7 @@ def _not_looked_at(tables: Tables, stock: Stock) -> dict[str, str]:
     return {key: why for key, (why, is_lacking) in lacks.items() if is_lacking}
 
 
-def _caveats(skipped: dict[str, str], tables: Tables, settings: Settings, stock: Stock) -> list[str]:
+def _caveats(skipped: dict[str, str], tables: Tables, settings: Settings) -> list[str]:
     """Which rules, or parts of them, were not looked at, and which deals could not be placed?"""
     left = [f"{rule.label.lower()} ({skipped[rule.key]})" for rule in RULES if rule.key in skipped]
     named = all(tables.filled("opportunities", name) for name in ("segment", "conversation"))

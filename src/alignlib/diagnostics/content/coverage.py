@@ -5,7 +5,6 @@ from collections import defaultdict
 from alignlib import words
 from alignlib.diagnostics.content.deals import CONVERSATIONS, IN_SEGMENT, PLACED, TALKED, pipeline, stands_open
 from alignlib.diagnostics.content.parts import TAG_WANTED, missing, records
-from alignlib.diagnostics.content.stock import Stock
 from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
 from alignlib.judging import finding
@@ -107,7 +106,7 @@ def _ranked(grid: list[Row]) -> list[Row]:
     return gaps[:FILLED]
 
 
-def part(tables: Tables, settings: Settings, stock: Stock | None = None) -> Part:
+def part(tables: Tables, settings: Settings) -> Part:
     """Which share of open pipeline stands in a segment and conversation for which no usable asset exists?
 
     Counted over open opportunities that name segment, conversation and amount. What the others hold may stand in a gap

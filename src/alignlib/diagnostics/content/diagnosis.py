@@ -79,7 +79,7 @@ def _of_assets(tables: Tables, settings: Settings, stock: Stock) -> Iterator[Par
     found = causes.causes(tables, settings, stock)
     yield use.part(tables, settings, stock)
     yield causes.part(tables, settings, stock, found)
-    yield coverage.part(tables, settings, stock)
+    yield coverage.part(tables, settings)
     yield worklist.part(tables, settings, stock, coverage.fill_first(tables, settings), found)
     yield teaching.part(tables, settings, stock)
     yield tailoring.part(tables, settings, stock)

@@ -9,7 +9,7 @@ import numpy as np
 from alignlib import words
 from alignlib.diagnostics.content.deals import OPEN_NOW, open_now
 from alignlib.diagnostics.content.parts import assets_now, missing
-from alignlib.diagnostics.content.stock import Stock, zone_of
+from alignlib.diagnostics.content.stock import zone_of
 from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
 from alignlib.judging import finding, measured
@@ -112,7 +112,7 @@ class Pair:
         return words.listed([words.count(side.n, side.cases) for side in sides if side.cases])
 
 
-def part(tables: Tables, settings: Settings, stock: Stock | None = None) -> Part:
+def part(tables: Tables, settings: Settings) -> Part:
     """Which share of Marketing's effort lies away from where Sales stands, by segment and by persona?
 
     Half the sum of absolute differences between the two sets of shares (total variation): the share that would have to

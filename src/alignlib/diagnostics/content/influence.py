@@ -6,7 +6,7 @@ import pandas as pd
 from alignlib import words
 from alignlib.association import FEWEST_CLUSTERS, slopes
 from alignlib.diagnostics.content.parts import missing
-from alignlib.diagnostics.content.stock import zone_of
+from alignlib.diagnostics.content.stock import BY_SELLER, zone_of
 from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
 from alignlib.result import Exhibit, Part, Row, columns
@@ -31,7 +31,7 @@ select outcome = 'won' as won, amount, owner_id, coalesce(conversation, 'not rec
   coalesce(opened_on >= log_from, true) and closed_on between log_from and log_until as is_within,
   count(u.asset_id) > 0 as touched
 from ended o cross join span left join uses u on u.opportunity_id = o.opportunity_id
-  and (event is null or event in ('view', 'download', 'share')) and team is distinct from 'marketing'
+  and {BY_SELLER}
   and used_on <= closed_on and ($by_day or used_at <= closed_at)
 where closed_on <= $as_of
 group by o.opportunity_id, outcome, amount, owner_id, conversation, log_from, log_until, opened_on, closed_on

@@ -16,7 +16,8 @@ NOT_JOINED = ("most uses in the log are of assets that the inventory does not ho
               "the same ids of assets in the inventory and in the log")  # fmt: skip
 _IS_USE = "(event is null or event in ('view', 'download', 'share'))"
 _BY_AS_OF = "used_at < timezone('UTC', timezone($zone, $as_of::timestamp + interval 1 day))"
-_IN_LOG = f"{_IS_USE} and team is distinct from 'marketing' and {_BY_AS_OF}"
+BY_SELLER = f"{_IS_USE} and team is distinct from 'marketing'"  # a use, as every part counts it
+_IN_LOG = f"{BY_SELLER} and {_BY_AS_OF}"
 
 # From when to when was anything logged, and by whom?
 _LOG = f"""select timezone($zone, timezone('UTC', min(used_at)))::date::varchar as log_from,

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from alignlib.diagnostics.content.parts import DECIDED, missing, too_few
-from alignlib.diagnostics.content.stock import Stock, zone_of
+from alignlib.diagnostics.content.stock import BY_SELLER, Stock, zone_of
 from alignlib.engagement import Settings
 from alignlib.incidence import clustered_incidence, clustered_incidence_gap
 from alignlib.intake.tables import Tables
@@ -20,12 +20,11 @@ _TAUGHT, _UNTAUGHT = "Sellers shown it", "Not shown it"
 _LOG_WANTED = "the library’s log of uses: asset, a code for the person, what they did and when"
 _TOO_EARLY: Mapping[Level, str] = {"act": "a share read before the agreed days have passed can only rise"}
 _CODES = "the same code for a person in every file"
-_USED = "(event is null or event in ('view', 'download', 'share')) and team is distinct from 'marketing'"
 _UNTIL = "timezone('UTC', timezone($zone, $end::timestamp + interval 1 day))"
 # Everybody who was shown, recommended or used something, but those whose every logged event is Marketing's. Who never
 # occurs in the log counts as using nothing, for to leave them out would choose by what they did; it is said how many.
 _PEOPLE = f"""with logged as (
-  select user_id, bool_or({_USED}) as sells, bool_and(coalesce(team = 'marketing', false)) as is_marketing
+  select user_id, bool_or({BY_SELLER}) as sells, bool_and(coalesce(team = 'marketing', false)) as is_marketing
   from asset_usage group by user_id
 ), people as (
   select user_id, (row_number() over (order by user_id))::integer as person,
@@ -45,7 +44,7 @@ _FIRST_USE = f""", taught_assets as (
 ), used as (
   select asset, person, timezone($zone, timezone('UTC', min(used_at)))::date as used_on
   from asset_usage join taught_assets using (asset_id) join people using (user_id)
-  where {_USED} and used_at < {_UNTIL} group by asset, person
+  where {BY_SELLER} and used_at < {_UNTIL} group by asset, person
 ), pairs as (select asset, person, shown_on, used_on from shown full join used using (asset, person)
 ), apart as (
   select person, first_on, least($end - first_on, $most) as whole, used_on,
@@ -80,7 +79,7 @@ _UPTAKE = f""", recommended as (
 ), followed as (
   select asset_id, person, timezone($zone, timezone('UTC', min(used_at) filter (used_at >= from_at)))::date as used_on,
     bool_or(used_at < from_at) as is_known
-  from begun join asset_usage using (asset_id, user_id) where {_USED} and used_at < {_UNTIL}
+  from begun join asset_usage using (asset_id, user_id) where {BY_SELLER} and used_at < {_UNTIL}
   group by asset_id, person
 ), watched as (
   select case when told_on < $since then 'early' else 'told' end as kind, person, coalesce(is_known, false) as is_known,
