@@ -38,7 +38,7 @@ from alignlib.engagement import Settings, parse_settings
 from alignlib.errors import AlignError
 from alignlib.instrument import read_instrument
 from alignlib.intake.snapshot import prepare
-from alignlib.pipeline import _safe_to_release
+from alignlib.pipeline import safe_to_release
 
 FEW = "fewer than five people"
 SECRET = bytes(range(32))
@@ -656,7 +656,7 @@ def published(folder: Path, rows: Rows, wave: str = "", mode: str = "mode: anony
     )
     with TemporaryDirectory() as out:  # another folder each time: what was published is known all the same
         settings = prepare(folder, Path(out) / "run")
-        _safe_to_release(folder, Path(out) / "run", settings)
+        safe_to_release(folder, Path(out) / "run", settings)
 
 
 def test_the_same_survey_may_be_published_again_and_a_wave_with_one_less_or_one_corrected_may_not(

@@ -336,6 +336,51 @@ def test_what_was_shown_recommended_and_noted_is_as_the_truth_says(sample: Sampl
         assert sample.finding(key)["value"] == k / n, key
 
 
+def used_by(day: int, cases: pd.DataFrame) -> float:
+    """Which share was used by this day (``days``, ``is_used``), those no longer followed aside? Kaplan & Meier 1958."""
+    left = 1.0
+    for on in sorted(set(cases.loc[cases["is_used"] & (cases["days"] <= day), "days"])):
+        left *= 1 - ((cases["days"] == on) & cases["is_used"]).sum() / (cases["days"] >= on).sum()
+    return 1 - left
+
+
+def gained_counted_again(sample: Sample) -> tuple[float, int]:
+    """How much more often are assets used by sellers within 30 days of being shown than by those who were not, of whom?
+
+    Every seller and every asset that anybody was shown. Not shown: from the day anybody was until the day before one is
+    shown it as well.
+    """
+    told = sample.read("training.csv").set_axis(["asset", "person", "shown"], axis=1)
+    told["shown"] = pd.to_datetime(told["shown"])
+    shown = told.groupby(["asset", "person"])["shown"].min().reset_index()
+    usage = sample.uses().rename(columns={"content_id": "asset", "actor": "person"})
+    usage["used"] = usage["at"].dt.normalize()
+    used = usage.groupby(["asset", "person"])["used"].min().reset_index()
+    sellers = {*usage["person"].dropna(), *shown["person"], *sample.read("recommendations.csv")["Recommended To"]}
+    begun = shown.groupby("asset")["shown"].min().rename("begun").reset_index()
+    pairs = begun.merge(pd.DataFrame({"person": sorted(sellers)}), how="cross")
+    pairs = pairs.merge(shown, how="left").merge(used, how="left")
+    taught = pairs[pairs["shown"].notna() & ~(pairs["used"] < pairs["shown"])]
+    days = taught["used"].fillna(AS_OF) - taught["shown"]
+    taught = pd.DataFrame({"days": days.dt.days, "is_used": taught["used"].notna()})
+    others = pairs[(pairs["shown"] != pairs["begun"]) & ~(pairs["used"] < pairs["begun"])]
+    until = (others["shown"] - pd.Timedelta(days=1)).fillna(AS_OF)
+    is_used = others["used"] <= until
+    others = pd.DataFrame(
+        {"days": (others["used"].where(is_used, until) - others["begun"]).dt.days, "is_used": is_used}
+    )
+    return used_by(30, taught) - used_by(30, others), len(taught) + len(others)
+
+
+def test_what_was_ever_shown_and_what_showing_brings_are_as_the_truth_says(sample: Sample) -> None:
+    assets, found = sample.assets(), sample.finding("content.shown")
+    ever = assets.index.isin(sample.read("training.csv")["Asset ID"])
+    assert (found["k"], found["n"], found["value"]) == (ever.sum(), len(assets), ever.mean())
+    gained, n = gained_counted_again(sample)
+    found = sample.finding("content.teaching_gain")
+    assert (found["value"], found["n"]) == (pytest.approx(gained, abs=1e-12), n)
+
+
 def first_that_holds(sample: Sample) -> dict[str, str]:
     """Each unused asset and the first of the eight rules that holds, one asset after another."""
     assets, usage, deals, leads = sample.assets(), sample.uses(), sample.deals(), sample.read("leads.csv")
@@ -501,8 +546,8 @@ def test_what_is_planted_lies_beyond_its_limit_and_what_is_not_lies_inside(folde
         "funnel.first_touch", "funnel.leaked", "funnel.mql_to_sal", "funnel.work_order", "funnel.revenue_linked",
         "funnel.readings", "content.unused", "content.empty_pipeline", "content.focus", "survey.gap.follow_up",
         "survey.gap.content_relevance", "survey.gap.lead_quality", "survey.mirror.sales", "survey.mirror.marketing",
-        "survey.structure", "content.persona_focus", "content.outdated", "content.specific", "content.taught",
-        "content.recommended", "content.notes",
+        "survey.structure", "content.persona_focus", "content.outdated", "content.specific", "content.shown",
+        "content.taught", "content.recommended", "content.notes",
     }  # fmt: skip
     assert {truth["expect"] for truth in null.values()} == {"within"}
     agreed = read_engagement(folders["planted"]).thresholds

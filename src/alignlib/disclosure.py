@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import combinations
+from itertools import combinations, combinations_with_replacement
 from math import ceil, comb, floor
 from typing import Any, Literal
 
@@ -95,6 +95,75 @@ def count_text(n: int, k: int) -> str:
     ('fewer than five', 'none', '12')
     """
     return "none" if n == 0 else number(n) if n >= k else f"fewer than {spelled(k)}"
+
+
+def published_count(k: int, n: int, mean: float) -> tuple[int, int] | None:
+    """Between which counts is it said how many of ``n`` people disagree (1 or 2 of 5), beside their published mean?
+
+    Beside the mean, a range tells nobody more about single answers, and nobody who adds the own answer how all others
+    answered. Below ten people it says at most whether it is more than one, beyond what the mean says; from there on it
+    is exact but at either end and where a mean leaves few ways to answer. Ranges go by ``n`` and ``mean`` alone, so
+    that a range, or none (None: nothing may be told apart at this mean), tells no more than it says. By "0-1" the one
+    who disagrees does learn that nobody else does.
+
+    >>> published_count(1, 8, 3.5), published_count(3, 8, 3.5), published_count(7, 8, 1.9), published_count(3, 5, 2.6)
+    ((0, 1), (2, 4), (5, 8), None)
+    >>> published_count(4, 12, 3.1), published_count(1, 12, 4.1), published_count(11, 12, 1.9)
+    ((4, 4), (0, 1), (10, 12))
+    """
+    if n < SPREAD_FROM:
+        return next(((low, high) for low, high in _coarse(n, published_mean(mean, n)) if low <= k <= high), None)
+    least, most = _sums(mean, n)
+    ends = [(many + 3 * (n - many), 2 * many + 5 * (n - many)) for many in range(n + 1)]  # the sums of each count
+    half = 2e-6  # a sum on a half may be published either way: it is possible, and nobody hides behind it
+    possible = [at for at, (low, high) in enumerate(ends) if low <= most + half and high >= least - half]
+    # two steps from an end the own answer may be both; a third leaves two ways to the others: 1 or 3, or else 2 or 5
+    open_ones = [at for at, (low, high) in enumerate(ends) if low + 3 <= most and high - 3 >= least] or possible[::-1]
+    few = (0, 1) if open_ones[0] <= 1 else (possible[0], open_ones[0])
+    # whoever alone stands aside of n - 1 knows their sum, and with only 1 and 2 to give, their answers
+    many = (n - 2, n) if open_ones[-1] >= n - 1 else (open_ones[-1], possible[-1])
+    if few[1] >= many[0]:
+        return min(few[0], many[0]), max(few[1], many[1])
+    return few if k <= few[1] else many if k >= many[0] else (k, k)
+
+
+Given = tuple[int, ...]  # how many gave each answer, 1 to 5
+
+
+@cache
+def _coarse(n: int, mean: float) -> tuple[tuple[int, int], ...]:
+    """Which ranges of a count may be told apart beside this published mean of few people? Every way to it is tried."""
+    alike = _ways_to(n).get(mean, [])
+    for ranges in ((0, 1), (2, n - 2), (n - 1, n)), ((0, 1), (2, n)), ((0, n - 2), (n - 1, n)):
+        parts = [[given for given in alike if low <= given[0] + given[1] <= high] for low, high in ranges]
+        if all(_told(part) <= _told(alike) for part in parts if part):
+            counts = [{given[0] + given[1] for given in part} for part in parts]
+            # drawn in to what the mean leaves possible, which anybody can; "nobody" and "everybody" stay unsaid
+            return tuple((low and min(min(own), n - 1), n if high == n else max(*own, 1))
+                         for (low, high), own in zip(ranges, counts, strict=True) if own)  # fmt: skip
+    return ()
+
+
+@cache
+def _ways_to(n: int) -> dict[float, list[Given]]:
+    """How can ``n`` people have answered, by the mean that is published of it?"""
+    found: dict[float, list[Given]] = {}
+    for given in combinations_with_replacement(range(1, 6), n):
+        found.setdefault(published_mean(sum(given) / n, n), []).append(tuple(given.count(a) for a in range(1, 6)))
+    return found
+
+
+def _told(ways: Sequence[Given]) -> set[tuple[Any, ...]]:
+    """What do all these ways to answer have in common: of a side, and of the others for whoever gave each answer?"""
+    found = set[tuple[Any, ...]]()
+    for side in (range(2), range(2, 5)):
+        given = {at for at in side if any(way[at] for way in ways)}
+        found |= {("nobody takes this side", side)} if not given else set()
+        found |= {("who takes it gave this answer", at) for at in side if given <= {at}}
+    for own in range(5):
+        others = {(*way[:own], way[own] - 1, *way[own + 1 :]) for way in ways if way[own]}
+        found |= {("the others gave these", own, *others)} if len(others) == 1 else set()
+    return found
 
 
 def published_mean(value: float, n: int) -> float:

@@ -31,18 +31,20 @@ Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 # key: (direction, unit, meaning). No default values: a threshold is agreed with the client or it is absent.
 THRESHOLDS: dict[str, tuple[Literal["at_least", "at_most"], Literal["share", "pp", "points"], str]] = {
-    "survey_gap": ("at_most", "points", "gap between the two teams' means of a survey block"),
-    "mirror_gap": ("at_most", "points", "error of one team's guess at the other's answers"),
+    "survey_gap": ("at_most", "points", "gap between the two teams’ means of a survey block"),
+    "mirror_gap": ("at_most", "points", "error of one team’s guess at the other’s answers"),
     "ownerless_rules": ("at_most", "share", "rules in force that nobody owns or that carry no date"),
     "unused_content": ("at_most", "share", "assets nobody opened or shared within the agreed days"),
     "stale_content": ("at_most", "share", "assets neither made nor reviewed within the agreed days"),
     "untagged_content": ("at_most", "share", "assets that name no conversation"),
     "empty_pipeline": ("at_most", "share", "open pipeline standing where no usable asset exists"),
-    "focus_mismatch": ("at_most", "share", "distance between Marketing's effort and Sales' plan over segments"),
-    "persona_mismatch": ("at_most", "share", "distance between the personas content is for and those in Sales' deals"),
+    "focus_mismatch": ("at_most", "share", "distance between Marketing’s effort and Sales’ plan over segments"),
+    "persona_mismatch": ("at_most", "share", "distance between the personas content is for and those in Sales’ deals"),
     "outdated_sent": ("at_most", "share", "assets sent to customers after they expired, or without approval"),
     "specific_content": ("at_least", "share", "usable assets made for an account or a person, or that can be adapted"),
     "use_after_teaching": ("at_least", "share", "assets that sellers use within the agreed days of being shown them"),
+    "shown_content": ("at_least", "share", "assets that sellers were shown"),
+    "teaching_gain": ("at_least", "pp", "by how much more often sellers use assets they were shown than others"),
     "recommendation_uptake": ("at_least", "share", "recommended assets that sellers use within the agreed days"),
     "notes_answered": ("at_least", "share", "notes from Sales that content answers within the agreed days"),
     "first_touch_in_time": ("at_least", "share", "leads first touched within the promised hours"),
@@ -61,9 +63,10 @@ THRESHOLDS: dict[str, tuple[Literal["at_least", "at_most"], Literal["share", "pp
     "score_order": ("at_least", "share", "pairs of leads in which the one that qualified had the higher score"),
     "work_order": ("at_most", "pp", "by how much more often the better half by score is touched in time"),
     "marketing_started": ("at_least", "share", "won deals that Marketing started"),
+    "credit_claim": ("at_least", "share", "Marketing’s claim: its share of won revenue with touches on record"),
     "readings_alike": ("at_least", "share", "stage labels that both teams read alike"),
-    "revenue_linked": ("at_least", "share", "Marketing's metrics that are tied to revenue"),
-    "long_view": ("at_least", "share", "Sales' metrics that show in revenue only after this quarter"),
+    "revenue_linked": ("at_least", "share", "Marketing’s metrics that are tied to revenue"),
+    "long_view": ("at_least", "share", "Sales’ metrics that show in revenue only after this quarter"),
 }
 
 
@@ -193,6 +196,13 @@ class Goal(_Part):
     capacity: Count | None = Field(default=None, ge=0)
 
 
+class Done(_Part):
+    """Which play was run, and on which day? A re-audit lays it beside what moved."""
+
+    play: str = Field(pattern=r"^P\d{1,2}$")
+    on: Day
+
+
 class Notice(_Part):
     """What participants are told: who keeps the answers, who sees them and the results, until when, and whom to ask?"""
 
@@ -281,6 +291,7 @@ class Settings(_Part):
     survey: SurveySettings = SurveySettings()
     content: ContentSettings = ContentSettings()
     funnel: FunnelSettings = FunnelSettings()
+    done: list[Done] = Field(default_factory=list)
     inputs: list[Input] = Field(default_factory=list)
 
     @field_validator("timezone")

@@ -84,7 +84,7 @@ def test_every_tool_gives_the_same_answers(engage: Make, tool: str, language: st
     assert answers(tables) == expected()
     (count,) = tables.row_counts
     assert (count.used, count.rejected) == (7, 0)
-    assert any(f"was read as an export of {MADE[tool][1]}: 81 items." in note for note in tables.notes["files"])
+    assert any(f"was read as an export of {MADE[tool][1]}: 82 items." in note for note in tables.notes["files"])
     assert not any("not mapped" in note for note in tables.notes["files"])
 
 

@@ -3,7 +3,7 @@
 from math import ceil
 
 from alignlib import words
-from alignlib.diagnostics.survey import exhibits, mirror, remarks, structure, views, within
+from alignlib.diagnostics.survey import claims, exhibits, mirror, remarks, structure, views, within
 from alignlib.diagnostics.survey.answers import TEAMS, Answers, opinions, read_answers
 from alignlib.diagnostics.survey.exhibits import in_sentence
 from alignlib.diagnostics.survey.gaps import ALIKE, BlockGap, block_gap, firmness
@@ -12,7 +12,7 @@ from alignlib.engagement import Settings
 from alignlib.instrument import read_instrument
 from alignlib.intake.tables import Tables
 from alignlib.judging import measured
-from alignlib.result import Exhibit, Finding, Level, NotJudged, Result, Row, RowCount, Source
+from alignlib.result import Exhibit, Finding, Level, NotJudged, Result, Row, RowCount, Source, as_read
 from alignlib.words import NBSP, TEAM_NAMES, agreed, count, figure, interval, listed, number, of, share, spelled, value
 
 QUESTION = "What do the two teams say of each other, and where do they part?"
@@ -61,6 +61,7 @@ def diagnose(tables: Tables, settings: Settings) -> Result:
             **({"consent_on": str(settings.survey.consent_on)} if settings.survey.mode == "named"
                else {"smallest_group": settings.survey.smallest_group}),
             "survey_gap": settings.thresholds.get("survey_gap"), "instrument_version": read_instrument().version,
+            **as_read(settings.inputs, ("responses", "respondents", "facts")),
         },
         sources=sources, row_counts=row_counts,
     )  # fmt: skip
@@ -88,6 +89,7 @@ def _tabled(
         if any(gap.is_shown for gap in gaps) and settings.survey.mode == "anonymous" else None,
         views.conversations(answers, settings), mirror.mirror(answers, own, settings), *views.others(answers, settings),
         within.within(answers, gaps, settings), exhibits.roles(gaps), exhibits.items(own, settings),
+        claims.claims(own, settings.survey.least),
     ]  # fmt: skip
     return [exhibit for exhibit in found if exhibit is not None]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from alignlib.diagnostics.survey import gaps, mirror
+from alignlib.diagnostics.survey import claims, gaps, mirror
 from alignlib.diagnostics.survey.answers import GROUPS, ROLES, TEAMS, Answers, opinions, read_answers
 from alignlib.diagnostics.survey.scores import Scores, item_scores, turnout
 from alignlib.disclosure import Group, ReleaseLog
@@ -19,14 +19,17 @@ def release_log(tables: Tables, settings: Settings) -> ReleaseLog:
 def log_of(answers: Answers, settings: Settings) -> ReleaseLog:
     """Which figures do these answers give, and on whom does each rest?
 
-    Means of items and blocks, the counts of who answered, and the pooled guesses; a gap, an interval, a p value and a
-    spread are worked out from the same people as the means beside them.
+    Means of items and blocks, the counts of who answered and of who makes a complaint, and the pooled guesses; a gap,
+    an interval, a p value and a spread are worked out from the same people as the means beside them.
     """
     log = ReleaseLog()
     for key, scores, groups in figures(answers, settings):
         for group in groups:
             if scores.mean(group) is not None:
                 log.add(f"survey.{key}", group, scores.members(group))
+    own = item_scores(answers, settings, opinions(answers))
+    for key, team, members in claims.sides(own):
+        log.add(f"survey.{key}", team, members)
     return log
 
 

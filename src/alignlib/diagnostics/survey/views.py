@@ -132,7 +132,7 @@ def relay(answers: Answers, settings: Settings) -> Exhibit | None:
     title = "; ".join(said) if said else "No step of the relay is claimed by both teams or left by both"
     return Exhibit(
         key="survey.relay", shape="paired", title=title[:1].upper() + title[1:], rows=rows, source="responses",
-        columns=team_columns("Step", "share"),
+        columns=team_columns("Step", "share"), play="P5",
         read="Which part of each step belongs to Sales today, the rest to Marketing, as the people of each team see it "
         f"on average: 0 Marketing alone, 100 Sales alone. {ROUNDED}",
         says_not="Who should own a step. A step both claim is done twice; a step both leave is not done.",
@@ -155,7 +155,7 @@ def segments(answers: Answers, settings: Settings) -> Exhibit | None:
         title = f"The teams would place {share(apart)} of next year's revenue in different segments"
         title += f", most of all {widest['label']}: {_both(widest, 'share')}"
     return Exhibit(
-        key="survey.segments", shape="paired", title=title, rows=rows, source="responses",
+        key="survey.segments", shape="paired", title=title, rows=rows, source="responses", play="P1",
         columns=team_columns("Segment", "share"),
         read="How each team shares out 100 points of next year's revenue over the segments, on average. The distance "
         f"is the part of the points that would have to move to make both alike. {ROUNDED}",
@@ -181,7 +181,7 @@ def goals(answers: Answers, settings: Settings) -> Exhibit | None:
             title = f"Both teams put \u201c{firsts['sales']}\u201d first"
     return Exhibit(
         key="survey.goals", shape="table", title=title, lead=_concord(answers, asked, rows, settings), rows=rows,
-        columns=team_columns("Goal", "points", "Sales less Marketing, ranks"), source="responses",
+        columns=team_columns("Goal", "points", "Sales less Marketing, ranks"), source="responses", play="P20",
         read=f"Average rank, 1 the goal that comes first. {ROUNDED} Kendall's W says how far the people of one team "
         "put the goals in one order: 0 not at all, 1 all alike.",
         says_not="Which goal should come first.", alt="Table of the average rank of each goal, by team.",
