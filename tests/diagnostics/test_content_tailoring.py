@@ -12,7 +12,7 @@ from alignlib.diagnostics.content.tailoring import part
 from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
 from alignlib.result import Exhibit, Finding, Part
-from alignlib.stats import clustered_share, newcombe, wilson
+from alignlib.stats import clustered_share, newcombe
 
 Make = Callable[..., Tables]
 
@@ -67,10 +67,32 @@ STOCK = [
 def test_specific_content_counts_current_assets_for_which_all_is_recorded(make_tables: Make) -> None:
     judged = finding(told(make_tables({"assets": STOCK})), "content.specific")
     assert (judged.measure.k, judged.measure.n) == (3, 5)  # adaptable, account and person of five
-    limits = wilson(3, 5)
-    assert (judged.measure.low, judged.measure.high) == (limits.low, limits.high)
     assert "3 of 5 current assets" in judged.detail and "2 of 5 made for" in judged.detail
     assert "2 others for which it is not" in judged.detail and judged.level == "unclear"
+
+
+def test_assets_of_which_it_is_not_recorded_may_be_either_and_make_bounds(make_tables: Make) -> None:
+    measure = finding(told(make_tables({"assets": STOCK})), "content.specific").measure
+    assert (measure.value, measure.low, measure.high) == (3 / 5, 3 / 7, 5 / 7)  # none of the two others, or both
+    assert measure.method.startswith("bounds")
+
+
+@pytest.mark.parametrize(("limit", "level"), [(0.42, "good"), (0.44, "unclear"), (0.71, "unclear"), (0.72, "act")])
+def test_where_it_is_not_recorded_of_some_the_bounds_decide(limit: float, level: str, make_tables: Make) -> None:
+    agreed = settings({"specific_content": limit})
+    judged = finding(told(make_tables({"assets": STOCK}), agreed), "content.specific")
+    assert judged.level == level and judged.detail.startswith("Bounds 43 to 71; 3 of 5 current assets")
+    assert "bounds against the limit" in judged.rule
+    assert (judged.settle != "") == (level == "unclear")
+
+
+@pytest.mark.parametrize(("limit", "level"), [(0.6, "good"), (0.61, "act")])
+def test_where_all_is_recorded_a_library_is_counted_and_no_sample(limit: float, level: str, make_tables: Make) -> None:
+    known = [row for row in STOCK if row["asset_id"] not in ("no_flag", "no_rung")]
+    judged = finding(told(make_tables({"assets": known}), settings({"specific_content": limit})), "content.specific")
+    assert (judged.measure.k, judged.measure.n, judged.measure.value) == (3, 5, 0.6)
+    assert (judged.measure.low, judged.measure.high, judged.measure.method) == (None, None, "counted")
+    assert judged.level == level and judged.detail.startswith("Counted: 60")
 
 
 def test_where_only_one_of_the_two_columns_was_delivered_it_decides_alone(make_tables: Make) -> None:

@@ -54,7 +54,7 @@ USES = [
 
 
 def settings(limit: float | None = 0.4, **changes: Any) -> Settings:
-    keys = ("use_after_teaching", "recommendation_uptake", "notes_answered")
+    keys = ("use_after_teaching", "teaching_gain", "recommendation_uptake", "notes_answered")
     base: dict[str, Any] = {
         "version": 1, "client": "By hand", "period": {"start": "2025-01-01", "end": "2025-12-31"},
         "as_of": "2025-12-31", "currency": "EUR", "timezone": "UTC",
@@ -278,6 +278,63 @@ def test_a_clear_difference_is_said_by_its_interval_alone(make_tables: Make, use
     title = exhibit(told(make_tables({"training": shown, "asset_usage": [*LOGGED, *uses]})), "content.first_use").title
     low, high = re.fullmatch(rf".*: (\d+) to (\d+) percentage points {word}", title).groups()  # type: ignore[union-attr]
     assert int(low) < 65 < int(high) and "\u2212" not in title  # 80 % of one side, 15 % of the other
+
+
+def shown_and_not(n: int, used: int, others_used: int) -> dict[str, list[dict[str, Any]]]:
+    """One deck shown to ``n`` of ``2n`` sellers; so many of either half used it within a week. All are in the log."""
+    shown = [{"asset_id": "deck", "user_id": f"s{i}", "trained_on": "2025-03-01"} for i in range(n)]
+    uses = [use("deck", f"s{i}", "2025-03-05 10:00") for i in (*range(used), *range(n, n + others_used))]
+    seen = [use("other", f"s{i}", "2025-01-05 10:00") for i in range(2 * n)]
+    return {"training": shown, "asset_usage": [*LOGGED, *uses, *seen]}
+
+
+def test_what_showing_brings_is_the_difference_of_both_shares_with_its_interval(make_tables: Make) -> None:
+    gained = finding(told(make_tables({"training": SHOWN, "asset_usage": USES})), "content.teaching_gain")
+    shown, not_shown = ([4, 20, 60, 0], [1, 0, 1, 1], [1, 3, 4, 1]), (
+        [5, 60, 10, 20, 20, 9, 60, 60], [1, 0, 1, 0, 0, 0, 0, 0], [2, 4, 1, 2, 4, 1, 2, 3])  # fmt: skip
+    gap = clustered_incidence_gap(shown, not_shown, 30)
+    assert gained.measure.value == pytest.approx(0.5 - (1 - 7 / 8 * 5 / 6))
+    assert (gained.measure.low, gained.measure.high) == pytest.approx((gap.low, gap.high))
+    assert (gained.measure.n, gained.measure.unit, gained.direction) == (12, "pp", "at_least")
+    assert "4 cases of a seller who was shown an asset, 8 cases of one who was not" in gained.detail
+
+
+@pytest.mark.parametrize(
+    ("used", "others", "limit", "level", "said"),
+    [
+        (32, 6, 0.1, "good", "Showing an asset helps: sellers use it 65 percentage points more often within 30 days"),
+        (6, 6, 0.3, "act", "Showing an asset hardly helps: the difference in use within"),
+        (16, 8, 0.2, "unclear", "Whether showing an asset helps enough cannot be told: 20 percentage points more"),
+        (32, 6, None, "unclear", "Shown an asset, sellers use it 65 percentage points more often within 30 days"),
+    ],
+)
+def test_whether_showing_helps_goes_by_the_interval_and_what_was_agreed(
+    make_tables: Make, used: int, others: int, limit: float | None, level: str, said: str
+) -> None:
+    agreed = settings(thresholds={} if limit is None else {"teaching_gain": limit})
+    gained = finding(told(make_tables(shown_and_not(40, used, others)), agreed), "content.teaching_gain")
+    assert gained.level == level and gained.title.startswith(said)
+    assert gained.play == (None if level == "good" else "P14")
+
+
+def test_what_showing_brings_is_not_judged_on_people_who_never_occur_in_the_log(make_tables: Make) -> None:
+    # 40 % of either half used it; half of those shown stand under another code in the record of training
+    rows, agreed = shown_and_not(40, 16, 16), settings(thresholds={"teaching_gain": 0.0})
+    other = [row | {"user_id": row["user_id"] + "x" * (i % 2)} for i, row in enumerate(rows["training"])]
+    gained = finding(told(make_tables(rows | {"training": other}), agreed), "content.teaching_gain")
+    assert gained.measure.high < 0 and gained.level == "unclear"
+    assert gained.settle == "the same code for a person in every file" and "never occur in the log" in gained.rule
+    useless = shown_and_not(40, 2, 30)  # where it is so among those in the log as well, it is said
+    assert finding(told(make_tables(useless), agreed), "content.teaching_gain").level == "act"
+
+
+def test_without_enough_who_were_not_shown_it_nothing_is_said_of_what_showing_brings(make_tables: Make) -> None:
+    rows = shown_and_not(9, 6, 4)
+    known = {f"s{i}" for i in range(13)} | {"editor"}  # nine who were shown it and four who were not
+    few = rows | {"asset_usage": [row for row in rows["asset_usage"] if row["user_id"] in known]}
+    five = settings(survey={"smallest_group": 5})
+    assert [f.key for f in told(make_tables(few), five).findings] == ["content.taught"]
+    assert {f.key for f in told(make_tables(rows), five).findings} == {"content.taught", "content.teaching_gain"}
 
 
 def test_fewer_than_five_who_were_not_shown_it_are_no_curve_to_compare_with(make_tables: Make) -> None:

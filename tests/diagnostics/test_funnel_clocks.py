@@ -202,6 +202,7 @@ def test_kappa_of_the_sheet_is_that_of_a_published_table(make_tables: Any) -> No
     lines = [f"{one}{other}{i}|{one}|{other}" for one, other, n in cells for i in range(n)]
     part = readings.part(make_tables({"stage_readings": sheet(*lines)}), settings())
     assert shown(part).lead.startswith("35 of 50 labels read alike; Cohen’s kappa 0.40 (0.")
+    assert "kappa" not in part.findings[0].detail and "35 of 50 labels read alike" in part.findings[0].detail
 
 
 def test_full_agreement_is_good(make_tables: Any) -> None:

@@ -6,12 +6,14 @@ from math import sqrt
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy.stats import binom
 
 from alignlib.charts.tables import table
 from alignlib.diagnostics.funnel import credit
 from alignlib.engagement import Settings, parse_settings
-from alignlib.result import Exhibit, Part
+from alignlib.result import Exhibit, Finding, Part
 from alignlib.stats import wilson
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -343,19 +345,23 @@ def test_intervals_hold_the_truth_in_95_of_100_worlds(n: int) -> None:
     rng, worlds = np.random.default_rng(12), 1_000
     held = np.zeros(len(RULES))
     for _ in range(worlds):
-        found = credit.of_total(*exchangeable(rng, n))
+        found = credit.of_total(*exchangeable(rng, n), pd.Series([None] * n))
         held += [at.low is None or at.high is None or at.low <= 0.4 <= at.high for at in found]
     slack = 3.29 * sqrt(0.95 * 0.05 / worlds)
     assert (np.abs(held / worlds - 0.95) < slack).all()
 
 
-def test_above_two_thousand_deals_the_limits_are_those_of_drawing_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    shares, sizes = exchangeable(np.random.default_rng(13), 2_400)
-    quick = credit.of_total(shares, sizes)
-    monkeypatch.setattr(credit, "_MANY", 10_000)
-    for one, other in zip(quick, credit.of_total(shares, sizes), strict=True):
-        assert one.value == other.value
-        assert (one.low, one.high) == pytest.approx((other.low, other.high), abs=0.003)
+def test_intervals_hold_the_truth_where_sellers_differ() -> None:
+    """Fourteen sellers with an intra-class correlation of .05, 600 deals touched once: all rules are one."""
+    rng, worlds, sellers, n = np.random.default_rng(13), 1_000, 14, 600
+    missed = 0
+    for _ in range(worlds):
+        of_seller = rng.beta(0.6 * 19, 0.4 * 19, sellers)  # beta-binomial: 1 / (1 + 19) = .05
+        seller = rng.integers(0, sellers, n)
+        shares = (rng.random(n) < of_seller[seller]).astype(float)[:, None]
+        (at,) = credit.of_total(shares, np.exp(rng.normal(10.2, 0.6, n)), pd.Series(seller))
+        missed += not (at.low or 0) <= 0.6 <= (at.high or 1)
+    assert missed <= binom.ppf(0.999, worlds, 0.05)
 
 
 def many(rng: np.random.Generator, n: int = 40) -> Rows:
@@ -413,3 +419,81 @@ def test_deals_without_a_lead_never_convict_marketing(make_tables: Any) -> None:
     few = started(make_tables, world(*[f"L{i} 1 S9 M1" for i in range(90)], *["- 1"] * 10),
                   thresholds={"marketing_started": 0.5})  # fmt: skip
     assert few.level == "act"  # even if Marketing had started all ten
+
+
+# --- the claim --------------------------------------------------------------------------------------------------------
+
+
+def claimed(make_tables: Any, deals: list[str], claim: float | None = 0.6) -> Finding:
+    agreed = settings(thresholds={} if claim is None else {"credit_claim": claim})
+    found = [f for f in credit.part(make_tables(world(*deals)), agreed).findings if f.key == "funnel.credit_claim"]
+    assert len(found) == 1
+    return found[0]
+
+
+def deals(marketing: int = 0, sales: int = 0, both: int = 0) -> list[str]:
+    """So many deals touched by Marketing alone, by Sales alone, and first by Marketing and last by Sales."""
+    paths = ["M7"] * marketing + ["S7"] * sales + ["M9 S1"] * both
+    return [f"L{i} 1 {path}" for i, path in enumerate(paths)]
+
+
+def test_the_claim_stands_beside_the_range_over_rules_and_the_range_has_no_value(make_tables: Any) -> None:
+    found = claimed(make_tables, list(THREE))
+    assert (found.measure.value, found.measure.n, found.limit, found.direction) == (None, 3, 0.6, "at_least")
+    assert (found.measure.low, found.measure.high) == (pytest.approx(min(BY_HAND)), pytest.approx(max(BY_HAND)))
+    assert found.measure.method.startswith("range") and found.theme == "credit" and found.play == "P10"
+    assert found.title == (
+        "Marketing’s share of won revenue with touches is 25 to 54\xa0% across five rules of credit; "
+        "the claim is 60\xa0%"
+    )
+    assert found.level == "unclear" and found.settle == "more won deals with touches"  # three deals carry no interval
+    assert "rules without an interval; 3 won deals" in found.detail
+
+
+@pytest.mark.parametrize(
+    ("won", "claim", "level", "settle"),
+    [
+        (
+            {"both": 60},
+            0.6,
+            "unclear",
+            "a rule that both teams choose; no data can",
+        ),  # none by the last, all by the first
+        ({"marketing": 59, "sales": 1}, 0.6, "good", ""),
+        ({"marketing": 3, "sales": 57}, 0.6, "act", ""),
+        ({"marketing": 30, "sales": 30}, 0.6, "unclear", "more won deals with touches"),  # 50 % by every rule, 37 to 63
+        ({"marketing": 30, "sales": 30}, 0.5, "unclear", "a rule that both teams choose; no data can"),
+        ({"marketing": 50, "sales": 5, "both": 5}, 0.6, "good", ""),  # 83 to 92 % by the rule
+        ({"marketing": 59, "sales": 1}, None, "unclear", "an agreed limit for: Marketing’s claim"),
+    ],
+)
+def test_only_where_every_rule_lies_on_one_side_is_the_claim_judged(
+    won: dict[str, int], claim: float | None, level: str, settle: str, make_tables: Any
+) -> None:
+    found = claimed(make_tables, deals(**won), claim)
+    assert found.level == level and found.settle.startswith(settle) and bool(found.settle) == bool(settle)
+    ending = {"act": "under every rule less than claimed", "good": "under every rule as claimed"}.get(level)
+    assert ending is None or found.title.endswith(ending)
+    assert ("the claim is" in found.title) == (level == "unclear" and claim is not None)
+
+
+def test_one_rule_on_the_other_side_is_enough_to_leave_the_claim_open(make_tables: Any) -> None:
+    # Marketing first in 54 of 60: 90 % by the first touch, nothing by the last
+    for claim in (0.05, 0.3, 0.85):
+        assert claimed(make_tables, deals(both=54, sales=6), claim).level == "unclear"
+
+
+def test_no_claim_is_judged_where_one_team_alone_has_touches_on_record(make_tables: Any) -> None:
+    rows = world(*deals(marketing=60))
+    rows.pop("sales_touches", None)
+    found = credit.part(make_tables(rows), settings(thresholds={"credit_claim": 0.6})).findings
+    assert "funnel.credit_claim" not in {f.key for f in found}
+
+
+def test_the_order_of_rows_moves_no_claim(make_tables: Any) -> None:
+    rows = world(*deals(marketing=20, sales=20, both=20))
+    one, other = (
+        credit.part(make_tables({name: given[::step] for name, given in rows.items()}), settings()).findings
+        for step in (1, -1)
+    )
+    assert one == other

@@ -163,7 +163,7 @@ def test_a_score_that_orders_is_found_and_one_that_does_not_is_never_called_good
     assert "sorts leads as agreed" in good.findings[0].title and "(chance: 50)" in good.findings[0].title
     assert "clustered by owner" in good.findings[0].measure.method
     act = graded(make_tables, world(True), thresholds={"score_order": 0.95}).findings[0]
-    assert act.level == "act" and "in only" in act.title and act.play == "P3"
+    assert act.level == "act" and "in only" in act.title and act.play == "P6"
     flat = graded(make_tables, world(False), thresholds=agreed)
     assert flat.findings[0].level == "act" and "in only 47\xa0% of pairs (" in flat.findings[0].title
     barely = graded(make_tables, world(False), thresholds={"score_order": 0.5}).findings[0]
@@ -176,7 +176,8 @@ def test_a_score_that_orders_is_found_and_one_that_does_not_is_never_called_good
 
 def test_a_low_bar_does_not_make_a_score_without_order_sound_good(make_tables: Any) -> None:
     found = graded(make_tables, world(False), thresholds={"score_order": 0.3}).findings[0]
-    assert found.level == "good" and "orders nothing that can be told" in found.title and "agreed" not in found.title
+    assert found.level == "good" and "agreed" not in found.title
+    assert found.title.startswith("The score is no worse than was asked for, and orders nothing that can be told: ")
 
 
 def test_how_well_a_score_sorts_is_said_no_better_than_its_interval() -> None:
@@ -430,7 +431,7 @@ def test_picking_by_score_is_found(make_tables: Any) -> None:
     part = worked(make_tables, picked("score"), thresholds={"work_order": 0.2})
     assert part.findings[0].level == "act" and "clustered by owner" in part.findings[0].measure.method
     assert part.findings[0].title == "Sales reaches the better half by score sooner: 70\xa0% against 31\xa0% in time"
-    assert part.findings[0].detail.endswith("so neither the score nor the follow-up can be judged.")
+    assert part.findings[0].detail.endswith("a poor score and a late first touch cannot be told apart.")
     shown = rows(part, "funnel.work_order")
     assert [row["note"] for row in shown.values()] == ["goes with a first touch in time", "cannot tell", "cannot tell"]
 

@@ -645,6 +645,8 @@ def test_planted_ownerless_time_is_found_and_a_sound_company_raises_nothing(make
         tables = make_tables(company(np.random.default_rng(8), 900, alone))
         found = {each.key: each for each in parts(tables, settings())[1].findings}
         assert found["funnel.ownerless"].level == level
+        assert found["funnel.ownerless"].title.startswith("Leads had an owner for ")
+        assert found["funnel.ownerless"].detail.startswith("Nobody held them for ")
 
 
 def test_events_after_the_as_of_date_count_no_negative_days(make_tables: Any) -> None:

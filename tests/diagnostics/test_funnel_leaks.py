@@ -564,16 +564,18 @@ def test_good_is_said_only_where_leads_not_touched_in_time_could_not_undo_it(mak
         lead(f"T{i:03}", "mql 01-01, " + ("sql" if i < 50 else "lost") + " 02-01", "01-01 10:00") for i in range(100)
     ]
     rows += [lead(f"N{i:03}", "mql 01-01") for i in range(100)]
-    for limit, level in ((0.2, "good"), (0.3, "unclear"), (0.5, "unclear"), (0.7, "act")):
+    for limit, level, play in (
+        (0.2, "good", None), (0.3, "unclear", "P4"), (0.5, "unclear", "P6"), (0.7, "act", "P6"),
+    ):  # fmt: skip
         found = quality_of(make_tables, rows, thresholds={"quality": limit}).findings[0]
-        assert (found.level, found.limit, found.play) == (level, limit, None if level == "good" else "P3")
+        assert (found.level, found.limit, found.play) == (level, limit, play)
         assert (found.settle == "first touches in time for more leads") is (limit == 0.3)
     held = quality_of(make_tables, rows, thresholds={"quality": 0.3}).findings[0]
     assert held.title == (
         "50\u00a0% of leads touched in time qualify; for all leads 25 to 75\u00a0%, so whether leads are good enough "
         "cannot be told"
     )
-    assert "lower bound for all leads" in held.rule
+    assert held.rule.startswith("bounds against") and (held.measure.low, held.measure.high) == (0.25, 0.75)
 
 
 def test_acceptance_has_the_interval_that_the_step_itself_has(make_tables: Any) -> None:

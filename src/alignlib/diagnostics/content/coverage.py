@@ -148,13 +148,16 @@ def _finding(says: str, grid: list[Row], stands: Row, stock_now: Row, settings: 
     gaps = [row for row in grid if row["gap"]]
     standing, total, left = sum(r["amount"] for r in gaps), stands["placed"], stands["all"] - stands["placed"]
     measure = Measure(value=standing / total, unit="share", n=stands["n_placed"])
-    over = f"{words.of(sum(r['deals'] for r in gaps), stands['n_placed'])} open deals"
+    deals = sum(r["deals"] for r in gaps)
+    over = f"{words.of(deals, stands['n_placed'])} deals {'stands' if deals == 1 else 'stand'} in such cells"
     if left:
         low, high = standing / stands["all"], (standing + left) / stands["all"]
         measure = measure.model_copy(update={"low": low, "high": high, "method": _BOUNDS})
         about = "about " if stands["n_unpriced"] else ""
-        over += f" that could be placed, {stands['portion']} of {about}"
-        over += f"{words.money(stands['all'], settings.currency)} open pipeline"
+        over += (
+            f", and {stands['portion']} of {about}{words.money(stands['all'], settings.currency)} open pipeline could "
+        )
+        over += "be placed"
     limit, is_thin = settings.thresholds.get("empty_pipeline"), stock_now["untagged"] > stock_now["tagged"]
     agreed = "" if limit is None else words.share(limit)
     between = f"{words.interval(measure.low, measure.high, 'share')}{words.NBSP}%"
@@ -164,10 +167,12 @@ def _finding(says: str, grid: list[Row], stands: Row, stock_now: Row, settings: 
         "unclear": f"{says}; most assets name no conversation" if is_thin else unclear,
         "none": f"{says}; no limit was agreed",
     }  # fmt: skip
-    return finding(
+    found = finding(
         "content.empty_pipeline", "empty_pipeline", measure, settings, titles, theme="content", play="P12",
         counted=over, settle=TAG_WANTED if is_thin else _DEALS, cannot={"act": _THIN} if is_thin else None,
     )  # fmt: skip
+    of_what = f"{words.NBSP}% of the money;" if left else " of the money;"  # bounds stand without their unit
+    return found.model_copy(update={"detail": found.detail.replace(";", of_what, 1)})
 
 
 def _gap(row: Row) -> str:

@@ -252,7 +252,7 @@ def _judged(key: str, threshold: str, pair: Pair, settings: Settings, label: str
     titles = {"beyond": says, "good": within, "unclear": unclear, "none": f"{says}; no limit was agreed"}
     found = finding(
         key, threshold, measured(pair.apart, "share", method, None, len(pair.labels)), settings, titles, theme="focus",
-        play="P12", counted=_over(pair, f"{label}s"), settle=settle, beyond="watch", cannot=cannot,
+        play="P2", counted=_over(pair, f"{label}s"), settle=settle, beyond="watch", cannot=cannot,
     )  # fmt: skip
     return Part([found], [_exhibit(key, pair, says, label)])
 
@@ -299,7 +299,7 @@ def _exhibit(key: str, pair: Pair, says: str, label: str) -> Exhibit:
     spoken = (f"{r['label']} {words.share(r['sales'])} and {words.share(r['marketing'])}" for r in rows)
     counted = f"Found on {pair.counts}; chance moves the figure up, and its interval allows for that."
     return Exhibit(
-        key=key, title=says, lead=_lead(rows, pair.apart), shape="paired", rows=rows, play="P12",
+        key=key, title=says, lead=_lead(rows, pair.apart), shape="paired", rows=rows, play="P2",
         source=words.capital(words.listed(sources)),
         columns=columns(label=(label.capitalize(), "text"), sales=(f"Sales: {pair.sales.short.lower()}", "share"),
                         marketing=(f"Marketing: {pair.marketing.short.lower()}", "share"),
@@ -359,7 +359,7 @@ def _sides(pairs: list[Pair], by_role: list[Pair]) -> Exhibit:
     elif not measured_pairs:
         title = "No pair of samples holds enough cases to tell how far it lies apart"
     return Exhibit(
-        key="content.focus_sides", title=title, shape="intervals", rows=rows, is_detail=True, play="P12",
+        key="content.focus_sides", title=title, shape="intervals", rows=rows, is_detail=True, play="P2",
         columns=columns(label=("Marketing against Sales", "text"), value=("Distance", "share"), low=("Low", "share"),
                         high=("High", "share"), note=("Note", "text")),
         read="Share of Marketing’s side that would have to move to match Sales’ side. Judged is the first pair known "

@@ -13,7 +13,7 @@ from alignlib.diagnostics.content.stock import Stock, zone_of
 from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
 from alignlib.judging import finding, measured
-from alignlib.result import Exhibit, Part, Row, columns
+from alignlib.result import Exhibit, Measure, Part, Row, columns
 from alignlib.stats import Interval, clustered_share, newcombe, wilson
 from alignlib.words import capital, count, day, interval, masked, of, share, value
 
@@ -80,7 +80,8 @@ def ladder(settings: Settings, stock: Stock) -> Part:
     """Which share of current assets is made for an account or a person, or can be adapted, and of which are uses?
 
     Current: not expired, not stale. Recorded: every one of the two columns that was delivered is filled in for the
-    asset, so that what is left out does not depend on the answer. Interval by Wilson. Uses are those by sellers since
+    asset, so that what is left out does not depend on the answer. Counted: a library is no sample; where it is not
+    recorded of some, bounds as if it held of none or of all of these. Uses are those by sellers since
     the start of the period.
     """
     assets, what = stock.assets, "Whether content is made for one customer"
@@ -94,7 +95,11 @@ def ladder(settings: Settings, stock: Stock) -> Part:
         return replace(missing(what, why, _RECORDED), exhibits=exhibits)
     close = rung.isin(["account", "person"]).to_numpy()
     n, k = int(known.sum()), int(((close | _true(adapts)) & known).sum())
-    measure, left = measured(wilson(k, n), "share", "Wilson", k, n), int(current.sum()) - n
+    left = int(current.sum()) - n
+    measure = Measure(value=k / n, unit="share", k=k, n=n)
+    if left:  # an asset of which it is not recorded may be either
+        ends = {"low": k / (n + left), "high": (k + left) / (n + left)}
+        measure = measure.model_copy(update={**ends, "method": "bounds: assets of which it is not recorded"})
     said, claim = value(measure.value, "share"), "of current assets are for an account or a person, or can be adapted"
     specific = finding(
         "content.specific", "specific_content", measure, settings,
@@ -102,7 +107,7 @@ def ladder(settings: Settings, stock: Stock) -> Part:
             "beyond": f"Only {said} {claim}", "good": f"{said} {claim}, as agreed", "none": f"{said} {claim}",
             "unclear": f"Whether enough {claim} cannot be told: {said}",
         },
-        theme="content", play="P12", settle="for whom each asset is made, and whether sellers can adapt it",
+        theme="content", play="P15", settle="for whom each asset is made, and whether sellers can adapt it",
         counted=f"{of(k, n)} current assets for which it is recorded, {of(int((close & known).sum()), n)} made for an "
         "account or a person" + (f"; {count(left, 'other')} for which it is not" if left else ""),
     )  # fmt: skip
@@ -123,7 +128,7 @@ def _ladder_exhibit(stock: Stock) -> Exhibit:
     told = {kind: share(n[[RUNGS["account"], RUNGS["person"]]].sum() / n.sum()) for kind, n in counts.items()}
     says = f"{told['assets']} of assets are made for an account or a person"
     return Exhibit(
-        key="content.ladder", shape="bars", rows=rows, play="P12", source="Content library, uses by sellers",
+        key="content.ladder", shape="bars", rows=rows, play="P15", source="Content library, uses by sellers",
         title=f"{says}, and {told['uses']} of uses are of these" if "uses" in told else says,
         columns=columns(label=("Made for", "text"), value=("Share", "share"), k=("Count", "count"), n=("Of", "count")),
         read="For whom assets are made, from the whole market to one person: share of assets, and share of the uses by "
@@ -168,7 +173,7 @@ def tailored(tables: Tables, settings: Settings, stock: Stock) -> Part:
 
 def _tailored_exhibit(rows: list[Row], says: str, settings: Settings) -> Exhibit:
     return Exhibit(
-        key="content.tailored", shape="intervals", is_detail=True, rows=rows, play="P12", title=says,
+        key="content.tailored", shape="intervals", is_detail=True, rows=rows, play="P15", title=says,
         columns=columns(label=("Assets", "text"), value=("Share", "share"), low=("from", "share"), high=("to", "share"),
                         k=("Used, or tailored", "count"), n=("Assets, or shares", "count"), note=("Note", "text")),
         read="Assets: the share that a seller used within "

@@ -13,7 +13,7 @@ from alignlib.incidence import clustered_incidence, clustered_incidence_gap
 from alignlib.intake.tables import Tables
 from alignlib.judging import finding, measured
 from alignlib.result import Exhibit, Finding, Level, Part, Row, columns
-from alignlib.stats import Interval, judge
+from alignlib.stats import NOTHING, Interval, judge
 from alignlib.words import agreed, count, day, interval, number, of, value
 
 _TAUGHT, _UNTAUGHT = "Sellers shown it", "Not shown it"
@@ -159,7 +159,38 @@ def first_use(tables: Tables, settings: Settings, log: dict[str, Any]) -> Part:
         says_not="What teaching adds: somebody chose who is shown what, so the difference is an association. When each "
         "seller joined is not recorded, so some of those not shown may not have been there yet.",
     )  # fmt: skip
-    return Part([judged], [exhibit], _cut(taught, early, "shown", log, settings))
+    gained = [_gain(taught, untaught, settings)] if compares else []
+    return Part([judged, *gained], [exhibit], _cut(taught, early, "shown", log, settings))
+
+
+def _gain(taught: pd.DataFrame, untaught: pd.DataFrame, settings: Settings) -> Finding:
+    """How much more often do sellers use what they were shown than what they were not?
+
+    The difference of the two shares by the agreed day, seller by seller. An association: somebody chose who is shown
+    what. It is judged only where it is so as well among those who occur in the log.
+    """
+    at, limit = min(_horizon(cases, settings) for cases in (taught, untaught)), settings.thresholds.get("teaching_gain")
+    gap = clustered_incidence_gap(_columns(taught), _columns(untaught), at)
+    (seen, why, wanted), (others, *_) = _matched(taught), _matched(untaught)
+    firm = clustered_incidence_gap(_columns(seen), _columns(others), at) if len(others) else NOTHING
+    level, same = (judge(each.value, each.low, each.high, limit, "at_least") for each in (gap, firm))
+    is_firm = level in ("unclear", same)
+    n = int(taught["n"].sum() + untaught["n"].sum())
+    measure = measured(gap, "pp", "difference of cumulative incidences, clustered by seller, 95 %", None, n)
+    said, within = value(measure.value, "pp"), f"within {count(at, 'day')}"
+    return finding(
+        "content.teaching_gain", "teaching_gain", measure, settings,
+        {
+            "beyond": f"Showing an asset hardly helps: the difference in use {within} is {said}",
+            "good": f"Showing an asset helps: sellers use it {said} more often {within}",
+            "unclear": f"Whether showing an asset helps enough cannot be told: {said} more {within}",
+            "none": f"Shown an asset, sellers use it {said} more often {within}",
+        },
+        theme="content", play="P14",
+        counted=f"{_cases(taught)} of a seller who was shown an asset, {_cases(untaught)} of one who was not",
+        settle="more sellers who are shown content, and the day each was shown it" if is_firm else wanted,
+        cannot=None if is_firm else {level: why},
+    )  # fmt: skip
 
 
 def _compared(sides: dict[str, pd.DataFrame], settings: Settings) -> str:
@@ -230,7 +261,7 @@ def notes(tables: Tables, settings: Settings) -> Part:
     judged = _finding("content.notes", "notes_answered", cases, settings, "of the notes from Sales are answered",
                       "more notes from Sales", (pd.concat([cases, undated.assign(days=0.0, is_used=True)]),
                       "notes answered on an unknown day may have been answered in time", "the day each was answered"),
-                      "notes", play="P12", theme=theme)  # fmt: skip
+                      "notes", play="P19", theme=theme)  # fmt: skip
     exhibit = _curve(
         "content.notes", {"Notes answered": cases}, settings, judged, title=judged.title, day_of="Days after the note",
         source="Notes from Sales, content library", lead=f"{count(int(cases['n'].sum()), 'note')} from Sales.",
@@ -311,7 +342,7 @@ def _cases(cases: pd.DataFrame) -> str:
 
 def _finding(
     key: str, threshold: str, cases: pd.DataFrame, settings: Settings, claim: str, settle: str,
-    doubt: tuple[pd.DataFrame, str, str], of_what: str = "cases", play: str = "P13", theme: str = "content",
+    doubt: tuple[pd.DataFrame, str, str], of_what: str = "cases", play: str = "P14", theme: str = "content",
 ) -> Finding:  # fmt: skip
     """Which finding does a share make that is ``act`` only if it is so as well in the cases of ``doubt``?"""
     days, at, is_named = settings.content.uptake_days, _horizon(cases, settings), (cases["person"] >= 0).any()

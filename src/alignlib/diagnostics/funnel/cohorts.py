@@ -107,7 +107,7 @@ def exhibit(found: Cohorts, title: str) -> Exhibit:
     left_out = [str(row["label"]) for row in rows if str(row["note"]).startswith("not comparable")]
     since = f" Wins are recorded since {day(found.since)}." if found.since is not None else ""
     return Exhibit(
-        key="funnel.cohorts", shape="intervals", rows=rows, play="P3", source="Stage history of leads", title=title,
+        key="funnel.cohorts", shape="intervals", rows=rows, play="P22", source="Stage history of leads", title=title,
         columns=rates.rate_columns("Handed over in", "Leads"),
         lead=f"Share won {found.within} of the handover, so that old and young cohorts compare." + since,
         read="Each line is a cohort: the tick its share, the bar its 95 % interval "
@@ -134,7 +134,7 @@ def change(found: Cohorts) -> tuple[str, Finding | None]:
     elif measure.low is not None and measure.low > 0:
         title, level = f"Leads of {name} were won more often: {said}", "good"
     return title, Finding(
-        key="funnel.cohorts", theme="handoff", title=title, measure=measure, play="P3", limit=0.0,
+        key="funnel.cohorts", theme="handoff", title=title, measure=measure, play="P22", limit=0.0,
         direction="at_least", level=level,
         detail=f"{of(int(hit.sum()), len(hit))} against {of(int(before.sum()), len(before))} in "
         f"{count(len(usable) - 1, 'cohort')} before; change {interval(measure.low, measure.high, 'pp')} percentage "

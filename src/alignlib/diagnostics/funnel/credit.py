@@ -10,20 +10,18 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.special import ndtr, stdtrit
 
 from alignlib.diagnostics.funnel.spells import spells_sql
-from alignlib.engagement import EXITS, Settings
+from alignlib.engagement import EXITS, THRESHOLDS, Settings
 from alignlib.intake.tables import Tables
 from alignlib.judging import finding, measured
-from alignlib.result import Exhibit, Finding, NotJudged, Part, Row, columns
-from alignlib.stats import Floats, Interval, wilson
-from alignlib.words import NBSP, count, day, interval, number, of, value
+from alignlib.result import Exhibit, Finding, Measure, NotJudged, Part, Row, columns
+from alignlib.stats import Floats, Interval, clustered_share, judge, wilson
+from alignlib.words import NBSP, agreed, count, day, interval, number, of, value
 
-PLAY = "P3"
+PLAY = "P10"
 HALF_LIFE = 7.0  # days
-FEWEST_DEALS = 10  # with fewer, drawing deals again says more of these few than of the truth
-_DRAWS, _MANY, _SEED = 2_000, 2_000, 20260331
+FEWEST_DEALS = 10  # with fewer, an interval says more of these few than of the truth
 _SURELY_SOME = 6.9  # expected deals so many that none at all has a chance below one in a thousand (Poisson)
 
 # The weight of a touch within its deal: by its place (from 0), how many there are, and days before the last of them.
@@ -40,20 +38,22 @@ RULES: dict[str, tuple[str, Callable[[Floats, Floats, Floats], Floats]]] = {
 RANGE = "Range over the five rules"
 
 _WANTED = "responses to Marketing and activities of Sales, with lead and time"
-_WON = "select opportunity_id, lead_id, closed_at, amount, file, record from opportunities where outcome = 'won'"
+_WON = (
+    "select opportunity_id, lead_id, closed_at, amount, owner_id, file, record from opportunities where outcome = 'won'"
+)
 _WON_SPELLS = """
-select null::varchar opportunity_id, lead_id, won_at as closed_at, null::bigint amount, won_file as file,
-  won_record as record from ({spells}) where won_at is not null and last_stage not in ({exits})
+select null::varchar opportunity_id, lead_id, won_at as closed_at, null::bigint amount, null::varchar owner_id,
+  won_file as file, won_record as record from ({spells}) where won_at is not null and last_stage not in ({exits})
 """
 # A closing known by the day only counts until that day is over: what happened on it may have come before.
 _DEALS = """
 with deals as (
   select (row_number() over (order by opportunity_id, lead_id, closed_at, file, record) - 1)::int as deal, lead_id,
-    amount, closed_at, closed_at + to_days({grace}) as won_at from ({won})
+    amount, owner_id, closed_at, closed_at + to_days({grace}) as won_at from ({won})
 )"""
 _WITH_INQUIRY = """
-select deal, any_value(lead_id) as lead_id, any_value(amount) as amount, any_value(won_at) as won_at,
-  min(entered_at) filter (entered_at <= won_at) as inquiry_at
+select deal, any_value(lead_id) as lead_id, any_value(amount) as amount, any_value(owner_id) as owner_id,
+  any_value(won_at) as won_at, min(entered_at) filter (entered_at <= won_at) as inquiry_at
 from deals left join ({inquiries}) using (lead_id) group by deal order by deal
 """
 _INQUIRIES = "select lead_id, entered_at from stage_events where stage = 'inquiry'"
@@ -136,37 +136,26 @@ def marketing_shares(deal: ArrayLike, is_marketing: ArrayLike, days: ArrayLike) 
     return np.column_stack(shares)
 
 
-def of_total(shares: Floats, sizes: Floats) -> list[Interval]:
+def of_total(shares: Floats, sizes: Floats, owners: pd.Series) -> list[Interval]:
     """Which share of all deals together, by size, is this, and how sure is it? One interval a column of ``shares``.
 
-    Bootstrap: deals are drawn again 2,000 times (seeded), percentiles widened for few deals. Above 2,000 deals the sums
-    are drawn from their normal limit. Fewer than ten deals, or deals that are all alike, give no interval; none or all
-    gives Wilson's limits, for draws then show no spread. Sources: Efron 1979; Hesterberg 2015 (expanded percentiles).
+    Clustered by who sold the deal (``owners``, one a deal): a seller's deals resemble one another. A deal without an
+    owner stands alone, and so does each where a single seller sold all. Fewer than ten deals, or deals that are all
+    alike, give no interval; none or all gives Wilson's limits.
 
-    >>> of_total(np.array([[1.0], [0.0]]), np.array([300.0, 100.0]))
+    >>> of_total(np.array([[1.0], [0.0]]), np.array([300.0, 100.0]), pd.Series([None, None]))
     [Interval(value=0.75, low=None, high=None)]
     """
     n, values = len(sizes), [float(found) for found in sizes @ shares / sizes.sum()]
     if n < FEWEST_DEALS:
         return [Interval(found, None, None) for found in values]
-    sums = _drawn_again(np.column_stack([shares * sizes[:, None], sizes]))
-    tail = float(ndtr(np.sqrt(n / (n - 1)) * stdtrit(n - 1, 0.025)))
-    limits = np.quantile(sums[:, :-1] / sums[:, -1:], [tail, 1 - tail], axis=0).T
-    edges = {0.0: wilson(0, n), 1.0: wilson(n, n)}
-    return [edges.get(round(found, 9), Interval(found, low, high) if high - low > 1e-9 else Interval(found, None, None))
-            for found, (low, high) in zip(values, limits.tolist(), strict=True)]  # fmt: skip
-
-
-def _drawn_again(of_deals: Floats) -> Floats:
-    """Sums over as many deals as there are, each drawn with the same chance: draws x columns."""
-    rng, n = np.random.default_rng(_SEED), len(of_deals)
-    if n > _MANY:
-        drawn = rng.multivariate_normal(n * of_deals.mean(axis=0), n * np.cov(of_deals.T, ddof=0), _DRAWS)
-        return np.asarray(drawn, dtype=np.float64)
-    ordered = of_deals[np.lexsort(of_deals.T)]  # so that names and order of deals move no limit
-    picked = rng.integers(0, n, (_DRAWS, n), dtype=np.int32) + n * np.arange(_DRAWS, dtype=np.int32)[:, None]
-    times = np.bincount(picked.ravel(), minlength=_DRAWS * n).reshape(_DRAWS, n)
-    return np.asarray(times.astype(np.float64) @ ordered)
+    code, sellers = pd.factorize(owners)
+    seller = np.where(code < 0, len(sellers) + np.arange(n), code) if len(sellers) > 1 else np.arange(n)
+    _, seller = np.unique(seller, return_inverse=True)
+    of_all, edges = np.bincount(seller, sizes), {0.0: wilson(0, n), 1.0: wilson(n, n)}
+    return [edges.get(round(found, 9)) or (Interval(found, None, None) if np.ptp(column) < 1e-9 else
+            clustered_share(np.bincount(seller, column * sizes), of_all))
+            for found, column in zip(values, shares.T, strict=True)]  # fmt: skip
 
 
 def _share_out(made: Part, won: pd.DataFrame, touches: pd.DataFrame, tables: Tables, settings: Settings) -> None:
@@ -178,7 +167,8 @@ def _share_out(made: Part, won: pd.DataFrame, touches: pd.DataFrame, tables: Tab
         why = f"no won deal has a touch on record {within}"
         made.not_judged.append(_gap(why, "touches of the leads that were won"))
         return
-    amounts = won.set_index("deal").loc[deals, "amount"].astype("float64").fillna(0).clip(lower=0).to_numpy()
+    of_deals = won.set_index("deal").loc[deals]
+    amounts = of_deals["amount"].astype("float64").fillna(0).clip(lower=0).to_numpy()
     paid = int((amounts > 0).sum())
     by_amount = 2 * paid >= n
     lead, alone = f"{of(n, len(won))} won deals have a touch on record {within}", int(won["lead_id"].isna().sum())
@@ -190,7 +180,11 @@ def _share_out(made: Part, won: pd.DataFrame, touches: pd.DataFrame, tables: Tab
         many = "all" if alone == len(won) - n else number(alone)
         lead += f", {many} of them without a lead on record)" if alone else ")"
     shares = marketing_shares(near["deal"], near["is_marketing"], near["days"])
-    made.exhibits.append(_exhibit(shares, amounts if by_amount else np.ones(n), by_amount, f"{lead}.", within))
+    sizes: Floats = np.asarray(amounts if by_amount else np.ones(n), dtype=np.float64)
+    kept, what = sizes > 0, f"won {'revenue' if by_amount else 'deals'} with touches"
+    found = of_total(shares[kept], sizes[kept], of_deals["owner_id"][kept])
+    made.findings.append(_claimed(found, what, int(kept.sum()), settings))
+    made.exhibits.append(_exhibit(shares, sizes, found, by_amount, f"{lead}.", within))
     made.basis.append(f"{of(n, len(won))} won deals with a touch on record")
     if by_amount and paid < n:
         made.caveats.append(f"{of(n - paid, n)} won deals with touches carry no amount and weigh nothing in credit.")
@@ -198,9 +192,9 @@ def _share_out(made: Part, won: pd.DataFrame, touches: pd.DataFrame, tables: Tab
         made.caveats.append("Touches known by the day only count as made when that day began, which moves credit.")
 
 
-def _exhibit(shares: Floats, sizes: Floats, by_amount: bool, lead: str, within: str) -> Exhibit:
-    kept, what = sizes > 0, f"won {'revenue' if by_amount else 'deals'} with touches"
-    found, n, whole = of_total(shares[kept], sizes[kept]), int(kept.sum()), float(sizes.sum())
+def _exhibit(shares: Floats, sizes: Floats, found: list[Interval], by_amount: bool, lead: str, within: str) -> Exhibit:
+    what = f"won {'revenue' if by_amount else 'deals'} with touches"
+    n, whole = int((sizes > 0).sum()), float(sizes.sum())
     least, most = (end(at.value or 0.0 for at in found) for end in (min, max))
     span = f"{interval(least, most, 'share')}{NBSP}%"
     rows = [_row(label, at, note, what, n, whole * (at.value or 0) if by_amount else None)
@@ -223,16 +217,46 @@ def _exhibit(shares: Floats, sizes: Floats, by_amount: bool, lead: str, within: 
             of=("Share of", "text"), amount=("Amount", "money"), n=("Deals", "count"),
             note=("What it does", "text"),
         ),
-        read="Each of the first lines is a rule: the tick is Marketing’s part, the bar its 95 % interval over deals "
-        "(bootstrap). All rules share out the same touches; of those at one moment Marketing’s comes first. The range "
-        "over rules is no interval: more deals do not narrow it. No rule is the right one; which counts is for the "
-        "room to choose. The last two lines count deals. Touched first goes by the first touch on record "
+        read="Each of the first lines is a rule: the tick is Marketing’s part, the bar its 95 % interval, clustered by "
+        "who sold the deal. All rules share out the same touches; of those at one moment Marketing’s comes first. The "
+        "range over rules is no interval: more deals do not narrow it. No rule is the right one; which counts is for "
+        "the room to choose. The last two lines count deals. Touched first goes by the first touch on record "
         f"{within}. The finding on deals Marketing started asks of all won deals whether an inquiry or a response came "
         "before any touch of Sales, however long ago; deals without a lead count there as not started by Marketing.",
         says_not="What a touch brought about. At least one Marketing touch is association only: long deals have more "
         "touches. What nobody logged earns nothing, so a team that logs less gets less.",
         alt=f"Intervals of Marketing’s share of {what} under five rules of credit, and their range, {span}.",
         source="Won deals, responses to Marketing, activities of Sales",
+    )  # fmt: skip
+
+
+def _claimed(found: list[Interval], what: str, n: int, settings: Settings) -> Finding:
+    """Does Marketing's part reach what it claims, whatever the rule? ``found``: its part under each rule.
+
+    Good or ``act`` only where the 95 % interval of every rule lies on one side of the claim. A claim within the range
+    is unclear, and no data settle it: which rule counts is for the room.
+    """
+    claim, (direction, unit, meaning) = settings.thresholds.get("credit_claim"), THRESHOLDS["credit_claim"]
+    least, most = (end(at.value or 0.0 for at in found) for end in (min, max))
+    lows, highs = [at.low for at in found if at.low is not None], [at.high for at in found if at.high is not None]
+    low, high = (min(lows), max(highs)) if len(lows) == len(found) else (None, None)
+    level = "unclear" if low is None else judge(least, low, high, claim, direction)
+    said = f"Marketing’s share of {what} is {interval(least, most, unit)}{NBSP}% across five rules of credit"
+    claimed = "" if claim is None else f"; the claim is {value(claim, unit)}"
+    titles = {"act": f"{said}, under every rule less than claimed", "good": f"{said}, under every rule as claimed"}
+    settle = "more won deals with touches"
+    if claim is None or least <= claim <= most:
+        settle = f"an agreed limit for: {meaning}" if claim is None else "a rule that both teams choose; no data can"
+    sure = "rules without an interval"
+    if low is not None:
+        sure = f"with the 95 % interval of each rule {interval(low, high, unit)}"
+    return Finding(
+        key="funnel.credit_claim", theme="credit", level=level, limit=claim, direction=direction, play=PLAY,
+        title=titles.get(level, f"{said}{claimed}"), settle=settle if level == "unclear" else "",
+        detail=f"Range {interval(least, most, unit)}, by the rule alone; {sure}; {count(n, 'won deal')}. "
+        f"{agreed(claim, direction, unit)}",
+        measure=Measure(value=None, unit=unit, n=n, low=least, high=most, method=f"range over rules of credit; {sure}"),
+        rule=f"95 % intervals of all rules against the limit agreed for: {meaning}; across it: no rule settles it",
     )  # fmt: skip
 
 

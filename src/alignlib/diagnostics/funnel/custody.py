@@ -13,7 +13,7 @@ from alignlib.intake.tables import Tables
 from alignlib.judging import finding, measured
 from alignlib.result import Exhibit, Finding, NotJudged, Part, Row, columns
 from alignlib.stats import Interval, clustered_share, wilson
-from alignlib.words import count, number, of, share, value
+from alignlib.words import count, interval, number, of, share, value
 
 FEWEST = 3  # leads that nobody held: fewer say nothing of how much such leads differ
 _LATER = [f"{stage}_at" for stage in STAGES[STAGES.index("mql") :]]
@@ -104,19 +104,23 @@ def ownerless(time: pd.DataFrame, settings: Settings) -> Finding:
     alone, days = np.bincount(lead, time["alone"]), np.bincount(lead, time["all"])
     at = share_of_time(alone, days)
     measure = measured(at, "share", "ratio of lead-days, linearised over leads, 95 %", None, len(days))
-    said = value(at.value, "share")
-    return finding(
+    without = value(at.value, "share")
+    said = f"{share(1 - round(at.value or 0.0, 2))} of the time before a decision"
+    found = finding(
         "funnel.ownerless", "ownerless_time", measure, settings,
         {
-            "beyond": f"For {said} of the time before a decision, nobody held the lead",
-            "good": f"Leads have an owner: nobody held them for only {said} of the time before a decision",
-            "unclear": f"Whether leads lack an owner for too long cannot be told: nobody held them for {said} of it",
-            "none": f"For {said} of the time before a decision, nobody held the lead",
+            "beyond": f"Leads had an owner for only {said}",
+            "good": f"Leads had an owner for {said}, as agreed",
+            "unclear": f"Whether leads lack an owner for too long cannot be told: they had one for {said}",
+            "none": f"Leads had an owner for {said}",
         },
-        theme="handoff", play="P9", settle="more leads, or the owner of each lead at every step",
+        theme="handoff", play="P8", settle="more leads, or the owner of each lead at every step",
         counted=f"{number(alone.sum())} of {number(days.sum())} lead-days from handover to decision, the first "
         f"{count(settings.promises.stalled_days, 'day')} of each lead at most; {_without_owner(alone, days)}",
     )  # fmt: skip
+    ends = f" ({interval(at.low, at.high, 'share')})" if at.low is not None else ", without an interval"
+    told = f"Nobody held them for {without}{ends}; {found.detail.partition('; ')[2]}"
+    return found.model_copy(update={"detail": told})  # the title says what was had, its measure what was not
 
 
 def _without_owner(alone: np.ndarray, days: np.ndarray) -> str:
@@ -201,7 +205,7 @@ def nurture(gaps: pd.DataFrame, settings: Settings) -> Exhibit:
         rows.append(rate_row(str(kind), quiet, len(some), note))
     worst = max(rows, key=lambda row: row["value"])
     return Exhibit(
-        key="funnel.nurture", shape="intervals", rows=rows, play="P9", is_detail=True,
+        key="funnel.nurture", shape="intervals", rows=rows, play="P8", is_detail=True,
         title=f"No response for {limit} from {value(worst['value'], 'share')} of {worst['label'].lower()} "
         f"({of(worst['k'], worst['n'])}); what Marketing sent is not recorded",
         columns=columns(
@@ -276,7 +280,7 @@ def relay(legs: list[Row], facts: list[str]) -> Exhibit:
     if leaked:
         title = f"{of(worst['leaked'], leaked)} leaked leads {_HAPPENED[worst['label']]}"
     return Exhibit(
-        key="funnel.relay", shape="relay", rows=legs, title=title, lead=" ".join(facts), play="P4",
+        key="funnel.relay", shape="relay", rows=legs, title=title, lead=" ".join(facts), play="P8",
         columns=columns(
             label=("Leg", "text"), holder=("Held by, or waiting", "text"), n=("Leads that ran it", "count"),
             median_days=("Half have left it after", "days"), p75_days=("Three in four after", "days"),

@@ -42,7 +42,7 @@ def win_rate(deals: pd.DataFrame, settings: Settings) -> Finding:
             "unclear": f"Whether enough opportunities are won cannot be told: {said} of those closed",
             "none": f"{said} of closed opportunities are won",
         },
-        theme="metrics", play="P12", counted=f"{of(measure.k or 0, len(closed))} closed opportunities",
+        theme="metrics", play="P6", counted=f"{of(measure.k or 0, len(closed))} closed opportunities",
         settle="more closed opportunities, from more sellers",
     )  # fmt: skip
 
@@ -68,7 +68,7 @@ def win_rates(deals: pd.DataFrame, settings: Settings | None = None) -> Exhibit:
             rows.append(rate_row(f"{name} {_quarter(key)}", found.k or 0, len(g), note, at=found))
     twice = "The first two lines are one figure: the finding’s, which allows for sellers who differ from one another, "
     return Exhibit(
-        key="funnel.win_rate", shape="intervals", rows=rows, play="P12", source="Opportunities",
+        key="funnel.win_rate", shape="intervals", rows=rows, play="P6", source="Opportunities",
         title=f"{of(int(won.sum()), len(won))} closed opportunities were won: {value(won.mean(), 'share')}",
         columns=rate_columns("Opportunities", "Closed"),
         read="Each line is a group: the tick its win rate, the bar its 95 % interval (clustered by owner where two "
@@ -120,7 +120,7 @@ def summary(deals: pd.DataFrame, settings: Settings) -> Exhibit:
     })  # fmt: skip
     typical = rows[0]["median_days"]
     return Exhibit(
-        key="funnel.deals", shape="table", is_detail=True, rows=rows, source="Opportunities", play="P12",
+        key="funnel.deals", shape="table", is_detail=True, rows=rows, source="Opportunities", play="P6",
         title=f"{number(rows[0]['n'])} opportunities won for "
         f"{value(rows[0]['amount'] or 0, 'money', settings.currency)}"
         + (f", half of them within {value(typical, 'days')}" if typical is not None else ""),

@@ -23,8 +23,8 @@ from alignlib.diagnostics.funnel import (
 from alignlib.diagnostics.funnel.spells import read_spells
 from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
-from alignlib.result import Finding, NotJudged, Part, Result
-from alignlib.words import count, of
+from alignlib.result import Finding, NotJudged, Part, Result, as_read, fingerprint
+from alignlib.words import count, number, of
 
 QUESTION = "Where do leads stall, between whom, for how long, and how sure are we?"
 INPUTS = ("stage_events", "leads", "sales_touches", "opportunities", "campaign_touches", "scorecards",
@@ -52,8 +52,18 @@ def diagnose(tables: Tables, settings: Settings) -> Result:
         settings={"path": settings.funnel.path, "horizon_days": settings.funnel.horizon_days,
                   "first_touch_hours": settings.promises.first_touch_hours, "clock": settings.promises.clock,
                   "decision_days": settings.promises.decision_days, "stalled_days": settings.promises.stalled_days,
-                  "credit_days": settings.funnel.credit_days},
+                  "credit_days": settings.funnel.credit_days, "time_zone": settings.timezone,
+                  "work_hours": _work_hours(settings), "stage_labels": fingerprint(settings.stages),
+                  "grading": fingerprint(settings.grading.model_dump(mode="json")),
+                  **as_read(settings.inputs, INPUTS)},
     )  # fmt: skip
+
+
+def _work_hours(settings: Settings) -> str | None:
+    """Within which hours does the clock run? None where it never stops. Holidays are other days each year."""
+    work = settings.promises.work
+    hours = f"{' '.join(work.days)}, {number(work.start, 1)} to {number(work.end, 1)}"
+    return hours if settings.promises.clock == "business" else None
 
 
 def _parts(tables: Tables, settings: Settings) -> Iterator[Part]:

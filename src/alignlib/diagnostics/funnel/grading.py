@@ -120,11 +120,11 @@ def _finding(found: Graded, at: Interval, settings: Settings) -> Finding:
         "funnel.score_order", "score_order", measured(at, "share", method, hits, len(leads)), settings,
         {
             "beyond": f"The {found.by} puts the lead that {_DOES[found.stage][0]} first in only {said}",
-            "good": f"The {found.by} {sorts}{' as agreed' if sorts == 'sorts leads' else ''}: {verdict}",
+            "good": f"The {found.by} {_as_agreed(sorts)}: {verdict}",
             "unclear": f"Whether the {found.by} orders leads well enough cannot be told: right in {said}",
             "none": f"The {found.by} {sorts}: {verdict}",
         },
-        theme=_THEME, play="P3", settle=f"more leads with a {found.by}, each seen for {count(found.horizon, 'day')}",
+        theme=_THEME, play="P6", settle=f"more leads with a {found.by}, each seen for {count(found.horizon, 'day')}",
         counted=f"{of(hits, len(leads))} leads {found.does}{found.left}{blank_ones}; Somers’ D "
         f"{value(somers, 'delta')} ({interval(low, high, 'delta')}; 0 is chance, 1 perfect order)"
         + (also if found.stage != "won" and wins.value is not None else ""),
@@ -147,6 +147,11 @@ def _sorts(at: Interval) -> tuple[str, str]:
         return "hardly sorts leads", "{} goes up little with the score"
     unsure = ("", "") if at.low >= _HARDLY else (", how well cannot be told", ", how much cannot be told")
     return f"sorts leads{unsure[0]}", f"{{}} goes up with the score{unsure[1]}"
+
+
+def _as_agreed(sorts: str) -> str:
+    """How is good said of a limit so low that even a score which hardly sorts keeps it?"""
+    return f"{sorts} as agreed" if sorts == "sorts leads" else f"is no worse than was asked for, and {sorts}"
 
 
 def _rate(leads: pd.DataFrame) -> Measure:
@@ -178,7 +183,7 @@ def _grades(found: Graded) -> Exhibit:
     title = f"{'Grades differ' if differ else 'Whether grades differ cannot be told'}: {said} {found.does}"
     blank = len(found.leads) - len(graded)
     return Exhibit(
-        key="funnel.grades", shape="intervals", rows=rows, title=title, play="P3", source=_SOURCE,
+        key="funnel.grades", shape="intervals", rows=rows, title=title, play="P6", source=_SOURCE,
         columns=_columns(found, "Grade"), alt=f"Intervals of the share that goes on, for {count(len(rows), 'grade')}.",
         lead=f"{count(len(graded), 'lead')} seen for {count(found.horizon, 'day')}{found.left}"
         + (f"; {number(blank)} without a grade left out." if blank else "."),
@@ -199,7 +204,7 @@ def _calibration(found: Graded, at: Interval) -> Exhibit:
     title = f"{_sorts(at)[1].format(_DOES[found.stage][2])}: the lead that {_DOES[found.stage][0]} stands higher in "
     ends = interval(at.low, at.high, "share").replace(" to ", " and ")
     return Exhibit(
-        key="funnel.calibration", shape="intervals", rows=rows, play="P3", source=_SOURCE, is_detail=True,
+        key="funnel.calibration", shape="intervals", rows=rows, play="P6", source=_SOURCE, is_detail=True,
         title=capital(title) + _pairs(at), columns=_columns(found, "Score"),
         lead=f"{count(len(scored), 'lead')} in {count(len(rows), 'group')} of equal size where ties allow.",
         read="Lines should climb from the lowest score to the highest; a flat picture says the score carries nothing. "
@@ -267,7 +272,7 @@ def _cuts(found: Graded, at: Interval, settings: Settings) -> list[Exhibit]:
     else:
         said.append("no cut is better than another, for the score orders nothing that can be told")
     return [Exhibit(
-        key="funnel.cut", shape="table", rows=rows, title=capital("; ".join(said)), play="P3", source=_SOURCE,
+        key="funnel.cut", shape="table", rows=rows, title=capital("; ".join(said)), play="P6", source=_SOURCE,
         lead=f"From which score on a lead is called qualified; {count(len(scored), 'lead')} scored.", is_detail=True,
         columns=columns(
             label=("Who says so", "text"), cut=("From score", "count"), range=("Range", "text"),

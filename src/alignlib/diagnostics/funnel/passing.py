@@ -28,7 +28,10 @@ _ONE = {
 _DOES = {"sal": "are accepted", "sql": "qualify", "opportunity": "become opportunities", "won": "are won"}
 _NEVER = {"sal": "were never accepted", "sql": "were accepted and never qualified",
           "opportunity": "qualified and never became an opportunity", "won": "stopped before the end"}  # fmt: skip
-_PLAYS = {"sal": "P4", "sql": "P3", "opportunity": "P3", "won": "P12"}
+_PLAYS = {
+    "inquiry_to_mql": "P8", "mql_to_sal": "P7", "sal_to_sql": "P6", "sql_to_opportunity": "P5",
+    "opportunity_to_won": "P15", "mql_to_opportunity": "P20", "mql_to_won": "P9",
+}  # fmt: skip
 _TOLD = 0.01  # plain division is named where it is a point or more off
 _QUANTILES = {"median": (0.5, "half"), "p75": (0.75, "three in four"), "p90": (0.9, "nine in ten")}
 _AMOUNTS = """
@@ -154,7 +157,7 @@ def _finding(one: Step, measure: Measure, leaked: np.ndarray, at: Times, setting
             "none": f"{said} of {claim} {within}",
         },
         theme="common_language" if one.next in ("sql", "opportunity") else "handoff",
-        play=_PLAYS[one.next],
+        play=_PLAYS[f"{one.stage}_to_{one.next}"],
         counted=f"{of(measure.k or 0, len(one.days))} seen to go on {within}"
         + (f" ({number(skipped)} of them straight to a later stage)" if skipped else "")
         + f", {number(int(waiting.sum()))} not decided yet" + (f", {number(lost)} of them leaked" if lost else ""),

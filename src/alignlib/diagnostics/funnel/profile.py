@@ -89,7 +89,7 @@ def _exhibit(rows: list[Row], won: int, left: int, sellers: int) -> Exhibit:
     found = f"{most['label']} does and is not written down" if most else "nothing that is not written down stands out"
     title = f"{title or 'No criterion is written down'}; {found}"
     return Exhibit(
-        key="funnel.profile", shape="intervals", rows=rows, title=title, play="P3", source="Leads, stage history",
+        key="funnel.profile", shape="intervals", rows=rows, title=title, play="P6", source="Leads, stage history",
         is_detail=True, lead=f"{count(won, 'won lead')} against {number(left)} lost, sent back or turned away.",
         columns=columns(
             label=("Attribute", "text"), value=("Among won less among the others", "pp"),

@@ -55,9 +55,10 @@ def _finding(found: Measure, seen: int, ends: tuple[float, float], n: int, setti
     (low, high), horizon = ends, settings.funnel.horizon_days
     limit, within, said = settings.thresholds.get("quality", 0.0), count(seen, "day"), value(found.value, "share")
     is_held = low < limit <= (found.low or 0.0)  # sellers may touch the better ones first: the lower bound decides
-    holds = "good only where the lower bound for all leads holds the limit too"
+    ends_of_all = {"low": low, "high": high, "method": "bounds for all leads: none or all of the others"}
+    judged = found.model_copy(update=ends_of_all) if is_held else found  # what is judged is what is drawn
     return finding(
-        "funnel.quality", "quality", found, settings,
+        "funnel.quality", "quality", judged, settings,
         {
             "beyond": f"Even when touched in time, only {said} of leads qualify within {within}",
             "good": f"{said} of leads touched in time qualify within {within}, as agreed",
@@ -66,12 +67,12 @@ def _finding(found: Measure, seen: int, ends: tuple[float, float], n: int, setti
             f"Whether leads touched in time are good enough cannot be told: {said} qualify within {within}",
             "none": f"{said} of leads touched in time qualify within {within}",
         },
-        theme="common_language", play="P3",
+        theme="common_language", play="P4" if is_held else "P6",
         counted=f"{of(found.k or 0, found.n or 0)} leads touched in time seen to qualify; for all "
         f"{count(n, 'lead')} between {number(100 * low)} and {value(high, 'share')}",
         settle="first touches in time for more leads" if is_held else "more leads touched in time, from more sellers"
         + ("" if seen == horizon else f", or {count(horizon, 'day')} of follow-up"),
-        cannot={**({"good": holds} if is_held else {}), **(TOO_EARLY if seen < horizon else {})},
+        cannot=TOO_EARLY if seen < horizon else None,
     )  # fmt: skip
 
 
@@ -181,7 +182,7 @@ def _accepted(offered: pd.DataFrame, stages: list[str], settings: Settings) -> s
 def _exhibit(rows: list[Row], found: Measure, seen: int, left_out: tuple[int, int], judged: Finding) -> Exhibit:
     (runs, early), within = left_out, count(seen, "day")
     return Exhibit(
-        key="funnel.quality", shape="intervals", rows=rows, play="P3",
+        key="funnel.quality", shape="intervals", rows=rows, play="P6",
         title=f"{value(found.value, 'share')} of leads touched in time qualify within {within}",
         lead="Quality is judged where the promise was kept: a lead that nobody called shows nothing about itself. "
         f"{agreed(judged.limit, judged.direction, 'share')[:-1]} for leads touched in time."

@@ -48,7 +48,7 @@ def part(tables: Tables, settings: Settings) -> Part:
             "beyond": f"Only {claim}" if alike else claim,
             "good": f"{claim}, as agreed", "unclear": claim, "none": claim,
         },
-        theme="common_language", play=PLAY, counted=f"{said} labels read alike{beyond_chance}", settle="",
+        theme="common_language", play=PLAY, counted=f"{said} labels read alike", settle="",
     )  # fmt: skip
     return Part([found], [_exhibit(sheet, len(read), alike, beyond_chance)], _caveats(sheet),
                 basis=[f"{count(len(read), 'stage label')} read by both teams"])  # fmt: skip

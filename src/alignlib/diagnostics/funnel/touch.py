@@ -318,7 +318,7 @@ def decided(handed: pd.DataFrame, settings: Settings) -> Finding | None:
             "unclear": f"Whether leads are decided on in time cannot be told: {told} are {within}",
             "none": f"{told} of leads are accepted or turned down {within}",
         },
-        theme="handoff", play="P4", counted=f"{of(measure.k or 0, int(ripe.sum()))} decided {within}",
+        theme="handoff", play="P7", counted=f"{of(measure.k or 0, int(ripe.sum()))} decided {within}",
         settle="more leads whose time for a decision is over, from more sellers",
     )  # fmt: skip
 

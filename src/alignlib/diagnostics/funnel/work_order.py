@@ -27,7 +27,10 @@ _DRIVERS = {  # column: its name, what more of it is, and what would settle it
     "age": ("Days since the inquiry", "older inquiries", "the time of the inquiry of most leads"),
     "warmth": (f"Responses in {WARM_DAYS} days before", "more recent responses", "campaign responses by lead and time"),
 }  # fmt: skip
-_WHY = " Leads that Marketing scored low get no fair try, so neither the score nor the follow-up can be judged."
+_WHY = (
+    " Leads that Marketing scored low get fewer tries in time: from what became of them alone, a poor score and a late "
+    "first touch cannot be told apart."
+)
 
 
 def part(tables: Tables, settings: Settings, handed: pd.DataFrame) -> Part:
