@@ -8,9 +8,11 @@ from alignlib.diagnostics.content import (
     causes,
     coverage,
     focus,
+    gap_value,
     influence,
     library,
     pages,
+    shown,
     tailoring,
     teaching,
     use,
@@ -21,7 +23,7 @@ from alignlib.diagnostics.content.parts import missing
 from alignlib.diagnostics.content.stock import Stock, read_stock
 from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
-from alignlib.result import Finding, NotJudged, Part, Result
+from alignlib.result import Finding, NotJudged, Part, Result, as_read
 
 QUESTION = "Is the content used, current, and at hand where deals stand?"
 _TABLES = (
@@ -30,7 +32,8 @@ _TABLES = (
 )  # fmt: skip
 _THRESHOLDS = (
     "unused_content", "stale_content", "untagged_content", "empty_pipeline", "focus_mismatch", "persona_mismatch",
-    "outdated_sent", "specific_content", "use_after_teaching", "recommendation_uptake", "notes_answered",
+    "outdated_sent", "specific_content", "use_after_teaching", "shown_content", "teaching_gain",
+    "recommendation_uptake", "notes_answered",
 )  # fmt: skip
 _LIBRARY = "an export of the content library: id, date of creation, conversation and segment"
 _LEVELS = ("act", "watch", "unclear", "good")
@@ -58,6 +61,7 @@ def diagnose(tables: Tables, settings: Settings) -> Result:
             "period_start": settings.period.start.isoformat(), "as_of": settings.as_of.isoformat(),
             "unused_days": settings.content.unused_days, "stale_days": settings.content.stale_days,
             "uptake_days": settings.content.uptake_days, "page_match": settings.content.page_match,
+            "time_zone": settings.timezone, **as_read(settings.inputs, _TABLES),
             "thresholds": {key: settings.thresholds.get(key) for key in _THRESHOLDS},
         },
     )  # fmt: skip
@@ -80,7 +84,9 @@ def _of_assets(tables: Tables, settings: Settings, stock: Stock) -> Iterator[Par
     yield use.part(tables, settings, stock)
     yield causes.part(tables, settings, stock, found)
     yield coverage.part(tables, settings)
+    yield gap_value.part(tables, settings)
     yield worklist.part(tables, settings, stock, coverage.fill_first(tables, settings), found)
+    yield shown.part(tables, settings, stock)
     yield teaching.part(tables, settings, stock)
     yield tailoring.part(tables, settings, stock)
     yield library.part(tables, settings)

@@ -9,7 +9,7 @@ from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
 from alignlib.judging import finding
 from alignlib.result import Exhibit, Finding, NotJudged, Part, Row, columns
-from alignlib.words import count, of, share, value
+from alignlib.words import count, masked, of, share, value
 
 BUCKETS: dict[str, tuple[str, str]] = {
     "won": ("Won", "done"), "lost": ("Lost", "decided"), "recycled": ("Recycled", "decided"),
@@ -32,9 +32,48 @@ def part(tables: Tables, settings: Settings, handed: pd.DataFrame, deals: pd.Dat
         shown = [leaks(bucket, False)] if set(bucket) - {"won", "open"} else []
         return Part(exhibits=shown, not_judged=_not_judged(tables, handed))
     found, labels = leaked(handed, bucket, settings), {name: BUCKETS[name][0] for name in LEAKS}
-    priced = worth.part(settings, handed, bucket.where(bucket.isin(LEAKS)).map(labels), deals)
+    leak = bucket.where(bucket.isin(LEAKS)).map(labels)
+    priced = worth.part(settings, handed, leak, deals, years(handed, settings))
+    shown = [leaks(bucket, True), *priced.exhibits]
+    if priced.exhibits and deals is not None:
+        shown += leaked_deals(handed["lead_id"][leak.notna()], deals, settings)
     gaps = priced.not_judged if found else [_TOO_EARLY, *priced.not_judged]
-    return Part([found] if found else [], [leaks(bucket, True), *priced.exhibits], priced.caveats, gaps)
+    return Part([found] if found else [], shown, priced.caveats, gaps)
+
+
+def years(handed: pd.DataFrame, settings: Settings) -> float:
+    """Over how many years were leads handed over: those of the period, or more where they reach beyond it?"""
+    told = (settings.period.end - settings.period.start).days + 1
+    seen = int((handed["mql_at"].max() - handed["mql_at"].min()).days) + 1
+    return round(max(told, seen) / 365.25, 6)
+
+
+def leaked_deals(leads: pd.Series, deals: pd.DataFrame, settings: Settings) -> list[Exhibit]:
+    """Which deals belong to leads that leaked, by segment, and worth how much a year?
+
+    Deals opened in the period, with a segment and an amount: whoever adds the value of leaks to another sum over the
+    same deals must not count these twice. None when there are none.
+    """
+    days = (settings.period.end - settings.period.start).days + 1
+    opened = pd.to_datetime(deals["opened_at"]).dt.normalize()
+    is_here = opened.between(pd.Timestamp(settings.period.start), pd.Timestamp(settings.period.end))
+    here = deals[is_here & deals["lead_id"].isin(leads) & deals["segment"].notna() & (deals["amount"] > 0)]
+    rows: list[Row] = [
+        {"label": masked(str(segment)), "n": len(group), "amount": round(float(group["amount"].sum()) / days * 365.25)}
+        for segment, group in here.groupby("segment")
+    ]
+    if not rows:
+        return []
+    said = value(sum(row["amount"] for row in rows), "money", settings.currency)
+    return [Exhibit(
+        key="funnel.leaked_deals", shape="table", rows=rows, is_detail=True, play="P9",
+        title=f"{count(len(here), 'deal')} of leaked leads opened in the period, worth {said} a year",
+        source="Stage history of leads, opportunities",
+        columns=columns(label=("Segment", "text"), n=("Deals", "count"), amount=("Value a year", "money")),
+        read="Deals of leads that leaked, by segment: they stand in the price of leaks, and count only once where that "
+        "is added to what else these deals might bring.",
+        says_not="That these deals are lost.", alt=f"Table of the deals of leaked leads in {len(rows)} segments.",
+    )]  # fmt: skip
 
 
 def owners_known(tables: Tables, handed: pd.DataFrame) -> bool:

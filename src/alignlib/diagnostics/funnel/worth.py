@@ -11,7 +11,7 @@ from alignlib.diagnostics.funnel.spells import START, days_between, end_of
 from alignlib.diagnostics.funnel.steps import entered, passed, step
 from alignlib.engagement import Settings
 from alignlib.incidence import Incidence, incidence
-from alignlib.result import Exhibit, NotJudged, Part, Row, columns
+from alignlib.result import Column, Exhibit, NotJudged, Part, Row, columns
 from alignlib.stats import Floats
 from alignlib.words import count, interval, number, of, share, value
 
@@ -19,10 +19,11 @@ ENOUGH = 20  # leads touched in time that make a group to compare with
 SURE = 100  # leads of a source that may be called the worst: the worst of small groups is worst by chance
 LONGEST = 365  # days after the handover
 THINNEST = 0.1  # no win stands for more than ten leads
-FEWEST_DEALS = 5
-DRAWS, SEED, GROUPS = 2000, 20260331, 100
+FEWEST_DEALS, DRAWS, SEED, GROUPS = 5, 2000, 20260331, 100
 _FEWEST_OWNERS = 8  # a bootstrap of fewer draws too few different worlds
 _LABELS = {"all": "All leaks", "bounds": "All leaks, bounds"}
+_EXTRA = [Column(name="is_upper", label="The upper end alone is known", is_extra=True),
+          Column(name="years", label="Years in which they were handed over", unit="count", is_extra=True)]  # fmt: skip
 _BOUNDS = "bounds, not an interval: as if won like leads touched late or of the weakest source; like those in time"
 Chances = tuple[Floats, Floats, Floats]
 Cells = tuple[list[np.ndarray], np.ndarray]
@@ -60,26 +61,26 @@ class Leads:
         return self.kind >= 0
 
 
-def part(settings: Settings, handed: pd.DataFrame, leak: pd.Series, deals: pd.DataFrame | None) -> Part:
+def part(settings: Settings, handed: pd.DataFrame, leak: pd.Series, deals: pd.DataFrame | None, years: float) -> Part:
     """What is the expected value of leaked leads, by kind of leak and in all, under which assumptions?
 
-    ``leak``: for each row of ``handed`` how it leaked, missing when it did not. Money in minor units, 80 % intervals.
-    Not judged without comparable leads touched in time, wins among them, or won deals with an amount: never 0.
+    ``leak``: for each row of ``handed`` how it leaked, missing when it did not; ``years``: the time they were handed
+    over in. Money in minor units, of all that time, 80 % intervals. Not judged without comparable leads touched in
+    time, wins among them, or won deals with an amount: never 0.
     """
     leads, amounts = followed(handed, leak, settings), won_amounts(handed, deals)
     if not leads.kinds:
         return Part()
     horizon, leaked, room = longest(leads), int(leads.leaked.sum()), _room(settings)
-    if why := _why_not(settings, leads, amounts, horizon, room):
-        what, theme = "What leaked leads were worth", "handoff"
-        return Part(not_judged=[NotJudged(what=what, why=why[0], settle=why[1], theme=theme)])
+    if gap := _why_not(settings, leads, amounts, horizon, room):
+        return Part(not_judged=[gap])
     counted = 1.0 if room is None else min(1.0, room / leaked)
     priced, moves = price(leads, amounts["amount"].to_numpy(float), clusters(amounts["owner"]), horizon,
                           settings.funnel.horizon_days, counted)  # fmt: skip
     cautions, lead = caution(handed, leak), _lead(leads, priced, horizon, room, settings.currency)
     assumed = _assumed(leads, amounts, horizon, moves, settings.currency)
-    weaker = (score_gap(handed, leak).low or 0) > 0
-    return Part(exhibits=[_exhibit(priced, lead, assumed, cautions, settings.currency, weaker)], caveats=cautions)
+    extra: Row = {"is_upper": (score_gap(handed, leak).low or 0) > 0, "years": years}
+    return Part(exhibits=[_exhibit(priced, lead, assumed, cautions, settings.currency, extra)], caveats=cautions)
 
 
 def followed(handed: pd.DataFrame, leak: pd.Series, settings: Settings) -> Leads:
@@ -186,8 +187,7 @@ def price(
     if (weak := _worst(leads, horizon)) is not None:
         as_found, worst = money[0, -1], counted * (chance[0] * weak[0] - chance[1] - chance[2]).sum() * deal[0]
         low, high = sorted(round(float(end)) for end in (min(worst, as_found), as_found))
-        blank = dict.fromkeys(("wins", "value", "low_95", "high_95"))
-        found["bounds"] = {**found["all"], **blank, "low": low, "high": high}
+        found["bounds"] = found["all"] | dict.fromkeys(("wins", "value", *_AT)) | {"low": low, "high": high}
         moves["how far leaked leads are like those touched in time"] = high - low
     return found, moves
 
@@ -321,7 +321,7 @@ def _room(settings: Settings) -> float | None:
 
 def _why_not(
     settings: Settings, leads: Leads, amounts: pd.DataFrame, horizon: float, room: float | None
-) -> tuple[str, str] | None:  # fmt: skip
+) -> NotJudged | None:
     cases = (
         (settings.promises.first_touch_hours is None, "no promised time was agreed, so no lead was touched in time",
          "promises.first_touch_hours in engagement.yml, agreed by both teams"),
@@ -333,7 +333,8 @@ def _why_not(
          "opportunities with lead id and amount"),
         (room == 0, "by the settings Sales has no room for further leads", "goal.capacity in engagement.yml"),
     )  # fmt: skip
-    return next(((why, settle) for applies, why, settle in cases if applies), None)
+    return next((NotJudged(what="What leaked leads were worth", why=why, settle=settle, theme="handoff")
+                 for applies, why, settle in cases if applies), None)  # fmt: skip
 
 
 def _assumed(leads: Leads, amounts: pd.DataFrame, horizon: float, moves: dict[str, float], currency: str) -> str:
@@ -359,8 +360,8 @@ def _lead(leads: Leads, priced: dict[str, Row], horizon: float, room: float | No
         f"{value(whole['value'], 'money', currency)} if they were won like leads touched in time (about "
         f"{count(round(whole['wins']), 'more deal')}; {_seen_won(leads, leads.worked, horizon)} within "
         f"{count(int(horizon), 'day')}){f', {less} if like those {weak[1]}' if weak else ''}. {share(0.8)} interval "
-        f"of the first: {interval(whole['low'], whole['high'], 'money', currency)}. "
-        f"Capacity: {'none was agreed' if room is None else f'{more}, {binds}'}."
+        f"of the first: {interval(whole['low'], whole['high'], 'money', currency)}. Capacity: "
+        f"{'none was agreed' if room is None else f'{more}, {binds}'}."
     )
 
 
@@ -378,20 +379,20 @@ def _title(whole: Row, bounds: Row, weaker: bool, currency: str) -> str:
 
 
 def _exhibit(
-    priced: dict[str, Row], lead: str, assumed: str, cautions: list[str], currency: str, weaker: bool
+    priced: dict[str, Row], lead: str, assumed: str, cautions: list[str], currency: str, extra: Row
 ) -> Exhibit:
-    rows: list[Row] = [{"label": _LABELS.get(kind, kind), **row, "note": _BOUNDS if kind == "bounds" else ""}
+    rows: list[Row] = [{"label": _LABELS.get(kind, kind), **row, "note": _BOUNDS if kind == "bounds" else "", **extra}
                        for kind, row in priced.items()]  # fmt: skip
     whole, bounds = priced["all"], priced.get("bounds", priced["all"])
     return Exhibit(
         key="funnel.leak_value", shape="intervals", rows=rows, play="P9", lead=lead,
-        title=_title(whole, bounds, weaker, currency),
-        columns=columns(
+        title=_title(whole, bounds, extra["is_upper"], currency),
+        columns=[*columns(
             label=("Leak", "text"), value=(f"Expected value ({share(0.8)} from/to)", "money"),
             low=(f"{share(0.8)} from", "money"), high=(f"{share(0.8)} to", "money"),
             low_95=(f"{share(0.95)} from", "money"), high_95=(f"{share(0.95)} to", "money"),
             wins=("Extra wins", "count"), n=("Leads", "count"), note=("Note", "text"),
-        ),
+        ), *_EXTRA],
         read=f"Each line is a kind of leak: the tick its expected value, the bar its {share(0.8)} interval. {assumed}",
         says_not=" ".join(["What sellers would have left undone to work these leads.", *cautions]),
         alt=f"Intervals of the expected value of leaks, in {number(len(rows))} lines.",
