@@ -1,6 +1,7 @@
 """Does what an audit says survive its way through notebooks and JSON, and is anything else refused?"""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,9 @@ from pydantic import ValidationError
 from alignlib.errors import AlignError
 from alignlib.result import (
     MIME,
+    READABLE,
     SCHEMA_VERSION,
+    SEED,
     Column,
     Exhibit,
     Finding,
@@ -95,6 +98,39 @@ def test_a_record_of_another_schema_version_is_refused_with_a_sentence(tmp_path:
     path.write_text(to_json(RECORD).replace(f'"schema_version": {SCHEMA_VERSION}', '"schema_version": 99'))
     with pytest.raises(AlignError, match=r"schema version 99 was written by another kit.*\[E-RESULT\]"):
         read_record(path)
+
+
+def test_a_record_of_version_1_is_read_as_it_was_and_says_nothing_of_what_came_later(tmp_path: Path) -> None:
+    assert READABLE == (1, 2) and SCHEMA_VERSION == 2
+    later = {"versions", "timezone", "path", "seed", "rules_sha256", "since_sha256"}
+    old = {key: value for key, value in json.loads(to_json(RECORD)).items() if key not in later}
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps(old | {"schema_version": 1}), encoding="utf-8")
+    assert read_record(path) == RECORD.model_copy(update={"schema_version": 1})
+    assert later == set(Record.model_fields) - set(old)
+
+
+def test_every_field_that_a_later_version_added_has_a_default() -> None:
+    first = {"kit_version", "client", "period_start", "period_end", "as_of", "currency", "settings_sha256",
+             "thresholds_lock", "results"}  # fmt: skip
+    assert {name for name, field in Record.model_fields.items() if field.is_required()} == first
+
+
+@pytest.mark.parametrize("day", ["2026-02-30", "30.04.2026", "20260430", "2026-04-30T00:00", ""])
+def test_a_record_whose_day_is_none_is_refused_by_name(day: str, tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps(json.loads(to_json(RECORD)) | {"as_of": day}), encoding="utf-8")
+    with pytest.raises(AlignError, match=r"results\.json: this is not a results\.json of the kit.*\[E-RESULT\]"):
+        read_record(path)
+
+
+def test_every_simulation_draws_from_the_seed_that_the_record_states(root: Path) -> None:
+    """A number of eight digits or more that a module of statistics or diagnostics holds is a seed."""
+    paths = [path for path in (root / "src" / "alignlib").rglob("*.py") if "sample" not in path.name]
+    code = {path.name: re.sub(r"(?m)^ *>>>.*", "", path.read_text(encoding="utf-8")) for path in paths}  # no doctests
+    draws = {name: set(re.findall(r"\b20\d{6}\b", text)) for name, text in code.items() if "default_rng(" in text}
+    assert len(draws) >= 5 and all(seeds <= {str(SEED)} for seeds in draws.values()), draws
+    assert not [name for name, text in code.items() if re.search(r"default_rng\((\)|\d)", text)]
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,13 @@
 
 import hmac
 import json
+import platform
 import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +18,15 @@ from alignlib.errors import AlignError, Problem
 from alignlib.files import make_folder, sha256, write_file
 from alignlib.intake.tables import Tables
 from alignlib.resources import resource
-from alignlib.result import Record, Result, to_json
+from alignlib.result import SEED, Record, Result, read_record, to_json
 from alignlib.words import count, spelled
 
 if TYPE_CHECKING:
     from alignlib.disclosure import ReleaseLog
 
 DIAGNOSTICS = ("survey", "content", "funnel")
+ENGINES = ("duckdb", "numpy", "pandas", "pyarrow", "scipy")  # what computes; the rest only draws, reads or writes
+PREVIOUS = "previous.json"  # in a run's folder: the earlier audit it is compared with
 FRESH = "ask again as a new wave with fresh answers from everybody"
 Say = Callable[[str, int, int], None]
 
@@ -47,6 +51,12 @@ class Run:
                            else diagnostic.diagnose(self.tables, self.settings))  # fmt: skip
         return found
 
+    @cached_property
+    def previous(self) -> Record | None:
+        """Which earlier audit is this one compared with? None when there is none."""
+        path = self.folder / PREVIOUS
+        return read_record(path) if path.exists() else None
+
 
 def load(run_dir: str = "", settings_sha256: str = "") -> Run:
     """Which settings and tables does this run hold? Without a folder: those of the sample company.
@@ -64,18 +74,20 @@ def load(run_dir: str = "", settings_sha256: str = "") -> Run:
         return Run(folder, *open_run(folder))
 
 
-def run_audit(engagement: Path, out: Path, say: Say, seconds: float = 600) -> Record:
-    """What does the audit of this engagement say?
+def run_audit(engagement: Path, out: Path, say: Say, seconds: float = 600, since: Path | None = None) -> Record:
+    """What does the audit of this engagement say, and what changed ``since`` the ``results.json`` of an earlier one?
 
     Writes ``results.json``, ``report.html``, the work list of content and ``notebooks/`` to ``out``;
     ``say(step, number, of)`` is told what begins, ``seconds`` limits each notebook. Only once every notebook ran and
     the rows balance is each file replaced whole, ``private/done.json`` last; on any failure AlignError is raised and an
     earlier audit is left as it was.
     """
+    from alignlib.audit.comparison import RULES
     from alignlib.intake.snapshot import prepare
     from alignlib.report import document, html, worklist
 
     settings = read_engagement(engagement)
+    previous, previous_sha256 = (_earlier(since, out, settings), sha256(since)) if since else (None, "")
     notebooks = (*DIAGNOSTICS, "audit")
     private = make_folder(out / "private", private=True)
     run_dir, last = private / "run", len(notebooks) + 2
@@ -83,6 +95,8 @@ def run_audit(engagement: Path, out: Path, say: Say, seconds: float = 600) -> Re
     make_folder(run_dir / "results", private=True)
     say("reading the files", 1, last)
     prepare(engagement, run_dir)
+    if previous:
+        write_file(run_dir / PREVIOUS, to_json(previous), private=True)
     results = {}
     for number, name in enumerate(notebooks, start=2):
         say(f"{name}.ipynb", number, last)
@@ -93,6 +107,9 @@ def run_audit(engagement: Path, out: Path, say: Say, seconds: float = 600) -> Re
         period_start=settings.period.start.isoformat(), period_end=settings.period.end.isoformat(),
         as_of=settings.as_of.isoformat(), currency=settings.currency, settings_sha256=settings.sha256(),
         thresholds_lock=lock_state(engagement, settings), results=results,
+        versions={"python": platform.python_version(), **{name: version(name) for name in ENGINES}},
+        timezone=settings.timezone, path=settings.funnel.path, seed=SEED, rules_sha256=settings.sha256(RULES),
+        since_sha256=previous_sha256,
     )  # fmt: skip
     shared: dict[str, bytes | str] = {
         "results.json": to_json(record),
@@ -101,8 +118,29 @@ def run_audit(engagement: Path, out: Path, say: Say, seconds: float = 600) -> Re
     if (listed := worklist.workbook(record)) is not None:
         shared[worklist.FILE] = listed
     _balanced(record)
-    _safe_to_release(engagement, run_dir, settings)
+    safe_to_release(engagement, run_dir, settings)
     _publish(out, run_dir, record, shared)
+    return record
+
+
+def _earlier(path: Path, out: Path, settings: Settings) -> Record:
+    """Which earlier audit does this file hold? Only its words and figures are taken, checked against the schema.
+
+    Raises AlignError: E-RESULT when it is no record, E-USE when it is of another client or not earlier than this audit,
+    or when it would be written over.
+    """
+    record, where = read_record(path), path.name
+    if path.resolve() == (out / "results.json").resolve():
+        fix = "give --out another folder"
+        raise AlignError(Problem("E-USE", "the earlier audit would be written over", where=where, fix=fix))
+    if " ".join(record.client.split()) != " ".join(settings.client.split()):
+        fix = "name the earlier audit of this client, or write the client's name in engagement.yml as it was then"
+        raise AlignError(Problem("E-USE", "this is the audit of another client", where=where, fix=fix))
+    if record.as_of >= settings.as_of.isoformat():
+        what = f"it is as of {record.as_of}, and this audit as of {settings.as_of.isoformat()}"
+        raise AlignError(
+            Problem("E-USE", what, where=where, fix="name an earlier audit, or set as_of in engagement.yml")
+        )
     return record
 
 
@@ -125,12 +163,12 @@ def _balanced(record: Record) -> None:
         raise AlignError(problems)
 
 
-def _safe_to_release(engagement: Path, run_dir: Path, settings: Settings) -> None:
-    """Records what the survey publishes beside what was published of this wave before, in whatever folder.
+def safe_to_release(engagement: Path, run_dir: Path, settings: Settings) -> None:
+    """May what the survey publishes stand beside what was published of this wave before, in whatever folder?
 
-    Raises AlignError (E-SMALL) when a small group could be told from both together, when the answers are those of
-    another wave, and when answers published as anonymous would now be named. The record is written before anything is
-    published: one that knows too much is safe, one that knows too little is not.
+    Records it if so. Raises AlignError (E-SMALL) when a small group could be told from both together, when the answers
+    are those of another wave, and when answers published as anonymous would now be named. The record is written before
+    anything is published: one that knows too much is safe, one that knows too little is not.
     """
     from alignlib.diagnostics import survey
     from alignlib.disclosure import LOG_FILE, ReleaseLog, audit_release

@@ -12,13 +12,19 @@ _ROOTS = (_PACKAGE / "_kit", _PACKAGE.parents[1])
 
 @dataclass(frozen=True)
 class Play:
-    """Which question does one play of the playbook answer, in how many minutes, and on which page?"""
+    """Which question does one play answer, in how many minutes, on which page, and which findings lead to it?
+
+    ``owner`` is the role that runs it, ``days`` within how many days of the report; ``findings`` are keys or patterns.
+    """
 
     id: str
     title: str
     question: str
     minutes: int
     file: str
+    owner: str
+    days: int
+    findings: tuple[str, ...]
 
 
 def resource(*parts: str) -> Path:
@@ -50,10 +56,12 @@ def plays() -> dict[str, Play]:
     for path in resource("playbook").glob("P*.md"):
         front = front_matter(path.read_text(encoding="utf-8"), path.name)
         try:
-            texts = {name: str(front[name]) for name in ("id", "title", "question")}
-            found.append(Play(**texts, minutes=int(front["minutes"]), file=path.name))
+            texts = {name: str(front[name]) for name in ("id", "title", "question", "owner")}
+            leading = tuple(str(key) for key in front["findings"] or ())
+            found.append(Play(**texts, minutes=int(front["minutes"]), days=int(front["days"]), findings=leading,
+                              file=path.name))  # fmt: skip
         except (KeyError, TypeError, ValueError) as error:
-            what = "the head of this play lacks an id, a title, a question or whole minutes"
+            what = "the head of this play lacks an id, title, question, owner or findings, whole minutes or whole days"
             raise AlignError(Problem("E-VALUE", what, where=path.name, fix="compare it with another play")) from error
     return {play.id: play for play in sorted(found, key=lambda play: int(play.id.removeprefix("P")))}
 

@@ -1,20 +1,26 @@
 """What an audit says: measures, findings, exhibits and the result that carries them, in and out of JSON."""
 
+import hashlib
 import json
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from alignlib.errors import AlignError, Problem
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+READABLE = (1, SCHEMA_VERSION)  # what version 2 added has defaults: the fields of Record after ``results``
+SEED = 20260331  # of every simulation of the kit: what is drawn is drawn alike tomorrow
 MIME = "application/vnd.alignlib.result+json"
 Unit = Literal["share", "pp", "days", "points", "count", "money", "delta", "p", "text", "date"]
 Level = Literal["act", "watch", "good", "unclear"]
 Direction = Literal["at_least", "at_most", "equals"]
-Shape = Literal["dumbbell", "grid", "waterfall", "stack", "intervals", "paired", "curve", "bars", "relay", "table"]
+Shape = Literal["dumbbell", "grid", "waterfall", "stack", "intervals", "paired", "curve", "bars", "relay", "table",
+                "docket", "strip"]  # fmt: skip
 Scalar = str | int | float | bool | None
 Row = dict[str, Any]  # one row of an exhibit: column name -> Scalar, checked when the exhibit is made
 
@@ -162,20 +168,79 @@ class Result(_Record):
         return {"text/plain": self.headline, MIME: self.model_dump(mode="json")}
 
 
+def fingerprint(said: Any) -> str:
+    """Was the same agreed as then? Equal data give equal eight digits, in whatever order their keys stand.
+
+    >>> fingerprint({"MQL": "mql", "SAL": "sal"}) == fingerprint({"SAL": "sal", "MQL": "mql"})
+    True
+    """
+    text = json.dumps(said, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+_COUNTS = ("shape", "constants", "values", "stages", "items", "labels")  # with ``exclude``: which rows count, as what
+
+
+def as_read(inputs: Iterable[BaseModel], tables: Collection[str]) -> dict[str, dict[str, Scalar]]:
+    """How were these tables read from files: ``rows`` (what is left out, what labels mean) and ``columns``?
+
+    ``inputs`` are those of the settings. A fingerprint a table; file names, and how a file is decoded, do not count,
+    nor into how many files of one kind a table was split. What is left out by who somebody is counts as a number only:
+    a fingerprint of names could be found by trying names.
+    """
+    rows: dict[str, set[str]] = {}
+    columns: dict[str, set[str]] = {}
+    for each in (entry.model_dump(mode="json") for entry in inputs):
+        if each["table"] in tables:
+            counts = {name: each[name] for name in _COUNTS} | {"exclude": _left_out(each)}
+            joined = [{"match": lookup["match"], "columns": lookup["columns"]} for lookup in each["lookups"]]
+            rows.setdefault(each["table"], set()).add(fingerprint(counts))
+            columns.setdefault(each["table"], set()).add(fingerprint([each["columns"], joined]))
+    kinds = {"rows": rows, "columns": columns}
+    return {kind: {table: fingerprint(sorted(said)) for table, said in found.items()} for kind, found in kinds.items()}
+
+
+def _left_out(entry: dict[str, Any]) -> dict[str, Any]:
+    """Which values are left out, by our name of the column where it has one?"""
+    ours = {theirs: name for name, theirs in entry["columns"].items()}
+    named = [(ours.get(column, column), values) for column, values in entry["exclude"].items()]
+    return {column: len(values) if column.endswith("_id") else sorted(values) for column, values in named}
+
+
+def _day(text: str) -> str:
+    if date.fromisoformat(text).isoformat() != text:
+        raise ValueError("not a day written as 2026-03-31")
+    return text
+
+
+Day = Annotated[str, AfterValidator(_day)]
+
+
 class Record(_Record):
-    """What does ``results.json`` hold: every result of one audit, and how it was made?"""
+    """What does ``results.json`` hold: every result of one audit, and how it was made?
+
+    ``versions`` of Python and of what computes; ``seed`` of every simulation; ``path`` counts as passing a stage;
+    ``rules_sha256`` is the fingerprint of the settings that define figures, ``since_sha256`` that of the earlier record
+    compared with ("" when there is none). Records of version 1 do not say these.
+    """
 
     schema_version: int = SCHEMA_VERSION
     kit_version: str
     client: str
     synthetic: bool = False
-    period_start: str
-    period_end: str
-    as_of: str
+    period_start: Day
+    period_end: Day
+    as_of: Day
     currency: str
     settings_sha256: str
     thresholds_lock: str
     results: dict[str, Result]
+    versions: dict[str, str] = Field(default_factory=dict)
+    timezone: str = ""
+    path: str = ""
+    seed: int | None = None
+    rules_sha256: str = ""
+    since_sha256: str = ""
 
 
 def to_json(record: Record | Result) -> str:
@@ -189,15 +254,16 @@ def json_schema() -> str:
 
 
 def read_record(path: Path) -> Record:
-    """What does this ``results.json`` say? Refuses another schema version with a sentence."""
+    """What does this ``results.json`` say? Raises AlignError (E-RESULT), also for a schema version unknown here."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         version = data["schema_version"]
-        record = Record.model_validate(data) if version == SCHEMA_VERSION else None
+        record = Record.model_validate(data) if version in READABLE else None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _refused(path, "this is not a results.json of the kit") from error
     if record is None:
-        raise _refused(path, f"schema version {version} was written by another kit, this one reads {SCHEMA_VERSION}")
+        what = f"schema version {str(version)[:20]} was written by another kit, this one reads"
+        raise _refused(path, f"{what} {' and '.join(map(str, READABLE))}")
     return record
 
 
