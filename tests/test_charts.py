@@ -18,13 +18,16 @@ from alignlib.charts import drawing
 from alignlib.charts.canvas import ACT, HATCH, MARKETING, SALES, ZONE, axis, fitted, span
 from alignlib.charts.tables import table
 from alignlib.errors import AlignError
-from alignlib.result import Column, Exhibit, Finding, Measure
+from alignlib.result import Column, Exhibit, Finding, Measure, Row, columns
 
 sys.path.insert(0, str(Path(__file__).parent / "report"))
 from sample_record import (
+    CONVERSATIONS,
     COVERAGE,
+    DOCKET,
     DUMBBELL,
     FINDINGS,
+    GUESSES,
     ITEMS,
     LEAKS,
     UNUSED,
@@ -145,6 +148,34 @@ def test_a_counted_value_is_called_counted_and_a_missing_one_says_why() -> None:
     said = words_in(one(UNUSED))
     assert "counted" in said and "not recorded: usage is kept for 200 days" in said
     assert "agreed 40\u00a0%" in said and "62 of 84" in said
+
+
+def test_an_upper_end_alone_is_said_and_drawn_from_the_estimate_on_and_is_no_count() -> None:
+    row: Row = {"label": "No owner", "value": 2_000_000, "low": None, "high": 8_000_000, "n": 28}
+    described = columns(
+        label=("Part", "text"), value=("Expected", "money"), low=("from", "money"), high=("to", "money")
+    )
+    exhibit = Exhibit(
+        key="a.k", title="t", alt="a", shape="intervals", columns=described, rows=[row], read="", source=""
+    )
+    svg = one(exhibit)
+    said = words_in(svg)
+    assert "(up to €80k)" in said and "counted" not in said
+    (bar,) = [n for n in svg.iter("line") if n.get("stroke-width") == "7"]
+    assert float(bar.get("x2", 0)) - float(bar.get("x1", 0)) == pytest.approx(0.75 * 412, abs=1)  # 20k to 80k of 80k
+
+
+def test_on_a_phone_a_count_without_room_beside_its_name_stands_below_it_in_every_row() -> None:
+    rows: list[Row] = [{"label": name, "value": 0.45, "low": 0.41, "high": 0.5, "k": 1_023, "n": 1_240}
+                       for name in ("Untouched past promise", "No owner")]  # fmt: skip
+    described = columns(label=("Leads", "text"), value=("Share", "share"), low=("from", "share"), high=("to", "share"))
+    exhibit = Exhibit(
+        key="a.k", title="t", alt="a", shape="intervals", columns=described, rows=rows, read="", source=""
+    )
+    assert words_in(one(exhibit, charts.NARROW)).count("1,023 of 1,240") == 2
+    short = exhibit.model_copy(update={"rows": rows[1:]})
+    heights = [float(str(one(each, charts.NARROW).get("height"))) for each in (exhibit, short)]
+    assert heights[0] - heights[1] > 44 + 18 + 16 - 1  # a row, and a line more in it
 
 
 def test_what_leaked_is_in_the_accent_and_counted_by_hand() -> None:
@@ -271,6 +302,65 @@ def test_a_finding_without_a_figure_has_no_strip() -> None:
         measure=Measure(value=None, unit="points"),
     )  # fmt: skip
     assert charts.interval_strip(withheld) is None
+
+
+def drawn_strip(strip: Any) -> ElementTree.Element:
+    return ElementTree.fromstring(charts.svg([strip], ["strip"])[0])
+
+
+def test_a_range_over_rules_is_an_arrow_with_two_heads_and_no_estimate() -> None:
+    (credit,) = [finding for finding in FINDINGS if finding.key == "funnel.credit_claim"]
+    svg = drawn_strip(charts.interval_strip(credit))
+    assert {"range over rules", "claim 40\u00a0%"} <= set(words_in(svg))  # one team's, which nobody agreed on
+    strokes = [n for n in svg.iter("line") if n.get("stroke-width") == "1.4"]
+    assert len(strokes) == 1 + 4 and not [n for n in svg.iter("line") if n.get("stroke-width") in ("3", "6")]
+    # axis 0 to 1 from pixel 3 to 209
+    assert place(strokes[0])[0] == pytest.approx(3 + 0.18 * 206, abs=0.1)
+    bounds = credit.model_copy(update={"measure": credit.measure.model_copy(update={"method": "bounds"})})
+    assert charts.interval_strip(bounds) is None
+
+
+@pytest.mark.parametrize(("width", "left", "right"), [(charts.WIDE, 196, 608), (charts.NARROW, 8, 334)])
+def test_what_the_data_say_stands_between_what_the_teams_guessed(width: int, left: float, right: float) -> None:
+    svg = one(GUESSES.model_copy(update={"rows": GUESSES.rows[:1]}), width)
+    sales, marketing = (next(place(n) for n in marks_of(svg, c) if n.tag == "path") for c in (SALES, MARKETING))
+    tick = next(place(n) for n in svg.iter("line") if n.get("stroke-width") == "3")
+    assert [x for x, _ in (sales, tick, marketing)] == pytest.approx(
+        [left + share * (right - left) for share in (0.82, 0.45, 0.35)], abs=0.1
+    )
+    assert sales[1] + 36 == marketing[1] and tick[1] + 9 == sales[1] + 18
+    said = words_in(svg)
+    assert {"82", "35", "measured", "Sales", "Marketing", "The data say"} <= set(said)
+    assert any(text.startswith("45\u00a0%") for text in said)
+
+
+@pytest.mark.parametrize("width", [charts.WIDE, charts.NARROW])
+def test_a_guess_is_set_against_a_range_a_count_or_nothing_and_says_which(width: int) -> None:
+    svg = one(GUESSES, width)
+    said = words_in(svg)
+    assert "counted" in said and "Marketing: withheld" in said and "not recorded" in said and "not judged" in said
+    assert "18 to 64\u00a0%" in said and any(text.endswith("over five rules") for text in said)
+    assert len([n for n in svg.iter("line") if n.get("stroke-width") == "1.4"]) == 5
+
+
+def test_what_was_said_of_a_conversation_shows_both_teams_or_a_hatch_and_nothing_when_nothing_was() -> None:
+    both, one_team, none = (charts.said_strip(CONVERSATIONS.rows[i], 168) for i in (0, 2, 4))
+    svg, half = drawn_strip(both), drawn_strip(one_team)
+    x = next(place(n)[0] for n in marks_of(svg, SALES) if n.tag == "path")
+    assert x == pytest.approx(8 + (2.4 - 1) / 4 * 152) and not list(marks_of(svg, HATCH))
+    assert list(marks_of(half, SALES)) and not list(marks_of(half, MARKETING)) and list(marks_of(half, HATCH))
+    assert none is None
+
+
+def test_what_happened_in_a_conversation_is_set_against_its_floor_or_not_drawn() -> None:
+    assert charts.happened_strip(CONVERSATIONS.rows[0]) is None
+    svg = drawn_strip(charts.happened_strip(CONVERSATIONS.rows[3]))
+    assert "agreed 70\u00a0%" in words_in(svg) and place(next(marks_of(svg, ZONE)))[0] == pytest.approx(3)
+
+
+def test_a_docket_and_a_strip_are_no_single_chart() -> None:
+    assert not charts.drawable(DOCKET) and not charts.drawable(CONVERSATIONS)
+    assert charts.left_out(DOCKET) == 0
 
 
 def test_a_long_label_is_cut_visibly_and_the_table_has_all_of_it() -> None:

@@ -13,7 +13,7 @@ from alignlib.result import MIME, NotJudged
 from alignlib.show import result_html, show
 
 sys.path.insert(0, str(Path(__file__).parent / "report"))
-from sample_record import FINDINGS, ITEMS, LEAKS, sample_record
+from sample_record import CONVERSATIONS, DOCKET, FINDINGS, ITEMS, LEAKS, sample_record
 
 PAYLOAD = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
 
@@ -52,6 +52,14 @@ def test_a_table_is_shown_as_a_table_and_findings_as_one() -> None:
     assert shown.tags.count("tr") == 1 + 4 * len(FINDINGS) and FINDINGS[0].title in shown.text
 
 
+def test_a_docket_and_the_five_conversations_are_shown_as_whole_tables_of_what_is_meant_for_pages() -> None:
+    docket, strip = Seen(show(DOCKET).html), Seen(show(CONVERSATIONS, currency="EUR").html)
+    assert docket.tags.count("tr") == 1 + len(DOCKET.rows) and strip.tags.count("tr") == 1 + len(CONVERSATIONS.rows)
+    assert "They do not value us" in docket.text and "18 to 64\u00a0% of won revenue" in docket.text
+    assert "funnel.credit_claim" not in docket.text and "svg" not in docket.tags
+    assert "2.4 (1.9 to 2.9)" in strip.text and "€870k" in strip.text and "86\u00a0% (78 to 91)" in strip.text
+
+
 def test_a_result_shows_one_of_its_exhibits_by_key() -> None:
     result = sample_record().results["funnel"]
     assert show(result, "funnel.leaks").text == LEAKS.title
@@ -64,6 +72,13 @@ def test_an_exhibit_that_could_not_be_made_is_named_with_what_would_settle_it() 
     seen = Seen(show(result, "funnel.touch").html)
     assert "funnel.touch could not be made" in seen.text and "the activity log" in seen.text
     assert "Not judged: funnel.touch" in seen.text and "First touch" in seen.text and "table" not in seen.tags
+
+
+def test_an_absence_that_leaves_no_question_open_is_not_called_unjudged() -> None:
+    audit = sample_record().results["audit"].model_copy(update={"exhibits": []})
+    shown = {key: show(audit, key) for key in ("audit.change", "audit.plan")}
+    assert [view.text for view in shown.values()] == ["No earlier audit was given", "Nothing calls for a play"]
+    assert all("Not judged" not in view.html and view.text in view.html for view in shown.values())
 
 
 def test_without_findings_no_empty_table_is_shown() -> None:

@@ -10,6 +10,10 @@ from alignlib.resources import read_resource
 from alignlib.result import Exhibit, Finding, Result
 
 _MOST_ROWS = 12
+_ABSENT = {  # exhibits whose absence leaves no question open
+    "audit.change": "No earlier audit was given",
+    "audit.plan": "Nothing calls for a play",
+}
 
 
 @dataclass(frozen=True)
@@ -74,11 +78,15 @@ def _exhibit(exhibit: Exhibit, currency: str) -> View:
         said |= {"picture": b64encode(charts.standalone(picture).encode()).decode(), "width": charts.WIDE}
     else:
         said["table"] = table(exhibit, currency)
+        if exhibit.shape in ("docket", "strip"):  # read as a whole
+            said["most"] = len(exhibit.rows)
     return View(_page(**said), exhibit.title)
 
 
 def _missing(result: Result, key: str) -> View:
-    """What stands for an exhibit that could not be made: the questions that stay open."""
+    """What stands for an exhibit that was not made: why nothing was to show, else the questions that stay open."""
+    if key in _ABSENT:
+        return View(_page(title=_ABSENT[key]), _ABSENT[key])
     title = f"Not judged: {key} could not be made from these data"
     notes = [(gap.what, f"{gap.why}. Would settle it: {gap.settle}.") for gap in result.not_judged]
     return View(_page(title=title, notes=notes), title)

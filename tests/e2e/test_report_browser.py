@@ -62,7 +62,7 @@ def test_the_page_loads_nothing_and_the_console_stays_silent(browser: Any, files
 
 
 @pytest.mark.parametrize("name", ["sample", "long"])
-@pytest.mark.parametrize("width", [1280, 900, 700, 390, 320])
+@pytest.mark.parametrize("width", [1280, 960, 900, 700, 390, 320])
 def test_nothing_scrolls_sideways(browser: Any, files: dict[str, Path], name: str, width: int) -> None:
     page, _, _ = opened(browser, files[name], width)
     page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true })")
@@ -78,7 +78,8 @@ def test_one_of_the_two_layouts_of_a_chart_is_shown_with_text_of_twelve_pixels(
     other = {"wide": "narrow", "narrow": "wide"}[shown]
     assert page.locator(f".{shown} svg").first.is_visible() and not page.locator(f".{other} svg").first.is_visible()
     heights = page.evaluate(
-        "([shown]) => [...document.querySelectorAll(`.${shown} svg text, .strip svg text`)].map(text => "
+        "([shown]) => [...document.querySelectorAll(`.${shown} svg text, .strip svg text, .docket svg text, "
+        ".conversations svg text`)].map(text => "
         "parseFloat(getComputedStyle(text).fontSize) * text.ownerSVGElement.getBoundingClientRect().width "
         "/ text.ownerSVGElement.viewBox.baseVal.width)",
         [shown],
@@ -103,6 +104,44 @@ def test_the_first_printed_page_holds_the_verdict_the_five_findings_and_what_can
     assert not page.locator("nav").is_visible() and not page.locator("details").first.is_visible()
     made = page.pdf(prefer_css_page_size=True)
     assert made.startswith(b"%PDF") and len(re.findall(rb"/Type\s*/Page\b", made)) >= 4
+    page.close()
+
+
+def test_the_whole_docket_prints_on_one_page(browser: Any, files: dict[str, Path]) -> None:
+    page, _, _ = opened(browser, files["sample"], *A4_INSIDE)
+    page.emulate_media(media="print")
+    assert page.locator("#audit-docket").bounding_box()["height"] <= A4_INSIDE[1]
+    assert page.locator("#audit-docket .docket thead").is_visible()
+    page.close()
+
+
+@pytest.mark.parametrize(("width", "is_table"), [(1280, True), (960, True), (700, False), (390, False)])
+def test_a_row_of_the_docket_becomes_a_card_before_it_is_squeezed(
+    browser: Any, files: dict[str, Path], width: int, is_table: bool
+) -> None:
+    page, _, _ = opened(browser, files["sample"], width)
+    cells = page.evaluate(
+        "[...document.querySelectorAll('.docket tbody tr')[1].children].map(each => each.getBoundingClientRect().top)"
+    )
+    assert (max(cells) - min(cells) < 2) == is_table and page.locator(".docket thead").is_visible() == is_table
+    assert page.get_by_role("rowheader").count() >= 13
+    page.close()
+
+
+@pytest.mark.parametrize(("width", "columns"), [(1280, 5), (960, 2), (390, 1)])
+def test_the_five_conversations_stand_side_by_side_where_there_is_room(
+    browser: Any, files: dict[str, Path], width: int, columns: int
+) -> None:
+    page, _, _ = opened(browser, files["sample"], width)
+    lefts = page.evaluate(
+        "[...document.querySelectorAll('.conversations article')].map(each => each.getBoundingClientRect().left)"
+    )
+    assert len(lefts) == 5 and len(set(lefts)) == columns
+    rows = page.evaluate(
+        "[...document.querySelectorAll('.conversations article')].map(each => "
+        "each.querySelectorAll('dl > div')[3].getBoundingClientRect().top)"
+    )
+    assert (max(rows) - min(rows) < 1) == (columns == 5)  # what is compared stands on one line
     page.close()
 
 

@@ -318,6 +318,150 @@ BY_SOURCE = UNUSED.model_copy(
     }
 )  # fmt: skip
 
+_SAYS = {"sales": "Sales says", "marketing": "Marketing says", "both": "Both say", "each": "Each says"}
+
+
+def _charge(
+    label: str, claimant: str, complaint: str, sales: tuple[int, int], marketing: tuple[int, int], evidence: str,
+    verdict: str, **more: Scalar,
+) -> Row:  # fmt: skip
+    """One row of the docket; ``sales`` and ``marketing`` are the least and most who agree, of 12 and of 8."""
+    row: Row = {"label": label, "says": _SAYS[claimant], "complaint": complaint, "evidence": evidence,
+                "verdict": verdict, "claimant": "both" if claimant == "each" else claimant}  # fmt: skip
+    for team, (low, high), n in (("sales", sales, 12), ("marketing", marketing, 8)):
+        said = f"{low} of {n}" if low == high else f"{low}–{high} of {n}"
+        row |= {team: said, f"{team}_low": low, f"{team}_high": high, f"{team}_n": n}
+    return row | {"ends": "", "note": "", "play": "", "finding": "", "level": "unclear"} | more
+
+
+def _unasked(row: Row, team: str, why: str) -> Row:
+    return row | {team: why, f"{team}_low": None, f"{team}_high": None, f"{team}_n": None}
+
+
+_SETTLE = "Would settle it: the score at handover, stamped on about 180 more leads."
+DOCKET = Exhibit(
+    key="audit.docket",
+    title="Six complaints hold, two do not, four stay open and one hardly anybody made",
+    shape="docket",
+    columns=[
+        *_columns(
+            "label:No.:text", "says:Who says it:text", "complaint:Complaint:text", "sales:Sales, who agree:text",
+            "marketing:Marketing, who agree:text", "evidence:Evidence:text", "ends:Interval and count:text",
+            "verdict:Verdict:text", "note:Why:text", "play:Play:text"),
+        *(column.model_copy(update={"is_extra": True}) for column in _columns(
+            "claimant:claimant:text", "sales_low:low:count", "sales_high:high:count", "sales_n:n:count",
+            "marketing_low:low:count", "marketing_high:high:count", "marketing_n:n:count", "finding:finding:text",
+            "level:level:text")),
+    ],
+    rows=[
+        _charge("G1", "sales", "Marketing’s leads are poor", (10, 10), (0, 1), "45\u00a0% of accepted leads qualify",
+                "Not borne out", ends="(39 to 51; n = 318) Also tested: 61\u00a0% of "
+                "those touched in time. Either must hold.", finding="funnel.sal_to_sql", level="good", play="P6"),
+        _charge("G2", "marketing", "Sales does not follow up our leads", (2, 2), (7, 8),
+                "45\u00a0% got a first touch in 24 working hours", "Borne out", ends="(41 to 50; 218 of 480)",
+                finding="funnel.first_touch", level="act", play="P4"),
+        _charge("G3", "sales", "The content is no use to us", (9, 9), (2, 2), "58\u00a0% of assets went unused",
+                "Both have a point", ends="(48 to 68; 49 of 84)", finding="content.unused", level="act", play="P13",
+                note="Paired with G4: read together."),
+        _charge("G4", "marketing", "Sales never learned to use it", (3, 3), (6, 6),
+                "Shown an asset, sellers use it 24 percentage points more often", "Both have a point", ends="(9 to 38)",
+                level="watch", play="P14", note="Paired with G3: read together."),
+        _charge("G5", "sales", "Marketing aims at the wrong industries", (8, 8), (3, 3),
+                "Effort and plan lie 31\u00a0% apart", "Borne out", ends="(counted over four segments)",
+                finding="content.focus", level="watch", play="P2"),
+        _unasked(_charge("G6", "sales", "Marketing talks in generalities", (7, 7), (3, 3),
+                         "9 of 84 assets speak to a named role or account", "Borne out", ends="(counted)", play="P15",
+                         level="act"), "marketing", "not asked"),
+        _charge("G7", "sales", "Marketing chases vanity numbers", (6, 6), (2, 2),
+                "4 of 11 metrics have no line to revenue", "Not borne out", ends="(counted)", level="good", play="P11"),
+        _charge("G8", "marketing", "Sales only thinks of this quarter", (2, 2), (0, 1),
+                "Not tested: at most one of Marketing makes this claim", "Not raised")
+        | {"says": "Usually Marketing’s"},
+        _charge("G9", "both", "They take our credit", (7, 7), (5, 5), "18 to 64\u00a0% of won revenue is Marketing’s",
+                "No rule settles it", ends="(range over rules of credit; n = 38)", finding="funnel.credit_claim",
+                play="P10", note="The room chooses a rule; no data can."),
+        _charge("G10", "both", "Leads get lost between us", (8, 8), (6, 6),
+                "29\u00a0% end with no touch, no owner or no next step", "Borne out", ends="(25 to 33; 139 of 480)",
+                finding="funnel.leaked", level="act", play="P9"),
+        _charge("G11", "marketing", "Sales picks only the warm ones", (3, 3), (5, 5), "No score at the handover",
+                "Cannot tell", note=_SETTLE, play="P7"),
+        _charge("G12", "each", "They do not know what we do", (6, 6), (5, 5), "Each misjudges the other by 0.8 points",
+                "Cannot tell", ends="(0.1 to 1.5; n = 20)", finding="survey.gap.common_language", play="P16",
+                note="Would settle it: a second wave of the survey with the same items."),
+        _unasked(_charge("G13", "each", "They do not value us", (5, 5), (4, 4),
+                         "Perception only: nothing outside the survey can test it", "No outside evidence possible",
+                         note="Talk about it; do not score it.", play="P17"), "sales", "withheld"),
+    ],
+    read="The bar is the 95\u00a0% interval, the tick in it the estimate, the dashed line what both teams agreed "
+    "before the data were opened. On the shaded side the complaint holds.",
+    says_not="Who is to blame: a complaint that holds says what happens, not why.",
+    alt="Thirteen grievances with who agrees, the evidence, the verdict and the play.",
+    source="responses, 20 people; leads, 480; assets, 84",
+)  # fmt: skip
+
+CONVERSATIONS = Exhibit(
+    key="audit.conversations",
+    title="Sellers can define success with a buyer, but in five of six segments nothing helps them do it",
+    lead="For each conversation: what the teams said, what was supplied, what happened.",
+    shape="strip",
+    columns=_columns(
+        "label:No.:text", "name:Conversation:text", "when:When:text", "sales:Sales:points", "sales_low:low:points",
+        "sales_high:high:points", "sales_n:Sales, answers:count", "marketing:Marketing:points",
+        "marketing_low:low:points", "marketing_high:high:points", "marketing_n:Marketing, answers:count",
+        "supplied:Segments with a usable asset:count", "segments:of:count", "amount:Open where there is none:money",
+        "value:Goes on:share", "low:low:share", "high:high:share", "limit:Agreed floor:share", "n:Leads:count",
+        "level:Level:text", "reading:Reading:text", "note:Note:text"),
+    rows=_rows(
+        "label name when sales sales_low sales_high sales_n marketing marketing_low marketing_high marketing_n "
+        "supplied segments amount value low high limit n level reading note",
+        ("C1", "Tailored point of view", "before contact", 2.4, 1.9, 2.9, 12, 3.6, 3.1, 4.1, 8, 2, 6, 25_500_000,
+         None, None, None, 0.5, None, "unclear",
+         "The teams differ by 1.2 points, and no field can say who is right. Add the field.", "not recorded"),
+        ("C2", "Right people", "first contact", 3.4, 2.9, 3.9, 12, 3.6, 3.1, 4.1, 8, 5, 6, None,
+         0.66, 0.62, 0.70, 0.6, 480, "good", "All three strands agree: this works.", "within 60 days"),
+        ("C3", "Relevant meeting", "discovery", 3.0, 2.5, 3.5, 12, None, None, None, None, 4, 6, 30_000_000,
+         0.45, 0.39, 0.51, 0.3, 318, "good", "Better than Sales believes.", "within 60 days"),
+        ("C4", "Definition of success", "consensus", 3.9, 3.4, 4.4, 12, 3.8, 3.3, 4.3, 8, 1, 6, 87_000_000,
+         0.86, 0.78, 0.91, 0.7, 131, "act", "Said and happened agree; the material is missing in five of six segments.",
+         "within 60 days"),
+        ("C5", "Value tangible", "decision", None, None, None, None, None, None, None, None, None, None, None,
+         0.44, 0.34, 0.54, 0.4, 104, "unclear", "The interval crosses the agreed 40\u00a0%.", "within 60 days"),
+    ),
+    read="Circle Sales, diamond Marketing: mean answer, 1 to 5. A filled box is a segment with a usable asset. "
+    "Tick: share of leads that goes on, in its 95\u00a0% interval; dashed: the agreed floor.",
+    says_not="That the material makes leads go on: the three stand side by side, no one is the cause of another.",
+    alt="Five conversations, each with what was said, supplied and what happened.",
+    source="responses, 20 people; assets, 84; stage_events, 480 leads",
+    play="P14",
+)  # fmt: skip
+
+GUESSES = Exhibit(
+    key="audit.guesses",
+    title="Both teams misjudge follow-up, in opposite directions",
+    lead="Each team guessed first; then the data were opened. Median guess out of 100.",
+    shape="paired",
+    columns=_columns(
+        "label:Question:text", "sales:Sales guesses:share", "sales_low:low:share", "sales_high:high:share",
+        "sales_n:Sales, answers:count", "marketing:Marketing guesses:share", "marketing_low:low:share",
+        "marketing_high:high:share", "marketing_n:Marketing, answers:count", "value:The data say:share",
+        "low:low:share", "high:high:share", "note:Note:text"),
+    rows=_rows(
+        "label sales sales_low sales_high sales_n marketing marketing_low marketing_high marketing_n "
+        "value low high note",
+        ("Leads touched in time", 0.82, 0.74, 0.9, 12, 0.35, 0.25, 0.46, 8, 0.45, 0.41, 0.5, None),
+        ("Accepted leads that qualify", 0.22, 0.15, 0.29, 12, 0.6, 0.5, 0.7, 8, 0.45, 0.39, 0.51, None),
+        ("Assets used within 12 months", 0.2, 0.13, 0.28, 12, None, None, None, None, 0.42, 0.32, 0.52, None),
+        ("Metrics tied to revenue", 0.98, 0.9, 1.0, 12, 0.02, 0.0, 0.1, 8, 0.64, None, None, None),
+        ("Revenue due to Marketing", 0.3, 0.2, 0.4, 12, 0.8, 0.7, 0.88, 8, None, 0.18, 0.64, "range over five rules"),
+        ("Opportunities won", 0.38, 0.31, 0.45, 12, 0.3, 0.2, 0.4, 8, None, None, None, "not recorded"),
+    ),
+    read="Circle: what Sales guessed; diamond: what Marketing guessed. The dark tick on the grey bar is the measured "
+    "value with its interval; an arrow is a range over rules.",
+    alt="Six figures that both teams guessed, and what the data say.",
+    source="responses, 20 people, and the findings",
+    play="P18",
+)  # fmt: skip
+
 SCORECARD = Exhibit(
     key="audit.scorecard",
     title="Handoff is where most must be done",
@@ -364,6 +508,7 @@ def _finding(key: str, level: str, title: str, detail: str, measure: Measure, ag
 _GAP = Measure(value=0.8, unit="points", n=20, low=0.1, high=1.5, method="Welch")
 _WITHHELD = Measure(value=None, unit="points", method="withheld")
 _FALL = Measure(value=-0.042, unit="share", n=900, low=-0.08, high=-0.01, method="Newcombe")
+_CREDIT = Measure(value=None, unit="share", n=38, low=0.18, high=0.64, method="range over rules of credit")
 
 FINDINGS = [
     _finding("funnel.first_touch", "act", "Only 45\u00a0% of leads get a first touch in time",
@@ -391,6 +536,9 @@ FINDINGS = [
     _finding("funnel.cohorts", "watch",
              "Leads of May close less often than those of April: 8.4\u00a0% against 12.6\u00a0%",
              "Won within 90 days.", _FALL),
+    _finding("funnel.credit_claim", "unclear", "18 to 64\u00a0% of won revenue is Marketing's, by the rule alone",
+             "Range 18 to 64. Agreed: at least 40\u00a0%.", _CREDIT, "at_least 0.4", play="P10", theme="credit",
+             settle="a rule of credit that both teams choose; no data can"),
 ]  # fmt: skip
 
 NOT_JUDGED = [
@@ -449,7 +597,7 @@ def sample_record(**changes: Any) -> Record:
         "survey": _result("survey", [RESPONSE, DUMBBELL, ITEMS], parts["survey"], **survey),
         "content": _result("content", [UNUSED, COVERAGE, FOCUS, AGE], parts["content"], **content, **of),
         "funnel": _result("funnel", [WATERFALL, LEAKS, TOUCH, BY_SOURCE], parts["funnel"], **funnel, **of),
-        "audit": _result("audit", [SCORECARD], FINDINGS, **audit),
+        "audit": _result("audit", [SCORECARD, GUESSES, CONVERSATIONS, DOCKET], FINDINGS, **audit),
     }
     fields: dict[str, Any] = {
         "kit_version": "0.1.0", "client": "Northwind Sample Co.", "synthetic": True, "period_start": "2025-04-01",

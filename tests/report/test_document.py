@@ -1,11 +1,11 @@
 """Does the document say what the record says, in order, and never more?"""
 
 import pytest
-from sample_record import FINDINGS, NOT_JUDGED, sample_record
+from sample_record import DOCKET, FINDINGS, NOT_JUDGED, SCORECARD, sample_record
 
 from alignlib.charts.tables import table
 from alignlib.report.document import OPEN, TOP, build
-from alignlib.result import Finding, Result
+from alignlib.result import Finding, Measure, Result
 
 
 def with_result(name: str, **changes: object) -> object:
@@ -21,7 +21,7 @@ def test_the_first_page_holds_the_five_findings_that_the_audit_ranked_first() ->
     assert [item.finding.key for item in document.others] == [finding.key for finding in FINDINGS[TOP:]]
     assert document.top[0].play is not None and document.top[0].play.title == "Handoff pact"
     assert document.top_title == (
-        "Three findings call for action, two are to watch, one is as agreed and two stay unclear"
+        "Three findings call for action, two are to watch, one is as agreed and three stay unclear"
     )
 
 
@@ -60,6 +60,54 @@ def test_exhibits_for_those_who_ask_come_last_in_their_topic_and_keep_their_numb
     assert [f.number.split(".")[1] for f in figures] == ["1", "2", "3", "4"]
 
 
+def test_the_audit_speaks_where_its_exhibits_belong_whatever_their_order_in_the_record() -> None:
+    made = [SCORECARD.model_copy(update={"key": f"audit.{name}"}) for name in ("plan", "stake", "change")]
+    document = with_result("audit", exhibits=[*sample_record().results["audit"].exhibits, *made])
+    assert [name for _, name in document.contents.values()] == [  # type: ignore[attr-defined]
+        "Findings", "Docket", "What teams say", "Conversations", "Content", "Leads", "Guess and fact", "Money",
+        "Since last time", "Ninety days", "Themes", "Others", "Method",
+    ]  # fmt: skip
+    numbers = {figure.exhibit.key: figure.number for figure in document.figures}  # type: ignore[attr-defined]
+    assert numbers["audit.docket"] == "2" and numbers["survey.blocks"] == "3.1" and numbers["audit.scorecard"] == "11"
+
+
+def test_without_an_earlier_audit_there_is_no_section_on_it() -> None:
+    assert "Since last time" not in [name for _, name in build(sample_record()).contents.values()]
+
+
+def test_a_row_of_the_docket_holds_who_agrees_the_evidence_and_the_play() -> None:
+    docket = next(figure.docket for figure in build(sample_record()).figures if figure.exhibit.key == DOCKET.key)
+    assert docket is not None
+    assert docket.tally == (
+        (4, "Borne out"), (2, "Both have a point"), (2, "Not borne out"), (2, "Cannot tell"),
+        (1, "No rule settles it"), (1, "No outside evidence possible"), (1, "Not raised"),
+    )  # fmt: skip
+    entries = {entry.label: entry for entry in docket.entries}
+    quality, credit, regard = entries["G1"], entries["G9"], entries["G13"]
+    assert [(lane.text, lane.at) for lane in quality.lanes] == [("10 of 12", 10 / 12), ("0–1 of 8", 0.5 / 8)]
+    assert quality.ends == "(39 to 51; n = 318)" and quality.also.startswith("Also tested: ")
+    assert quality.section == "funnel-waterfall" and quality.claimants == ("sales",)
+    assert credit.claimants == ("sales", "marketing") and credit.play is not None
+    assert [(lane.text, lane.at) for lane in regard.lanes] == [("withheld", None), ("4 of 8", 0.5)]
+    assert entries["G8"].play is None
+
+
+def test_the_accent_of_a_play_needs_a_complaint_that_holds_and_a_finding_to_act_on() -> None:
+    docket = next(figure.docket for figure in build(sample_record()).figures if figure.exhibit.key == DOCKET.key)
+    assert docket is not None
+    assert [entry.label for entry in docket.entries if entry.is_act] == ["G2", "G3", "G6", "G10"]  # G4, G5 are to watch
+
+
+def test_a_conversation_says_its_three_strands_in_words_and_a_missing_one_too() -> None:
+    figures = build(sample_record()).figures
+    first, _, third, fourth, fifth = next(f.conversations for f in figures if f.conversations)
+    assert [lane.text for lane in third.said] == ["3.0", "withheld"] and first.happened == ""
+    assert first.said_alt == "Sales 2.4, interval 1.9 to 2.9; Marketing 3.6, interval 3.1 to 4.1; from 1 to 5"
+    assert (fourth.supplied, fourth.standing) == ("1 of 6", "€870k open without one")
+    assert fourth.happened_alt == "86\u00a0%, interval 78 to 91, agreed at least 70\u00a0%"
+    assert fourth.basis == "n\u00a0=\u00a0131, within 60 days" and (fifth.supplied, fifth.segments) == ("", 0)
+
+
 def test_strands_count_people_and_rows_and_a_missing_one_is_called_not_judged() -> None:
     said, supplied, happened = build(sample_record()).strands
     assert [(team.team, team.text) for team in said.answered] == [("sales", "12 of 14"), ("marketing", "8 of 9")]
@@ -89,7 +137,7 @@ def test_what_could_not_be_judged_is_all_there_with_what_would_settle_it() -> No
     shown = [limit.what for limit in (*document.limits[:-1], *document.more_limits)]  # type: ignore[attr-defined]
     assert shown == [gap.what for gap in many]
     assert document.limits[0].settle.startswith("Would settle it: the score at handover")  # type: ignore[attr-defined]
-    assert document.contents["open"] == (7, "Not judged")  # type: ignore[attr-defined]
+    assert document.contents["open"] == (10, "Not judged")  # type: ignore[attr-defined]
 
 
 def test_a_record_without_an_audit_or_without_anything_still_makes_a_document() -> None:
@@ -149,6 +197,7 @@ def test_the_method_says_what_was_agreed_and_why_rows_were_left_out() -> None:
     record = sample_record()
     limits = {"limits": {"survey_gap": 0.8, "first_touch_in_time": 0.7, "work_order": 0.15}}
     limits["units"] = {"survey_gap": "points", "first_touch_in_time": "share", "work_order": "pp"}
+    limits["meanings"] = {"survey_gap": "gap between the two teams", "work_order": "by how much more often"}
     audit = record.results["audit"].model_copy(update={"settings": limits})
     counts = [record.results["funnel"].row_counts[0].model_copy(update={"reasons": {"E-DATE": 2, "test leads": 15}})]
     funnel = record.results["funnel"].model_copy(update={"row_counts": counts})
@@ -156,11 +205,24 @@ def test_the_method_says_what_was_agreed_and_why_rows_were_left_out() -> None:
     document = build(changed)
     notes = dict(document.notes)
     assert notes["Agreed limits"] == (
-        "survey gap: 0.8 points",
-        "first touch in time: 70\u00a0%",
-        "work order: 15 percentage points",
+        "Gap between the two teams: 0.8 points",
+        "First touch in time: 70\u00a0%",  # an older record says no meaning
+        "By how much more often: 15 percentage points",
     )
     assert notes["Settings of funnel"] == ("path: any", "horizon days: 90")
+    assert not any("survey gap" in line for lines in notes.values() for line in lines)  # once, where it was agreed
     assert any("a value is no date, or an impossible one: 2; test leads: 15" in row for row in document.counts.rows)
     assert "SHA-256 4f1c09ae4f1c…" in notes["Inputs"][0]
     assert document.record.thresholds_lock.startswith("Thresholds locked")
+
+
+def test_one_way_to_an_interval_is_named_once() -> None:
+    record = sample_record()
+    funnel = record.results["funnel"]
+    ways = ("Wilson", "Wilson 95 %", "concordance, DeLong, 95 %", "clustered by owner, 95 %", "clustered by owner")
+    told = [
+        funnel.findings[0].model_copy(update={"measure": Measure(value=0.5, unit="share", method=way)}) for way in ways
+    ]
+    results = {"funnel": funnel.model_copy(update={"findings": told})}
+    notes = dict(build(record.model_copy(update={"results": results})).notes)
+    assert notes["Intervals"] == ("Wilson 95 %", "clustered by owner, 95 %", "concordance, DeLong, 95 %")

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from sample_record import every_exhibit, sample_record
+from sample_record import CONVERSATIONS, DOCKET, every_exhibit, sample_record
 
 from alignlib.report import document, html
 from alignlib.result import Record
@@ -177,9 +177,44 @@ def test_what_is_folded_is_printed_whole(page: str) -> None:
 
 def test_every_chart_has_words_and_a_table_behind_it(page: str) -> None:
     drawn = len(re.findall(r'<div class="wide"><svg', page))
-    assert drawn == len(re.findall(r'<div class="narrow"><svg', page)) == 8 + 1  # every shape, intervals twice
-    assert page.count("<summary>Data table</summary>") == drawn
+    assert drawn == len(re.findall(r'<div class="narrow"><svg', page)) == 8 + 2  # every shape; twice intervals, paired
+    assert page.count("<summary>Data table</summary>") == drawn + 1  # and one behind the five conversations
     assert not re.findall(r"<svg(?![^>]*(role=\"img\"|aria-hidden=\"true\"))[^>]*>", page)
+
+
+def section(page: str, key: str) -> str:
+    start = page.index(f'<section id="{key.replace(".", "-")}"')
+    return page[start : page.index("</section>", start)]
+
+
+def test_the_docket_stays_a_table_for_those_who_listen_and_says_every_verdict_in_words(page: str) -> None:
+    docket = section(page, DOCKET.key)
+    seen = Page(docket)
+    n, roles = len(DOCKET.rows), Counter(seen.all_of("role"))
+    assert (roles["table"], roles["row"], roles["rowheader"], roles["cell"]) == (1, n + 1, n, 4 * n)
+    assert roles["columnheader"] == 5 and roles["rowgroup"] == 2
+    assert seen.all_of("data-label").count("Evidence") == n
+    said = " ".join("".join(seen.text).split())
+    for verdict, count in Counter(str(row["verdict"]) for row in DOCKET.rows).items():
+        assert said.count(verdict) == count and f"{count} {verdict.lower()}" in said
+    assert "“They take our credit”" in said and "How to read." in said and "Sales: 10 of 12" in said
+
+
+def test_a_row_of_the_docket_draws_the_finding_that_decides_it_and_nothing_where_there_is_none(page: str) -> None:
+    rows = section(page, DOCKET.key).split('<tr role="row">')[2:]
+    drawn = ['role="img"' in row for row in rows]
+    assert drawn == [bool(row["finding"]) for row in DOCKET.rows]
+    assert "range over rules 18 to 64" in rows[8] and "claim 40" in rows[8]
+    assert 'href="#funnel-touch"' in rows[1] and 'class="chip act"' in rows[1] and 'class="chip act"' not in rows[3]
+
+
+def test_the_five_conversations_are_headed_and_say_what_is_missing(page: str) -> None:
+    strip = section(page, CONVERSATIONS.key)
+    assert strip.count("<article>") == 5 and strip.count("<dt>Happened</dt>") == 5
+    said = " ".join("".join(Page(strip).text).split())
+    for words in ("Withheld or not asked", "not recorded", "Sales 3.0 and Marketing withheld of 5", "1 of 6 segments"):
+        assert words in said
+    assert strip.count('role="img"') == 4 + 4  # said of all but one, happened of all but one
 
 
 def test_a_long_name_of_a_file_breaks_after_an_underscore_and_is_not_changed(
@@ -217,3 +252,8 @@ def test_a_page_without_results_is_still_a_page() -> None:
 
 def test_equal_records_make_equal_pages(page: str) -> None:
     assert html.render(document.build(sample_record())) == page
+
+
+def test_no_line_breaks_between_a_minus_and_what_it_stands_before() -> None:
+    assert html._written("from \u2212€223k to 4\u22125") == "from \u2212\u2060€223k to 4\u2212\u20605"
+    assert html._written("\u2212 alone") == "\u2212 alone" and html._written(3) == 3

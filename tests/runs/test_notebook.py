@@ -62,6 +62,26 @@ def test_a_dead_kernel_is_no_success(tmp_path: Path) -> None:
     assert "E-KERNEL" in failure(tmp_path, "import os\nos._exit(0)", RESULT)
 
 
+def test_a_kernel_that_still_tidies_up_is_not_interrupted_at_the_end(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    slow = (
+        "import inspect, time\nkernel = get_ipython().kernel\nanswer = kernel.shell_handlers['kernel_info_request']\n"
+    )
+    slow += "async def slowly(*given):\n    said = answer(*given)\n"
+    slow += "    if inspect.isawaitable(said):\n        await said\n    time.sleep(1)\n"
+    slow += "kernel.shell_handlers['kernel_info_request'] = slowly"
+    assert run(tmp_path, slow, RESULT, name="whole").headline == "whole"
+    assert "KeyboardInterrupt" not in capfd.readouterr().err
+
+
+def test_what_goes_wrong_in_a_kernel_beside_its_cells_is_still_printed(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run(tmp_path, "get_ipython().kernel.log.error('the disk is full')", RESULT)
+    assert "the disk is full" in capfd.readouterr().err
+
+
 def test_leaving_with_exit_0_in_the_middle_is_no_success(tmp_path: Path) -> None:
     assert "cell 2" in failure(tmp_path, "import sys\nsys.exit(0)", RESULT)
 

@@ -107,6 +107,13 @@ class Canvas:
                 ends = (x + start, y + height - start + offset, x + end, y + height - end + offset)
                 self.rule(*ends, HATCH, px=True, z=2)
 
+    def arrow(self, low: float, high: float, y: float) -> None:
+        """A range over rules, or bounds, which is no interval: a line with two arrow heads."""
+        self.rule(low, y, high, y, INK, 1.4)
+        for x, inwards in ((self.px(low), 6), (self.px(high), -6)):
+            for side in (-5, 5):
+                self.rule(x, y, x + inwards, y + side, INK, 1.4, px=True)
+
     def chart(self) -> "alt.LayerChart":
         """Which chart do the marks make together, those with the lowest ``z`` at the back?"""
         import altair as alt

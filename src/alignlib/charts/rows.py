@@ -4,7 +4,7 @@ from alignlib import words
 from alignlib.charts import canvas
 from alignlib.charts.canvas import INK, MUTED, TEXT, Canvas, fitted, span, wrapped
 from alignlib.charts.tables import alone, between, headed, number
-from alignlib.result import Exhibit, Row
+from alignlib.result import Exhibit, Row, Unit
 
 MOST_ROWS = 24  # more than a reader compares by eye
 LISTS = {  # shape: the height of a row and of the head, what is drawn, what is written at the right
@@ -13,11 +13,12 @@ LISTS = {  # shape: the height of a row and of the head, what is drawn, what is 
     "intervals": (44, 30, ("value",), "value"),
     "bars": (34, 46, ("value",), "value"),
 }
-_TEAMS = {  # colour, mark, its area, and its lane above or below the middle of the row
+TEAMS = {  # colour, mark, its area, and its lane above or below the middle of the row
     "sales": (canvas.SALES, "circle", 110, -8),
     "marketing": (canvas.MARKETING, "diamond", 150, 8),
 }
-_ABOVE = 18  # pixels that a row gains on a phone, where its label stands above its marks
+ABOVE = 18  # pixels that a row gains on a phone, where its label stands above its marks
+UNDER = 16  # and where the counts stand on a line of their own, for one finds no room beside its name
 
 
 def lanes(e: Exhibit, width: int, currency: str = "") -> Canvas:
@@ -33,17 +34,19 @@ def lanes(e: Exhibit, width: int, currency: str = "") -> Canvas:
     unit, limit = units.get(drawn[0], "count"), e.limit if e.shape == "intervals" else None
     found = [v for row in e.rows for name in _ends(drawn) if (v := number(row, name)) is not None]
     found += [limit] if limit is not None else []
+    texts = [_texts(e, row, written, units, currency) for row in e.rows]
     marks = canvas.axis(min(found, default=0), max(found, default=1), unit)
     if e.shape == "dumbbell":
         unit, marks = "count", [1.0, 2.0, 3.0, 4.0, 5.0]
     foot = 4 if limit is None else 24
-    left, margin, above = (8, 8, _ABOVE) if width < canvas.PHONE else (196, 112, 0)
+    left, margin, above = (8, 8, ABOVE) if width < canvas.PHONE else (196, 112, 0)
+    above += UNDER if above and not all(_fits(width, *text) for text in texts) else 0
     is_long = not above and any(span(str(r.get("label") or ""), 13, True) > left - 20 for r in e.rows)
     height += {"intervals": 14, "bars": 8}.get(e.shape, 0) if is_long else 0
     told = _heading(e, written, unit, width)
     head = max(head, 4 + 15 * len(told) + (26 if e.shape == "intervals" else 0))
     c = Canvas(width, left, width - margin, marks[0], marks[-1], head, height + above, len(e.rows), foot)
-    _axis(c, marks, [words.figure(mark, unit, currency) for mark in marks], e.shape == "dumbbell")
+    scale(c, marks, [words.figure(mark, unit, currency) for mark in marks], e.shape == "dumbbell")
     if e.shape == "intervals":
         c.lines(0 if above else left, 10, told, MUTED, 12, step=15)
     else:
@@ -53,28 +56,37 @@ def lanes(e: Exhibit, width: int, currency: str = "") -> Canvas:
         top = c.head + i * c.row
         y = top + (c.row + above) / 2
         value, low, high = (number(row, name) for name in ("value", "low", "high"))
-        figure = words.figure(number(row, written), units.get(written, "count"), currency)
-        under = side = ""
-        if e.shape == "intervals":
-            under, ends = _count(row), "" if low is None or high is None else between(low, high, unit, currency)
-            figure = alone(ends, unit) if value is None and ends else figure
-            side = "" if value is None else f"({ends})" if ends else "counted"
-        label(c, top, str(row.get("label") or ""), under, figure or ("withheld" if written == "gap" else ""), side)
+        label(c, top, *texts[i], is_below=above > ABOVE)
         if e.shape == "intervals" and value is None and low is not None and high is not None:
-            _range(c, y, low, high)
+            c.arrow(low, high, y)
         elif all(number(row, name) is None for name in drawn):
-            _withheld(c, y, str(row.get("note") or ("not judged" if e.shape == "intervals" else "withheld")))
+            withheld(c, y, str(row.get("note") or ("not judged" if e.shape == "intervals" else "withheld")))
         elif written == "gap":
             named |= _teams(c, row, y, named)
         elif e.shape == "bars":
             c.rule(0, y, value or 0, y, canvas.STAGE, 16)
         else:
             c.tick(value or 0, y)
-            if low is not None and high is not None:
-                c.rule(low, y, high, y, canvas.INTERVAL, 7)
+            if high is not None and (value is not None or low is not None):  # an upper end alone: from the tick on
+                c.rule(low if low is not None else value or 0, y, high, y, canvas.INTERVAL, 7)
     if limit is not None:
-        _agreed(c, limit, f"agreed {words.value(limit, unit, currency)}")
+        _agreed(c, limit, f"agreed {words.value(limit, unit, currency)}", above and above + 6)
     return c
+
+
+def _texts(e: Exhibit, row: Row, written: str, units: dict[str, Unit], currency: str) -> tuple[str, str, str, str]:
+    """A row's words: its name, the count behind it, its figure, and what stands beside the figure."""
+    value, low, high = (number(row, name) for name in ("value", "low", "high"))
+    figure = words.figure(number(row, written), units.get(written, "count"), currency)
+    under = side = ""
+    if e.shape == "intervals":
+        unit = units.get("value", "count")
+        under, ends = _count(row), "" if low is None or high is None else between(low, high, unit, currency)
+        figure = alone(ends, unit) if value is None and ends else figure
+        if high is not None and low is None:
+            ends = f"up to {words.figure(high, unit, currency)}"
+        side = "" if value is None else f"({ends})" if ends else "counted"
+    return str(row.get("label") or ""), under, figure or ("withheld" if written == "gap" else ""), side
 
 
 def _heading(e: Exhibit, written: str, unit: str, width: int) -> list[str]:
@@ -97,8 +109,8 @@ def _ends(drawn: tuple[str, ...]) -> list[str]:
     return [*drawn, "low", "high", *(f"{name}_{end}" for name in drawn for end in ("low", "high"))]
 
 
-def _axis(c: Canvas, marks: list[float], names: list[str], is_scale: bool) -> None:
-    """Grid lines with their figures above them, and hairlines between the rows."""
+def scale(c: Canvas, marks: list[float], names: list[str], is_scale: bool) -> None:
+    """Where does the axis run? Grid lines with their figures above them, and hairlines between the rows."""
     every = 1 if sum(span(name, 12) + 12 for name in names) < c.right - c.left else 2
     for mark in marks:
         c.rule(mark, c.head, mark, c.height - c.foot, canvas.HAIR, z=1)
@@ -111,15 +123,25 @@ def _axis(c: Canvas, marks: list[float], names: list[str], is_scale: bool) -> No
             c.text(c.px(at), 14, word, MUTED, 12, align=side if c.narrow else "center")
 
 
-def label(c: Canvas, top: float, name: str, under: str, figure: str, side: str = "") -> None:
-    """How is a row labelled: name and count at the left, figure and interval at the right, in one line on a phone?"""
+def _fits(width: float, name: str, under: str, figure: str, side: str) -> bool:
+    """Is there room on a phone's line for the count, between name and figure?"""
+    right = f"{figure} {side}".strip()
+    return not under or span(name, 13, True) + span(under, 12) + span(right, 13, True) + 20 <= width
+
+
+def label(c: Canvas, top: float, name: str, under: str, figure: str, side: str = "", *, is_below: bool = False) -> None:
+    """How is a row labelled: name and count at the left, figure and interval at the right, in one line on a phone?
+
+    ``is_below``: on a phone the count stands on a second line.
+    """
     if c.narrow:
         right = f"{figure} {side}".strip()
         taken = span(right, 13, True)
         cut = fitted(name, c.width - taken - 14, 13, True)
-        x = span(cut, 13, True) + 8
         c.text(0, top + 15, cut, bold=True)
-        c.text(x, top + 15, under if span(under, 12) <= c.width - x - taken - 12 else "", MUTED, 12)
+        if is_below or _fits(c.width, cut, under, figure, side):
+            x, y = (0.0, top + 31) if is_below else (span(cut, 13, True) + 8, top + 15)
+            c.text(x, y, under, MUTED, 12)
         c.text(c.width, top + 15, right, bold=True, align="right")
         return
     lines = wrapped(name, c.left - 20, 13, True, 1 if under and c.row < 50 else 2)
@@ -139,16 +161,8 @@ def _count(row: Row) -> str:
     return words.of(int(k), int(n)) if k is not None else f"n{words.NBSP}={words.NBSP}{words.number(n)}"
 
 
-def _range(c: Canvas, y: float, low: float, high: float) -> None:
-    """A range over rules, or bounds, which is no interval: a line with two arrow heads."""
-    c.rule(low, y, high, y, INK, 1.4)
-    for x, inwards in ((c.px(low), 6), (c.px(high), -6)):
-        for side in (-5, 5):
-            c.rule(x, y, x + inwards, y + side, INK, 1.4, px=True)
-
-
-def _withheld(c: Canvas, y: float, text: str, color: str = TEXT) -> None:
-    """A hatch over the track, and the words that say why nothing is drawn."""
+def withheld(c: Canvas, y: float, text: str, color: str = TEXT) -> None:
+    """What stands where nothing is drawn? A hatch over the track, and the words that say why."""
     text = fitted(text, c.right - c.left - 60, 12)
     middle, half = (c.left + c.right) / 2, span(text, 12) / 2 + 6
     gap = (c.right - c.left) / 2 - half
@@ -158,9 +172,9 @@ def _withheld(c: Canvas, y: float, text: str, color: str = TEXT) -> None:
     c.text(middle, y, text, color, 12, align="center")
 
 
-def _agreed(c: Canvas, limit: float, text: str) -> None:
-    """The agreed line, in each row, and its label below the rows."""
-    bottom, skip = c.height - c.foot, _ABOVE + 6 if c.narrow else 0
+def _agreed(c: Canvas, limit: float, text: str, skip: int) -> None:
+    """The agreed line, in each row below ``skip`` pixels of words, and its label below the rows."""
+    bottom = c.height - c.foot
     for i in range(c.rows):
         c.rule(limit, c.head + i * c.row + skip, limit, c.head + (i + 1) * c.row, INK, 1.2, dash=(3, 2), z=1)
     c.text(c.centred(c.px(limit), text), bottom + 13, text, INK, 12, align="center")
@@ -171,15 +185,15 @@ def _teams(c: Canvas, row: Row, middle: float, named: bool) -> bool:
 
     Returns whether it has both. The names stand beside the marks, outwards: no legend.
     """
-    means = {team: value for team in _TEAMS if (value := number(row, team)) is not None}
-    guesses = {team: value for team in _TEAMS if (value := number(row, f"{team}_guess")) is not None}
+    means = {team: value for team in TEAMS if (value := number(row, team)) is not None}
+    guesses = {team: value for team in TEAMS if (value := number(row, f"{team}_guess")) is not None}
     if (both := len(means) == 2) and not guesses:
         c.rule(min(means.values()), middle, max(means.values()), middle, canvas.BAND, 30, z=0)
-    for team, (color, shape, area, offset) in _TEAMS.items():
+    for team, (color, shape, area, offset) in TEAMS.items():
         y, name = middle + offset, words.TEAM_NAMES[team]
         low, high = number(row, f"{team}_low"), number(row, f"{team}_high")
         if team not in means:
-            _withheld(c, y, str(row.get("note") or f"{name}: withheld"), color)
+            withheld(c, y, str(row.get("note") or f"{name}: withheld"), color)
             continue
         mean = means[team]
         start, end = (c.inside(mean if at is None else at) for at in (low, high))

@@ -7,16 +7,24 @@ from typing import NamedTuple
 from alignlib import words
 from alignlib.charts.tables import Table, number, table
 from alignlib.errors import CODES
+from alignlib.report.cards import Conversation, Docket, conversations, docket
 from alignlib.resources import Play, plays
 from alignlib.result import Exhibit, Finding, NotJudged, Record, Result, Scalar
 
 TOP = 5  # findings on the first page
 OPEN = 4  # open questions on the first page
-_TOPICS = {  # the title of its strand, over its exhibits, and in the list of contents
-    "survey": ("What people said", "What each team says", "What teams say"),
-    "content": ("What was supplied", "Content against what is sold", "Content"),
-    "funnel": ("What happened", "What became of the leads", "Leads"),
-    "audit": ("", "Themes side by side", "Themes"),
+_STRANDS = {"survey": "What people said", "content": "What was supplied", "funnel": "What happened"}
+_TOPICS = {  # by an exhibit's own key, or else by its diagnostic: what stands over it, and its name in the contents
+    "audit.docket": ("The docket: each grievance tested", "Docket"),
+    "survey": ("What each team says", "What teams say"),
+    "audit.conversations": ("Five conversations, three strands", "Conversations"),
+    "content": ("Content against what is sold", "Content"),
+    "funnel": ("What became of the leads", "Leads"),
+    "audit.guesses": ("Guess and fact", "Guess and fact"),
+    "audit.stake": ("Money at stake", "Money"),
+    "audit.change": ("Since last time", "Since last time"),
+    "audit.plan": ("The next ninety days", "Ninety days"),
+    "audit": ("Themes side by side", "Themes"),
 }
 _PROOF = {  # which exhibit proves a finding, where the two do not share a key
     "content.stale": "content.age", "content.untagged": "content.inventory",
@@ -59,7 +67,10 @@ class Item(NamedTuple):
 
 
 class Figure(NamedTuple):
-    """One exhibit: its section's id and number, what stands over it, its table and its play."""
+    """One exhibit: its section's id and number, what stands over it, its table and its play.
+
+    ``docket`` and ``conversations`` hold the rows of an exhibit of these shapes, as its section shows them.
+    """
 
     id: str
     number: str
@@ -67,6 +78,8 @@ class Figure(NamedTuple):
     exhibit: Exhibit
     table: Table
     play: Play | None
+    docket: Docket | None = None
+    conversations: tuple[Conversation, ...] = ()
 
 
 class Document(NamedTuple):
@@ -106,7 +119,7 @@ def build(record: Record) -> Document:
     return Document(
         record=record, audit=audit, as_of=_day(record.as_of),
         period=f"{_day(record.period_start)} to {_day(record.period_end)}",
-        strands=tuple(_strand(record.results.get(name), title) for name, (title, *_) in _TOPICS.items() if title),
+        strands=tuple(_strand(record.results.get(name), title) for name, title in _STRANDS.items()),
         contents=_contents(figures, len(items) > TOP, len(gaps) > OPEN),
         top_title=words.tally([finding.level for finding in audit.findings]), top=items[:TOP], others=items[TOP:],
         limits_title=f"{words.count_spelled(len(gaps) + 1, 'thing').capitalize()} these data leave open",
@@ -119,8 +132,8 @@ def build(record: Record) -> Document:
 def _contents(figures: tuple[Figure, ...], has_others: bool, has_more: bool) -> dict[str, tuple[int, str]]:
     topics = {figure.topic: figure.id for figure in reversed(figures)}  # the first figure of each
     order = [("findings", "Findings")]
-    order += [(topics[topic], name) for _, topic, name in _TOPICS.values() if topic in topics]
-    order += [("others", "All other findings")] if has_others else []
+    order += [(topics[topic], name) for topic, name in _TOPICS.values() if topic in topics]
+    order += [("others", "Others")] if has_others else []
     order += [("open", "Not judged")] if has_more else []
     order += [("method", "Method")]
     return {section: (n, name) for n, (section, name) in enumerate(order, start=1)}
@@ -128,13 +141,26 @@ def _contents(figures: tuple[Figure, ...], has_others: bool, has_more: bool) -> 
 
 def _figures(record: Record, known: dict[str, Play]) -> Iterator[Figure]:
     """Every exhibit with rows, by topic: what is drawn before what is only a table, details for those who ask last."""
+    filed = [
+        (e.key if e.key in _TOPICS else name, e) for name, r in record.results.items() for e in r.exhibits if e.rows
+    ]
+    sections = {e.key: _id(e) for _, e in filed}
+    proofs = {f.key: sections.get(_proof(f.key), "") for r in record.results.values() for f in r.findings}
     n = 1
-    for name, (_, topic, _) in _TOPICS.items():
-        shown = [e for e in record.results[name].exhibits if e.rows] if name in record.results else []
+    for name, (topic, _) in _TOPICS.items():
+        shown = [e for at, e in filed if at == name]
         n += bool(shown)
         for i, e in enumerate(sorted(shown, key=lambda e: (e.is_detail, e.shape == "table")), start=1):
             at, play = str(n) if len(shown) == 1 else f"{n}.{i}", known.get(e.play or "")
-            yield Figure(e.key.replace(".", "-"), at, topic, e, table(e, record.currency), play)
+            yield Figure(
+                _id(e), at, topic, e, table(e, record.currency), play,
+                docket(e, known, proofs) if e.shape == "docket" else None,
+                conversations(e, record.currency) if e.shape == "strip" else (),
+            )  # fmt: skip
+
+
+def _id(exhibit: Exhibit) -> str:
+    return exhibit.key.replace(".", "-")
 
 
 def _strand(result: Result | None, title: str) -> Strand:
@@ -192,13 +218,17 @@ def _notes(record: Record) -> Iterator[tuple[str, tuple[str, ...]]]:
     """
     results = record.results
     methods = {f.measure.method for r in results.values() for f in r.findings} - {"counted", "withheld", ""}
+    methods -= {method.removesuffix(" 95 %").removesuffix(",") for method in methods if method.endswith(" 95 %")}
     yield "Intervals", tuple(sorted(methods)) or ("Nothing estimated: every figure is counted.",)
-    agreed, units = (results["audit"].settings.get(k) if "audit" in results else None for k in ("limits", "units"))
-    if isinstance(agreed, dict) and isinstance(units, dict):
-        limits = ((key, float(n or 0), str(units.get(key, ""))) for key, n in agreed.items())
-        yield "Agreed limits", tuple(f"{_plain(key)}: {words.value(n, unit)}" for key, n, unit in limits)
+    agreed, units, meanings = (_settings(results.get("audit"), name) for name in ("limits", "units", "meanings"))
+    limits = ((meanings.get(key) or _plain(key), float(n or 0), str(units.get(key, ""))) for key, n in agreed.items())
+    yield "Agreed limits", tuple(f"{words.capital(str(what))}: {words.value(n, unit)}" for what, n, unit in limits)
     for name, result in results.items():
-        given = {key: v for key, v in result.settings.items() if not isinstance(v, dict) and v is not None}
+        given = {
+            key: v
+            for key, v in result.settings.items()
+            if not isinstance(v, dict) and v is not None and key not in agreed
+        }
         told = {key: ", ".join(map(str, v)) if isinstance(v, list) else _said(v) for key, v in given.items()}
         yield f"Settings of {name}", tuple(f"{_plain(key)}: {text}" for key, text in told.items())
     sources = {s.file: s for r in results.values() for s in r.sources}.values()
@@ -209,6 +239,19 @@ def _notes(record: Record) -> Iterator[tuple[str, tuple[str, ...]]]:
             for s in sources
         ),
     )
+    made = {
+        ", ".join(f"{name} {version}" for name, version in sorted(record.versions.items())): record.versions,
+        f"Path rule: {record.path}": record.path, f"Times in {record.timezone}": record.timezone,
+        f"Simulations drawn from seed {record.seed}": record.seed,
+        f"Compared with an earlier record, SHA-256 {record.since_sha256[:12]}…": record.since_sha256,
+    }  # fmt: skip
+    yield "Worked out with", tuple(line for line, is_known in made.items() if is_known)
+
+
+def _settings(result: Result | None, name: str) -> dict[str, Scalar]:
+    """What did a result record under this name, if it recorded names and values there?"""
+    found = result.settings.get(name) if result else None
+    return found if isinstance(found, dict) else {}
 
 
 def _plain(key: str) -> str:

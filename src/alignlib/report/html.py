@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from alignlib import charts, words
-from alignlib.report.document import Document
+from alignlib.charts.tables import alone
+from alignlib.report.document import Document, Figure
 from alignlib.resources import resource
 from alignlib.result import Finding
 
+_CELL = 240  # pixels: the width of the evidence in a docket, on a page and on a phone
+_JOINER = "\u2060"
 _ROWS = 8  # of a table that is not drawn; the rest opens on demand
 
 
@@ -45,8 +48,11 @@ def render(document: Document) -> str:
 
 
 def _written(value: Any) -> Any:
-    """A text as the page can hold it, its per cent signs and millions tied to their figures; anything else as it is."""
-    return re.sub(r"(?<=\d) (?=%|million\b)", words.NBSP, words.legible(value)) if type(value) is str else value
+    """A text as the page can hold it: per cent signs, millions and minus signs tied to their figures; others as is."""
+    if type(value) is not str:
+        return value
+    tied = re.sub(r"(?<=\d) (?=%|million\b)", words.NBSP, words.legible(value))
+    return re.sub(rf"{words.MINUS}(?=\S)", words.MINUS + _JOINER, tied)  # a line may break before a currency sign
 
 
 def _pictures(document: Document) -> dict[str, Picture]:
@@ -55,6 +61,8 @@ def _pictures(document: Document) -> dict[str, Picture]:
     for exhibit in (figure.exhibit for figure in document.figures if charts.drawable(figure.exhibit)):
         for size, width in (("wide", charts.WIDE), ("narrow", charts.NARROW)):
             drawn[f"{exhibit.key} {size}"] = (charts.chart(exhibit, width, currency), exhibit.alt)
+    for figure in document.figures:
+        drawn |= _in_cells(figure, {f.key: f for r in document.record.results.values() for f in r.findings}, currency)
     for finding in (item.finding for item in (*document.top, *document.others)):
         if (strip := charts.interval_strip(finding, currency=currency)) is not None:
             drawn[finding.key] = (strip, _strip_alt(finding, currency))
@@ -62,15 +70,33 @@ def _pictures(document: Document) -> dict[str, Picture]:
     return {key: Picture(svg) for key, svg in zip(drawn, made, strict=True)}
 
 
+def _in_cells(figure: Figure, findings: dict[str, Finding], currency: str) -> dict[str, tuple[Any, str]]:
+    """The small pictures in the cells of a docket (by its finding's key) and of a strip (by its row, from 0)."""
+    key, drawn = figure.exhibit.key, dict[str, tuple[Any, str]]()
+    tried = [findings[e.finding] for e in figure.docket.entries if e.finding in findings] if figure.docket else []
+    for finding in tried:
+        drawn[f"{key} {finding.key}"] = (charts.interval_strip(finding, _CELL, currency), _strip_alt(finding, currency))
+    for i, told in enumerate(figure.conversations):
+        row = figure.exhibit.rows[i]
+        drawn[f"{key} {i} said"] = (charts.said_strip(row), told.said_alt)
+        drawn[f"{key} {i} happened"] = (charts.happened_strip(row), told.happened_alt)
+    return {name: (chart, alt) for name, (chart, alt) in drawn.items() if chart is not None}
+
+
 def _strip_alt(finding: Finding, currency: str) -> str:
     """The strip in words: estimate, interval, what was agreed."""
     m = finding.measure
-    said = [words.value(m.value, m.unit, currency)]
-    bare = "counted" if m.method == "counted" else "no interval"
-    said.append(f"interval {words.interval(m.low, m.high, m.unit, currency)}" if m.low is not None else bare)
+    ends, bare = words.interval(m.low, m.high, m.unit, currency), "counted" if m.method == "counted" else "no interval"
+    if m.value is None:
+        said = [f"range over rules {alone(ends, m.unit)}"]
+    else:
+        said = [words.value(m.value, m.unit, currency), f"interval {ends}" if m.low is not None else bare]
     if finding.limit is not None:
-        side = {"at_least": "at least ", "at_most": "at most "}.get(finding.direction or "", "")
-        said.append(f"agreed {side}{words.value(finding.limit, m.unit, currency)}")
+        word, side = (
+            charts.limit_word(m),
+            {"at_least": "at least ", "at_most": "at most "}.get(finding.direction or "", ""),
+        )
+        said.append(f"{word} {'' if word == 'claim' else side}{words.value(finding.limit, m.unit, currency)}")
     return ", ".join(said)
 
 

@@ -120,6 +120,7 @@ def _execute(node: Any, cwd: Path, seconds: float) -> tuple[str, str] | None:
         timeout=None, startup_timeout=120, extra_arguments=["--log-level=ERROR"])  # fmt: skip
     client.create_kernel_manager()
     client.km.kernel_spec.argv[0] = sys.executable  # whatever a kernelspec of that name elsewhere may point to
+    _end_uninterrupted(client.km)
     manager.notebook_start()
     expired = threading.Event()
     timer = threading.Timer(seconds, _end, (client, expired))
@@ -135,6 +136,20 @@ def _execute(node: Any, cwd: Path, seconds: float) -> tuple[str, str] | None:
     finally:
         timer.cancel()
     return None
+
+
+def _end_uninterrupted(manager: Any) -> None:
+    """Ends kernels by asking alone, and by force when that takes too long, as their manager does after an interrupt.
+
+    The interrupt would be for a busy kernel. One that tidies up after its last cell prints it as an error, in a run
+    in which every cell succeeded.
+    """
+
+    async def shutdown_kernel(now: bool = False, restart: bool = False) -> None:
+        await manager.request_shutdown(restart=restart)
+        await manager.finish_shutdown(restart=restart)
+
+    manager.shutdown_kernel = shutdown_kernel
 
 
 def _end(client: Any, expired: threading.Event) -> None:
