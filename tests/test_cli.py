@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from alignlib.cli import app
+from alignlib.errors import AlignError
+from alignlib.result import Record, to_json
 
 
 def alignlib(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -29,14 +32,25 @@ def test_new_copies_the_template_with_the_letter_and_refuses_to_overwrite(tmp_pa
 
 def test_a_fresh_engagement_can_be_locked_and_checked(tmp_path: Path) -> None:
     alignlib("new", "acme", cwd=tmp_path)
+    settings = tmp_path / "acme" / "engagement.yml"
+    text = settings.read_text()
+    assert "\nthresholds: {}\n" in text
+    settings.write_text(text.replace("\nthresholds: {}\n", "\nthresholds: {leaked_leads: 0.10}\n"))
     assert "not locked" in _lock_state(tmp_path / "acme")
     locked = alignlib("lock", "acme", "--by", "the sponsor", cwd=tmp_path)
     assert locked.returncode == 0 and "unchanged since" in locked.stdout
-    settings = tmp_path / "acme" / "engagement.yml"
     settings.write_text(settings.read_text() + "\n")
     assert "unchanged since" in _lock_state(tmp_path / "acme")
     checked = alignlib("check", "acme", cwd=tmp_path)
     assert checked.returncode == 0, checked.stderr
+
+
+def test_nothing_is_locked_before_a_threshold_is_agreed(tmp_path: Path) -> None:
+    assert CliRunner().invoke(app, ["new", str(tmp_path / "acme")]).exit_code == 0
+    refused = CliRunner().invoke(app, ["lock", str(tmp_path / "acme"), "--by", "the sponsor"])
+    assert isinstance(refused.exception, AlignError) and refused.exception.problems[0].code == "E-USE"
+    assert "no threshold is agreed yet" in str(refused.exception) and "under thresholds" in str(refused.exception)
+    assert "not locked" in _lock_state(tmp_path / "acme")
 
 
 def test_check_of_an_engagement_without_files_never_says_that_all_is_well(tmp_path: Path) -> None:
@@ -82,6 +96,55 @@ def test_bad_data_ends_with_1_names_the_file_and_writes_no_report(tmp_path: Path
     ended = alignlib("audit", "acme", "--out", "out", cwd=tmp_path)
     assert ended.returncode == 1 and "plan.csv" in ended.stderr and "E-EMPTY" in ended.stderr
     assert not (tmp_path / "out" / "report.html").exists()
+
+
+SINCE = """
+version: 1
+client: Acme
+period: {start: 2026-01-01, end: 2026-03-31}
+as_of: 2026-04-30
+currency: EUR
+timezone: UTC
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "why", "code"),
+    [
+        ({"client": "Another"}, "this is the audit of another client", 2),
+        ({"as_of": "2026-04-30"}, "it is as of 2026-04-30, and this audit as of 2026-04-30", 2),
+        ({"as_of": "soon"}, "this is not a results.json of the kit", 1),
+        ({"schema_version": 99}, "schema version 99 was written by another kit", 1),
+        ({"surprise": "<script>"}, "this is not a results.json of the kit", 1),
+    ],
+)
+def test_since_takes_only_an_earlier_audit_of_this_client(
+    said: dict[str, object], why: str, code: int, tmp_path: Path
+) -> None:
+    (tmp_path / "engagement.yml").write_text(SINCE)
+    (tmp_path / "before").mkdir()
+    (tmp_path / "before" / "results.json").write_text(json.dumps(json.loads(to_json(_record())) | said))
+    ended = alignlib("audit", ".", "--out", "out", "--since", "before/results.json", cwd=tmp_path)
+    assert ended.returncode == code and f"results.json: {why}" in ended.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_since_never_writes_over_the_audit_it_compares_with(tmp_path: Path) -> None:
+    (tmp_path / "engagement.yml").write_text(SINCE)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "results.json").write_text(to_json(_record()))
+    ended = alignlib("audit", ".", "--out", "out", "--since", "out/results.json", cwd=tmp_path)
+    assert ended.returncode == 2 and "would be written over" in ended.stderr
+    assert (tmp_path / "out" / "results.json").read_text() == to_json(_record())
+    assert alignlib("audit", ".", "--out", "new", "--since", "nowhere.json", cwd=tmp_path).returncode == 1
+
+
+def _record() -> Record:
+    """An earlier audit of Acme."""
+    return Record(
+        kit_version="0", client="Acme", period_start="2025-01-01", period_end="2025-12-31", as_of="2026-01-31",
+        currency="EUR", settings_sha256="", thresholds_lock="", results={},
+    )  # fmt: skip
 
 
 def test_progress_is_a_bar_on_a_terminal_and_plain_lines_elsewhere(
@@ -174,7 +237,7 @@ def test_export_writes_the_form_with_its_notice_and_says_what_is_missing(to: str
     made = alignlib("survey", "export", "acme", "--to", to, cwd=tmp_path)
     assert made.returncode == 0, made.stderr
     assert {name, "notice.html", "notice.txt"} <= {path.name for path in (tmp_path / "acme" / "survey").iterdir()}
-    assert "Missing: survey.notice.contact: whom to ask" in made.stdout and "81 questions." in made.stdout
+    assert "Missing: survey.notice.contact: whom to ask" in made.stdout and "82 questions." in made.stdout
 
 
 def test_export_knows_five_kinds_and_ends_with_2_otherwise(tmp_path: Path) -> None:
@@ -188,7 +251,7 @@ def test_export_knows_five_kinds_and_ends_with_2_otherwise(tmp_path: Path) -> No
 def test_a_filled_in_table_is_read_whole_and_never_written_over(tmp_path: Path) -> None:
     engagement = _commented(tmp_path, "Talk more.")
     checked = alignlib("check", "acme", cwd=tmp_path)
-    assert checked.returncode == 0 and "1 rows read = 1 used" in checked.stdout and "81 items" in checked.stdout
+    assert checked.returncode == 0 and "1 rows read = 1 used" in checked.stdout and "82 items" in checked.stdout
     again = alignlib("survey", "export", "acme", "--to", "csv", "--out", "acme/data", cwd=tmp_path)
     assert again.returncode == 2 and "may hold answers" in again.stderr
     assert "Talk more." in (engagement / "data" / "form.csv").read_text(encoding="utf-8-sig")

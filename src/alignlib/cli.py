@@ -29,6 +29,7 @@ Out = Annotated[Path, typer.Option("--out", help="Folder for results.json, repor
 By = Annotated[str, typer.Option("--by", help="Who agreed the thresholds.")]
 Size = Annotated[int, typer.Option(min=1, max=10_000, help="How many people of the team will be asked.")]
 Leaders = Annotated[int | None, typer.Option(min=0, max=10_000, help="How many of them lead people.")]
+Since = Annotated[Path | None, typer.Option("--since", help="results.json of an earlier audit to compare with.")]
 Seconds = Annotated[float, typer.Option("--seconds", min=1, help="Longest time for one notebook, in seconds.")]
 
 
@@ -60,6 +61,10 @@ def lock(engagement: Engagement, by: By = "") -> None:
     from alignlib.engagement import lock_state, read_engagement, write_lock
 
     settings = read_engagement(engagement)
+    if not settings.thresholds:
+        fix = "agree with the client from where on each figure calls for action, write it under thresholds, lock again"
+        where, what = str(engagement / "engagement.yml"), "no threshold is agreed yet, so there is nothing to lock"
+        raise AlignError(Problem("E-USE", what, where=where, fix=fix))
     path = write_lock(engagement, settings, by or getpass.getuser(), datetime.now(UTC).isoformat(timespec="seconds"))
     typer.echo(f"{lock_state(engagement, settings)} Recorded in {path}.")
 
@@ -87,12 +92,12 @@ def check(engagement: Engagement) -> None:
 
 
 @app.command()
-def audit(engagement: Engagement, out: Out, seconds: Seconds = 600) -> None:
-    """Audit one client: run the four notebooks and write the report."""
+def audit(engagement: Engagement, out: Out, seconds: Seconds = 600, since: Since = None) -> None:
+    """Audit one client: run the four notebooks and write the report; --since an earlier one says what changed."""
     from alignlib.pipeline import run_audit
 
     with _progress() as say:
-        record = run_audit(engagement, out, say, seconds)
+        record = run_audit(engagement, out, say, seconds, since)
     verdict = record.results["audit"]
     typer.echo(f"\n{verdict.headline}")
     for finding in verdict.findings[:5]:
@@ -122,6 +127,40 @@ def lab(folder: Annotated[Path, typer.Argument(help="Folder for your working cop
         shutil.copytree(resource("notebooks"), folder, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
     typer.echo(f"Opening {folder}. Stop with Ctrl-C.")
     raise typer.Exit(subprocess.run([sys.executable, "-m", "jupyterlab", str(folder)], check=False).returncode)
+
+
+Paper = StrEnum("Paper", "sla definitions relay")
+
+
+@app.command()
+def draft(
+    what: Annotated[Paper, typer.Argument(help="Handoff pact, stage definitions, or relay card.")],
+    engagement: Engagement,
+    out: Annotated[Path | None, typer.Option("--out", help="File to write; drafts/ in the engagement.")] = None,
+) -> None:
+    """Begin a paper that the room finishes: what the data say, what is proposed, and blanks for what to decide."""
+    from alignlib.drafts import write_draft
+
+    path = write_draft(what.value, engagement, out)  # type: ignore[arg-type]
+    _say(f"Wrote {path}. What stands as ______ is for the room to decide; nothing is agreed until it is signed.")
+
+
+@app.command()
+def portfolio(
+    results: Annotated[list[Path], typer.Argument(help="results.json of each client, or the folder it is in.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for portfolio.html and portfolio.json.")],
+    named: Annotated[bool, typer.Option("--named", help="Show the clients' names, not numbers.")] = False,
+) -> None:  # fmt: skip
+    """Lay many clients side by side, each figure shrunk toward the portfolio; clients are anonymous by default."""
+    from alignlib import portfolio as many
+    from alignlib.files import write_file
+    from alignlib.result import read_record, to_json
+
+    record = many.portfolio([read_record(path / "results.json" if path.is_dir() else path) for path in results], named)
+    pages = {"portfolio.html": many.page(record), "portfolio.json": to_json(record)}
+    typer.echo(f"{record.client}. {record.results['audit'].headline}.")
+    for name, text in pages.items():
+        typer.echo(f"Wrote {write_file(out / name, text)}")
 
 
 Target = StrEnum("Target", "google microsoft csv xlsx print")
