@@ -1,12 +1,13 @@
 # Shortcuts for those who have make; start.py holds the list of checks and works without it.
 PYTHON ?= python3
-.PHONY: help check demo lab test browser format clean-notebooks
+.PHONY: help check demo lab test browser docs format clean-notebooks
 
 help:
 	@echo "make check            every check: format, lint, types, tests, doctests, notebooks"
 	@echo "make demo             audit the sample company into the folder demo"
 	@echo "make lab              open the notebooks in JupyterLab"
 	@echo "make browser          the tests that need Chromium"
+	@echo "make docs             the playbook as a small site that needs no network, in site/"
 	@echo "make format           format the code"
 	@echo "make clean-notebooks  remove outputs from the notebooks before committing"
 
@@ -18,6 +19,12 @@ demo lab:
 
 browser:
 	.venv/bin/pytest -m browser
+
+# -W: a page in no contents or a link to nothing stops it. Sphinx and its theme are fetched once, by uv.
+docs:
+	@test -x .venv/bin/sphinx-build || .venv/bin/uv sync --inexact --group docs
+	.venv/bin/sphinx-build -W -q -b html -c docs -d .venv/doctrees . site
+	@echo "Open site/index.html"
 
 format:
 	.venv/bin/ruff format .

@@ -1,0 +1,55 @@
+"""How does the playbook become a small site that loads nothing from elsewhere? Read by Sphinx: `make docs`."""
+
+import re
+
+import yaml
+
+project = "alignlib"
+author = "alignlib"
+project_copyright = ""  # the licence stands in the repository
+extensions = ["myst_parser"]
+# The sources are the repository itself, so that a page links to the same files from the site, a clone and a browser.
+include_patterns = ["docs/*.md", "playbook/*.md", "README.md", "DECISIONS.md", "CHANGELOG.md", "CONTRIBUTING.md",
+                    "SECURITY.md", "tests/reference/README.md"]  # fmt: skip
+exclude_patterns = [".*", "demo", "site", "src", "notebooks", "benchmarks"]  # not walked through
+root_doc = "docs/index"
+nitpicky = True
+suppress_warnings = ["myst.header"]  # a page for people may skip a level of headings
+myst_heading_anchors = 3
+myst_links_external_new_tab = False
+smartquotes = False  # quotation marks stand as they were written
+
+html_theme = "furo"
+html_title = "Sales and Marketing alignment: playbook"
+html_static_path = ["site.css"]
+html_css_files = ["site.css"]
+html_copy_source = False
+html_show_sphinx = False
+html_show_copyright = False
+html_permalinks = False
+templates_path = ["."]
+html_additional_pages = {"index": "start.html"}  # the front door of the folder leads to the first page
+html_theme_options = {"footer_icons": [], "source_repository": None}
+pygments_style = "default"
+
+# What the head of a play tells that its text does not, in this order.
+_HEAD = {"minutes": "Minutes", "people": "People", "bring": "Bring", "evidence": "Evidence", "owner": "Owner",
+         "days": "Run by, in days after the as-of day of the audit"}  # fmt: skip
+
+
+def _for_the_page(app: object, page: str, source: list[str]) -> None:
+    """Show a play's question and head under its title, and begin a line where a step goes on in the source."""
+    text = source[0]
+    parts = text.split("---\n", 2)
+    if re.match(r"playbook/P\d", page) and len(parts) == 3:
+        head = yaml.safe_load(parts[1])
+        rows = "".join(f"| {said} | {head[name]} |\n" for name, said in _HEAD.items() if name in head)
+        table = f"*{head['question']}*\n\n| | |\n|---|---|\n{rows}"
+        text = re.sub(r"^(# .+)$", lambda title: f"{title[1]}\n\n{table}", parts[2], count=1, flags=re.M)
+    if page.startswith("playbook/"):
+        text = re.sub(r"(?m)^((?:\d+\. |- | {2,})\S.*)$(?=\n {2,}\S)", r"\1  ", text)  # two spaces: a new line
+    source[0] = text
+
+
+def setup(app) -> None:  # type: ignore[no-untyped-def]
+    app.connect("source-read", _for_the_page)
