@@ -25,6 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     "resources": set(),
     "result": set(),
     "instrument": {"resources", "engagement"},
+    "grievances": {"resources"},
     "comments": {"files"},
     "forms": {"instrument", "engagement", "files", "resources"},
     "planning": {"stats", "disclosure", "instrument"},
@@ -42,9 +43,9 @@ ALLOWED: dict[str, set[str]] = {
     "permutation": {"stats"},
     "diagnostics": {
         "stats", "incidence", "association", "agreement", "permutation", "judging", "result", "disclosure",
-        "intake.tables", "engagement", "plain_yaml", "resources", "instrument",
+        "intake.tables", "engagement", "plain_yaml", "resources", "instrument", "grievances",
     },
-    "audit": {"result", "stats", "resources", "disclosure", "engagement"},
+    "audit": {"result", "stats", "resources", "disclosure", "engagement", "grievances", "instrument"},
     "report": {"result", "charts", "disclosure", "resources", "files"},
     "runs": {"result", "engagement", "files", "resources"},
     "sample_rows": {"intake.tables", "instrument", "engagement"},
@@ -58,15 +59,17 @@ ALLOWED: dict[str, set[str]] = {
         "engagement", "intake", "runs", "audit", "report", "diagnostics", "samples", "files", "resources", "result",
         "disclosure",
     },
+    "drafts": {"engagement", "instrument", "resources", "result", "files", "intake", "pipeline"},
+    "portfolio": {"engagement", "instrument", "result", "report"},
     "cli": {
-        "pipeline", "runs", "workshop", "intake", "samples", "resources", "engagement", "files", "result",
-        "forms", "planning", "comments",
+        "drafts", "portfolio", "pipeline", "runs", "workshop", "intake", "samples", "resources", "engagement", "files",
+        "result", "forms", "planning", "comments",
     },
 }  # fmt: skip
 FREE = {"words", "errors"}
 
 # Budget, in lines.
-LONGEST_MODULE, WHOLE_PACKAGE = 400, 20_300
+LONGEST_MODULE, WHOLE_PACKAGE = 400, 24_000
 LONGEST_CELL, MOST_CELLS = 10, 12
 
 # Parts that may look at the clock; everything else must give the same figures tomorrow.
