@@ -255,7 +255,7 @@ def _behind(m: Measure) -> str:
     kind = "bounds " * m.method.startswith("bounds")
     of_value = f"{value(m.value, m.unit)}, " * (m.unit == "pp")  # a title often names both shares, and not their gap
     parts = [of_value + kind + interval(m.low, m.high, m.unit)] if m.low is not None and m.value is not None else []
-    parts += [m.method] if m.method.startswith("range") else []
+    parts += [m.method.partition("; ")[2] or m.method] if m.method.startswith("range") else []
     if m.n is not None:
         parts.append(of(m.k, m.n) if m.k is not None else f"n{NBSP}={NBSP}{number(m.n)}")
     return f"({'; '.join(parts)})" if parts else ""
