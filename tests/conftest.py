@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from alignlib.engagement import read_engagement
+from alignlib.engagement import Settings, read_engagement
+from alignlib.pipeline import load
+from alignlib.result import Result
 
 settings.register_profile("same_every_time", derandomize=True, deadline=None, database=None, max_examples=100)
 settings.load_profile("same_every_time")
@@ -20,6 +22,13 @@ ROOT = Path(__file__).resolve().parents[1]
 def root() -> Path:
     """Where is the repository?"""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def planted() -> tuple[Settings, dict[str, Result]]:
+    """What was agreed in the planted sample company, and what do the three diagnostics say? Worked out once."""
+    run = load()
+    return run.settings, dict(run.results)
 
 
 @pytest.fixture(scope="session")

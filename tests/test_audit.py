@@ -1,6 +1,5 @@
 """What the audit makes of findings: an order, a verdict that claims no more than they do, and gaps that are named."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,11 +8,8 @@ from alignlib.audit import audit
 from alignlib.audit.judgement import headline, summary
 from alignlib.audit.ranking import ranked
 from alignlib.audit.scorecard import scorecard
-from alignlib.engagement import Settings, parse_settings, read_engagement
-from alignlib.intake.snapshot import open_run, prepare
-from alignlib.pipeline import Run
+from alignlib.engagement import Settings, parse_settings
 from alignlib.result import Finding, Level, Measure, NotJudged, Record, Result
-from alignlib.samples import write_sample
 
 SETTINGS: Settings = parse_settings(
     "{version: 1, client: X, period: {start: 2025-01-01, end: 2025-12-31}, as_of: 2025-12-31, "
@@ -108,12 +104,9 @@ def test_the_audit_keeps_every_finding_with_its_play() -> None:
 # --- the whole of it --------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Result], Settings]:
-    root: Path = tmp_path_factory.mktemp("audit")
-    folder = write_sample(root / "planted")
-    prepare(folder, root / "run")
-    return dict(Run(root / "run", *open_run(root / "run")).results), read_engagement(folder)
+@pytest.fixture
+def sample(planted: tuple[Settings, dict[str, Result]]) -> tuple[dict[str, Result], Settings]:
+    return planted[1], planted[0]
 
 
 def record(results: dict[str, Result], settings: Settings) -> Record:

@@ -16,7 +16,6 @@ from alignlib.cli import app
 from alignlib.drafts import BLANK, KINDS, Kind, draft, escaped, write_draft
 from alignlib.engagement import Settings
 from alignlib.errors import AlignError
-from alignlib.pipeline import load
 from alignlib.result import Result
 from alignlib.samples import write_sample
 from alignlib.words import legible, masked
@@ -38,10 +37,9 @@ NASTY = (
 texts = st.lists(st.sampled_from(NASTY) | st.characters(codec="utf-8"), max_size=12).map("".join)
 
 
-@pytest.fixture(scope="module")
-def sample() -> tuple[Settings, dict[str, Result]]:
-    run = load()
-    return run.settings, run.results
+@pytest.fixture
+def sample(planted: tuple[Settings, dict[str, Result]]) -> tuple[Settings, dict[str, Result]]:
+    return planted
 
 
 # --- no text is markup ------------------------------------------------------------------------------------------------

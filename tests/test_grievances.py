@@ -7,14 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from alignlib.engagement import THRESHOLDS, Settings, read_engagement
+from alignlib.engagement import THRESHOLDS, Settings
 from alignlib.grievances import Grievance, read_docket
 from alignlib.instrument import read_instrument
-from alignlib.intake.snapshot import open_run, prepare
-from alignlib.pipeline import Run
 from alignlib.resources import plays, read_resource
-from alignlib.result import Finding
-from alignlib.samples import write_sample
+from alignlib.result import Finding, Result
 
 DOCKET = {grievance.id: grievance for grievance in read_docket()}
 EVERY = pytest.mark.parametrize("grievance", DOCKET.values(), ids=list(DOCKET))
@@ -23,14 +20,10 @@ ITEMS = read_instrument().items
 AGREEING_IS_BAD = {"G10": "handoff_2", "G12": "roles_2"}
 
 
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, dict[str, Finding]]:
+@pytest.fixture
+def sample(planted: tuple[Settings, dict[str, Result]]) -> tuple[Settings, dict[str, Finding]]:
     """What was agreed in the planted company, and every finding that is made there, by key."""
-    root = tmp_path_factory.mktemp("docket")
-    folder = write_sample(root / "planted")
-    prepare(folder, root / "run")
-    results = Run(root / "run", *open_run(root / "run")).results
-    return read_engagement(folder), {f.key: f for result in results.values() for f in result.findings}
+    return planted[0], {f.key: f for result in planted[1].values() for f in result.findings}
 
 
 @cache

@@ -15,9 +15,8 @@ from scipy.stats import binom
 from typer.testing import CliRunner
 
 from alignlib.cli import app
-from alignlib.engagement import THRESHOLDS
+from alignlib.engagement import THRESHOLDS, Settings
 from alignlib.instrument import read_instrument
-from alignlib.pipeline import load
 from alignlib.portfolio import FEWEST, _band, eligible, label_of, on_scale, page, portfolio, shrink
 from alignlib.result import Exhibit, Finding, Measure, Record, Result, Row, Source, read_record, to_json
 from alignlib.stats import wilson
@@ -319,8 +318,8 @@ def test_gaps_keep_their_sign_and_sizes_without_one_stay_out() -> None:
     assert not portfolio(bare).results["survey"].exhibits
 
 
-def test_the_gaps_of_a_real_result_are_found_with_their_sign() -> None:
-    result = load().results["survey"]
+def test_the_gaps_of_a_real_result_are_found_with_their_sign(planted: tuple[Settings, dict[str, Result]]) -> None:
+    result = planted[1]["survey"]
     record = client("Firm", {}).model_copy(update={"results": {"survey": result}})
     found = {each.key: each.measure for each in eligible("survey", record)}
     assert (
