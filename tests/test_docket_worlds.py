@@ -380,7 +380,7 @@ COMPANIES = {
         wins, of_wins,
         (({"first": 0.60, "alone": 0.6}, {"G9": (BORNE,)}), ({"first": 0.75, "alone": 0.8}, {"G9": (NOT,)}),
          ({"first": 0.60, "alone": 0.6, "deals": 600}, {"G9": (BORNE,)})),
-        {"first": 0.44, "alone": 0.6}, {"first": 0.52, "alone": 0.6},
+        {"first": 0.40, "alone": 0.6}, {"first": 0.50, "alone": 0.6},
     ),
     "answers": Company(
         answers, of_answers,
