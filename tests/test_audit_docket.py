@@ -656,8 +656,15 @@ def test_the_docket_has_one_row_a_grievance_and_only_columns_it_describes() -> N
     described = {column.name for column in shown.columns}
     assert all(set(row) == described for row in shown.rows)
     extra = {column.name for column in shown.columns if column.is_extra}
-    assert extra == {"claimant", "finding", "level", *(f"{team}_{end}" for team in ("sales", "marketing")
+    assert extra == {"claimant", "finding", "holds_where", "level", *(f"{team}_{end}" for team in ("sales", "marketing")
                                                        for end in ("low", "high", "n"))}  # fmt: skip
+
+
+def test_a_row_says_on_which_side_of_the_limit_its_complaint_holds() -> None:
+    shown = row("G4", finding("content.shown", "act"), finding("content.teaching_gain", "unclear"), asked=survey())
+    assert (shown["finding"], shown["holds_where"]) == ("content.teaching_gain", "above")  # good that showing helps
+    alone = row("G9", ABOVE, asked=survey(G9=(FEW, (6, 6, 12))))
+    assert (alone["says"], alone["verdict"], alone["holds_where"]) == ("Marketing says", "Borne out", "above")
 
 
 def test_the_order_of_findings_and_of_diagnostics_does_not_matter() -> None:

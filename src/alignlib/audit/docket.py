@@ -77,7 +77,7 @@ def docket(results: Mapping[str, Result]) -> Exhibit:
             claimant=("Claimant", "text"), sales_low=("Sales from", "count"), sales_high=("Sales to", "count"),
             sales_n=("Sales answered", "count"), marketing_low=("Marketing from", "count"),
             marketing_high=("Marketing to", "count"), marketing_n=("Marketing answered", "count"),
-            finding=("Finding", "text"), level=("Level", "text"),
+            finding=("Finding", "text"), holds_where=("Complaint holds", "text"), level=("Level", "text"),
         )],
         read="The bar is the 95 % interval, the tick in it the estimate, the dashed line what was agreed. On the "
         "shaded side the complaint holds: a bar wholly inside it is borne out, wholly outside it not borne out, across "
@@ -95,13 +95,10 @@ def judged(results: Mapping[str, Result]) -> list[Case]:
     findings = {finding.key: finding for result in results.values() for finding in result.findings}
     counts = _makers(results)
     alone = [_case(grievance, findings, counts.get(grievance.id, {})) for grievance in read_docket()]
-    borne = {case.grievance.id for case in alone if case.verdict == "borne out" and _is_heard(case)}
+    borne = {case.grievance.id for case in alone
+             if case.verdict == "borne out" and any(case.makers[team].is_raised for team in case.whose)}  # fmt: skip
     return [replace(case, verdict="both have a point") if {case.grievance.id, case.grievance.pair} <= borne else case
             for case in alone]  # fmt: skip
-
-
-def _is_heard(case: Case) -> bool:
-    return any(case.makers[team].is_raised for team in case.whose)
 
 
 def verdict_of(outcomes: Sequence[bool | None], holds: Literal["any", "all"]) -> Verdict:
@@ -196,6 +193,7 @@ def _row(case: Case) -> Row:
         "label": g.id, "says": _says(case), "complaint": g.complaint, "evidence": _evidence(case), "ends": _ends(case),
         "verdict": capital(case.verdict), "note": _note(case), "play": play,
         "claimant": case.whose[0] if len(case.whose) == 1 else "both", "finding": drawn.key if drawn else "",
+        "holds_where": next((trial.holds_where for trial, found in case.found if found and found == drawn), ""),
         "level": drawn.level if drawn else "",
     }  # fmt: skip
     for team, count in case.makers.items():

@@ -42,6 +42,7 @@ class Entry(NamedTuple):
     ends: str
     also: str
     finding: str
+    holds_where: str
     section: str
     verdict: str
     note: str
@@ -98,7 +99,8 @@ def _entry(row: Row, known: Mapping[str, Play], sections: Mapping[str, str]) -> 
         label=_text(row, "label"), says=_text(row, "says"), complaint=_text(row, "complaint"),
         claimants=(claimant,) if claimant in words.TEAM_NAMES else tuple(words.TEAM_NAMES),
         lanes=tuple(_agreeing(row, team) for team in words.TEAM_NAMES), evidence=_text(row, "evidence"),
-        ends=ends, also=also, finding=finding, section=sections.get(finding, ""), verdict=verdict,
+        ends=ends, also=also, finding=finding, holds_where=_text(row, "holds_where"),
+        section=sections.get(finding, ""), verdict=verdict,
         note=_text(row, "note"), play=known.get(_text(row, "play")),
         is_act=verdict in HOLDS and row.get("level") == "act",
     )  # fmt: skip

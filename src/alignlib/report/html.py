@@ -73,9 +73,12 @@ def _pictures(document: Document) -> dict[str, Picture]:
 def _in_cells(figure: Figure, findings: dict[str, Finding], currency: str) -> dict[str, tuple[Any, str]]:
     """The small pictures in the cells of a docket (by its finding's key) and of a strip (by its row, from 0)."""
     key, drawn = figure.exhibit.key, dict[str, tuple[Any, str]]()
-    tried = [findings[e.finding] for e in figure.docket.entries if e.finding in findings] if figure.docket else []
-    for finding in tried:
-        drawn[f"{key} {finding.key}"] = (charts.interval_strip(finding, _CELL, currency), _strip_alt(finding, currency))
+    for entry in (e for e in (figure.docket.entries if figure.docket else ()) if e.finding in findings):
+        finding = findings[entry.finding]
+        # the tint marks the side on which the complaint holds, which is not always the bad side of the finding
+        side = {"below": "at_least", "above": "at_most"}.get(entry.holds_where, finding.direction)
+        strip = charts.interval_strip(finding.model_copy(update={"direction": side}), _CELL, currency)
+        drawn[f"{key} {finding.key}"] = (strip, _strip_alt(finding, currency))
     for i, told in enumerate(figure.conversations):
         row = figure.exhibit.rows[i]
         drawn[f"{key} {i} said"] = (charts.said_strip(row), told.said_alt)
