@@ -64,7 +64,7 @@ def test_a_figure_of_grade_d_may_not_be_printed() -> None:
 
 
 def test_the_door_to_resources_stays_light() -> None:
-    heavy = "('yaml', 'pandas', 'duckdb', 'altair')"
+    heavy = "('yaml', 'pandas', 'duckdb', 'typst')"
     code = f"import sys, alignlib.resources; print(*(name for name in {heavy} if name in sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == ""

@@ -74,7 +74,7 @@ def _exhibit(exhibit: Exhibit, currency: str) -> View:
     notes = [("How to read", exhibit.read), ("What it does not say", exhibit.says_not), ("Source", exhibit.source)]
     said: dict[str, Any] = {"title": exhibit.title, "lead": exhibit.lead, "alt": exhibit.alt, "notes": notes}
     if charts.drawable(exhibit):
-        picture = charts.svg([charts.chart(exhibit, currency=currency)], [exhibit.alt])[0]
+        picture = charts.svg(charts.chart(exhibit, currency=currency), exhibit.alt)
         said |= {"picture": b64encode(charts.standalone(picture).encode()).decode(), "width": charts.WIDE}
     else:
         said["table"] = table(exhibit, currency)

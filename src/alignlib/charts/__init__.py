@@ -1,22 +1,16 @@
-"""How is an exhibit drawn? Exhibit in, Altair chart out, laid out for a page (720 pixels) or a phone (342)."""
+"""How is an exhibit drawn? Exhibit in, chart out, laid out for a page (720 pixels) or a phone (342); then as SVG."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
-
-from alignlib.charts import drawing
-from alignlib.charts.canvas import FONT
+from alignlib.charts.canvas import Canvas
+from alignlib.charts.drawing import standalone, svg
 from alignlib.charts.flows import curve, grid, stack, waterfall
 from alignlib.charts.guesses import paired
 from alignlib.charts.relay import relay
 from alignlib.charts.rows import LISTS, MOST_ROWS, lanes
-from alignlib.charts.strips import happened_strip, interval_strip, limit_word, said_strip
+from alignlib.charts.strips import ends_word, happened_strip, interval_strip, limit_word, said_strip
 from alignlib.result import Exhibit
 
-if TYPE_CHECKING:
-    import altair as alt
-
-__all__ = ["NARROW", "WIDE", "chart", "drawable", "happened_strip", "interval_strip", "left_out", "limit_word",
-           "said_strip", "standalone", "svg"]  # fmt: skip
+__all__ = ["NARROW", "WIDE", "Canvas", "chart", "drawable", "ends_word", "happened_strip", "interval_strip", "left_out",
+           "limit_word", "said_strip", "standalone", "svg"]  # fmt: skip
 WIDE, NARROW = 720, 342
 _SHAPES = dict.fromkeys(LISTS, lanes) | {
     "paired": paired, "grid": grid, "waterfall": waterfall, "stack": stack, "curve": curve, "relay": relay,
@@ -28,7 +22,7 @@ def drawable(exhibit: Exhibit) -> bool:
     return exhibit.shape in _SHAPES and bool(exhibit.rows)
 
 
-def chart(exhibit: Exhibit, width: int = WIDE, currency: str = "") -> "alt.LayerChart":
+def chart(exhibit: Exhibit, width: int = WIDE, currency: str = "") -> Canvas:
     """Which chart shows this exhibit? ``width`` in pixels; below 500 the layout is the one for a phone.
 
     ``currency`` is the code that amounts are written with. Long lists show their first rows: see ``left_out``.
@@ -37,23 +31,9 @@ def chart(exhibit: Exhibit, width: int = WIDE, currency: str = "") -> "alt.Layer
     if not drawable(exhibit):
         raise ValueError(f"{exhibit.key} is a table or has no rows; it cannot be drawn")
     shown = exhibit.model_copy(update={"rows": exhibit.rows[: len(exhibit.rows) - left_out(exhibit)]})
-    return _SHAPES[exhibit.shape](shown, width, currency).chart()
+    return _SHAPES[exhibit.shape](shown, width, currency)
 
 
 def left_out(exhibit: Exhibit) -> int:
     """How many rows of the exhibit does its chart not show? The table behind it has them all."""
     return max(len(exhibit.rows) - MOST_ROWS, 0) if exhibit.shape in LISTS else 0
-
-
-def svg(charts: Sequence[Any], labels: Sequence[str]) -> list[str]:
-    """Which SVG shows each chart? ``labels`` are their text alternatives, one each.
-
-    The SVG holds shapes and words alone: no script, link, id, class or style. Raises AlignError (E-DRAW).
-    """
-    drawn = drawing.draw([each.to_dict(validate=False) for each in charts])
-    return [drawing.clean_svg(text, label) for text, label in zip(drawn, labels, strict=True)]
-
-
-def standalone(svg: str) -> str:
-    """How is an SVG written that stands alone, in a file or an ``img``, and inherits nothing from a page?"""
-    return svg.replace("<svg ", f'<svg xmlns="http://www.w3.org/2000/svg" font-family="{FONT}" ', 1)

@@ -2,19 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import ceil, floor, log10
-from typing import TYPE_CHECKING, Any
+from math import ceil, floor, log10, pi, sqrt
+from typing import Any
 
 from alignlib.words import legible
-
-if TYPE_CHECKING:
-    import altair as alt
 
 SALES, MARKETING, ACT = "#14497F", "#9C5A00", "#B0123B"
 INK, TEXT, MUTED, STAGE, WHITE = "#1B1F24", "#454B54", "#636A73", "#3F464F", "#FFFFFF"
 INTERVAL, TRACK, RULE, HAIR = "#7C848E", "#9AA1AA", "#CFCBC2", "#E7E3DB"
 ZONE, BAND, HATCH, DECIDED = "#ECE9E2", "#F1EEE7", "#A9A59B", "#CBC6BB"
 FONT = "Inter, Noto Sans, Helvetica Neue, Arial, sans-serif"
+_ANCHORS = {"left": "start", "center": "middle", "right": "end"}
 PHONE = 500  # pixels: a chart that is narrower is laid out for a phone
 _EMS = dict.fromkeys("iljtfrI.,:;'|!()[]/ \u00a0", 0.33) | dict.fromkeys("mwMWOQ@%€&", 0.9)
 
@@ -26,6 +24,7 @@ class Canvas:
     In pixels but for ``low`` and ``high``, the ends of the axis. Of the marks those with the highest ``z`` lie on top:
     grounds, lines, bars, estimates, words. Rules (a thick one is a bar), ticks and points stand at values of the axis,
     unless ``px`` says that they are pixels; words and hatches always stand at pixels.
+    A mark is an element of SVG: its ``z``, its name, its attributes, its words.
     """
 
     width: int
@@ -37,7 +36,7 @@ class Canvas:
     row: float = 0.0
     rows: int = 0
     foot: float = 0.0
-    marks: list[tuple[int, tuple[Any, ...], list[dict[str, Any]]]] = field(default_factory=list)
+    marks: list[tuple[int, str, dict[str, str], str]] = field(default_factory=list)
 
     @property
     def height(self) -> float:
@@ -59,16 +58,17 @@ class Canvas:
         half = span(text, 12) / 2
         return min(max(x, half), self.width - half)
 
-    def _add(self, z: int, kind: str, rows: list[dict[str, Any]], px: bool = False, **options: Any) -> None:
-        own = len(self.marks) if kind in ("line", "area") else 0  # two lines must not become one
-        self.marks.append((z, (kind, px, tuple(options.items()), own), rows))
+    def _add(self, z: int, tag: str, x: float, y: float, words: str = "", **style: str | float) -> None:
+        told = {name.replace("_", "-"): _said(value) for name, value in style.items()}
+        self.marks.append((z, tag, {"transform": f"translate({_said(x)},{_said(y)})", **told}, words))
 
     def rule(
         self, x: float, y: float, x2: float, y2: float, color: str, size: float = 1, *,
         dash: Sequence[int] = (), px: bool = False, z: int = 3,
     ) -> None:  # fmt: skip
-        dashed: dict[str, Any] = {"strokeDash": tuple(dash)} if dash else {}
-        self._add(z, "rule", [{"x": x, "y": y, "x2": x2, "y2": y2}], px, color=color, strokeWidth=size, **dashed)
+        start, end = (x, x2) if px else (self.px(x), self.px(x2))
+        dashed = {"stroke_dasharray": ",".join(map(str, dash))} if dash else {}
+        self._add(z, "line", start, y, x2=end - start, y2=y2 - y, stroke=color, stroke_width=size, **dashed)
 
     def tick(self, x: float, y: float, half: float = 8) -> None:
         self.rule(x, y - half, x, y + half, INK, 3, z=4)
@@ -76,16 +76,18 @@ class Canvas:
     def point(self, x: float, y: float, shape: str, color: str, area: float, is_hollow: bool = False) -> None:
         """A team's mark; hollow for what the other team expects of it."""
         fill, stroke, width = (WHITE, color, 1.8) if is_hollow else (color, WHITE, 1)
-        style: dict[str, Any] = {"shape": shape, "fill": fill, "stroke": stroke, "strokeWidth": width}
-        self._add(4, "point", [{"x": x, "y": y}], **style, size=area, opacity=1)
+        r = _said(sqrt(area / pi) if shape == "circle" else sqrt(area) / 2)
+        circle = f"M{r},0A{r},{r},0,1,1,-{r},0A{r},{r},0,1,1,{r},0"
+        outline = circle if shape == "circle" else f"M-{r},0L0,-{r}L{r},0L0,{r}Z"
+        self._add(4, "path", self.px(x), y, d=outline, fill=fill, stroke=stroke, stroke_width=width)
 
     def text(
         self, x: float, y: float, text: str, color: str = INK, size: int = 13, bold: bool = False, align: str = "left"
     ) -> None:
-        """Words at a place on the page. They are data values: nothing in them is ever read as an expression."""
-        style: dict[str, Any] = {"color": color, "fontSize": size, "fontWeight": 600 if bold else 400, "align": align}
+        """Words at a place on the page, ``y`` in the middle of their height."""
+        style = {"fill": color, "font_weight": 600 if bold else 400, "text_anchor": _ANCHORS[align]}
         if text:
-            self._add(5, "text", [{"x": x, "y": y, "text": legible(text)}], True, **style)
+            self._add(5, "text", x, y + 0.3 * size, legible(text), font_size=size, **style)
 
     def lines(self, x: float, y: float, texts: Sequence[str], *style: Any, step: float = 16, **named: Any) -> None:
         """Lines of words one below another, the first at ``y``; styled as by ``text``."""
@@ -93,11 +95,14 @@ class Canvas:
             self.text(x, y + step * i, text, *style, **named)
 
     def curve(self, spots: Sequence[tuple[float, float]], color: str, dash: Sequence[int] = ()) -> None:
-        dashed: dict[str, Any] = {"strokeDash": tuple(dash)} if dash else {}
-        self._add(3, "line", [{"x": x, "y": y} for x, y in spots], color=color, **dashed)
+        dashed = {"stroke_dasharray": ",".join(map(str, dash))} if dash else {}
+        line = _path([(self.px(x), y) for x, y in spots])
+        self._add(3, "path", 0, 0, d=line, fill="none", stroke=color, stroke_width=2, **dashed)
 
     def band(self, spots: Sequence[tuple[float, float, float]]) -> None:
-        self._add(0, "area", [{"x": x, "y": y, "y2": y2} for x, y, y2 in spots], color=BAND, opacity=1)
+        there = [(self.px(x), y) for x, y, _ in spots]
+        back = [(self.px(x), y) for x, _, y in reversed(spots)]
+        self._add(0, "path", 0, 0, d=_path(there + back) + "Z", fill=BAND)
 
     def hatch(self, x: float, y: float, width: float, height: float) -> None:
         """What is withheld, not recorded or still open: strokes at 45 degrees in a box on the page."""
@@ -114,29 +119,14 @@ class Canvas:
             for side in (-5, 5):
                 self.rule(x, y, x + inwards, y + side, INK, 1.4, px=True)
 
-    def chart(self) -> "alt.LayerChart":
-        """Which chart do the marks make together, those with the lowest ``z`` at the back?"""
-        import altair as alt
 
-        groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-        for _, kind_of, rows in sorted(self.marks, key=lambda mark: mark[0]):
-            groups.setdefault(kind_of, []).extend(rows)
-        page = alt.Scale(domain=[0, self.width], range=[0, self.width])
-        scale = alt.Scale(domain=[self.low, self.high], range=[self.left, self.right])
-        height = ceil(self.height)
-        down = alt.Y("y:Q", scale=alt.Scale(domain=[0, height], range=[0, height]), axis=None)
-        layers = []
-        for (kind, px, options, _), rows in groups.items():
-            if rows:
-                encoding: dict[str, Any] = {"x": alt.X("x:Q", scale=page if px else scale, axis=None), "y": down}
-                encoding |= {name: f"{name}:Q" for name in ("x2", "y2") if name in rows[0]}
-                encoding |= {"text": alt.Text("text:N")} if kind == "text" else {}
-                mark = getattr(alt.Chart(alt.InlineData(values=rows)), f"mark_{kind}")
-                layers.append(mark(**dict(options)).encode(**encoding))
-        size = {"width": self.width, "height": height, "autosize": alt.AutoSizeParams(type="none")}
-        made = alt.layer(*layers).resolve_scale(x="independent").properties(**size).configure_view(strokeWidth=0)
-        chart: alt.LayerChart = made.configure(padding=0, aria=False, background="transparent", font=FONT)
-        return chart
+def _said(value: str | float) -> str:
+    """A number as SVG writes it: hundredths of a pixel, as a screen can show, and no more digits than that needs."""
+    return value if isinstance(value, str) else f"{round(value, 2) + 0.0:.2f}".rstrip("0").rstrip(".")
+
+
+def _path(spots: Sequence[tuple[float, float]]) -> str:
+    return "M" + "L".join(f"{_said(x)},{_said(y)}" for x, y in spots)
 
 
 def span(text: str, size: int = 13, bold: bool = False) -> float:
@@ -153,6 +143,7 @@ def fitted(text: str, room: float, size: int = 13, bold: bool = False) -> str:
     """
     if span(text, size, bold) <= room:
         return text
+    text = text[: int(max(room, 0) / (min(_EMS.values()) * size)) + 1]  # no more can fit, and labels may be very long
     while text and span(text + "…", size, bold) > room:
         text = text[:-1]
     return text + "…"
@@ -166,6 +157,8 @@ def wrapped(text: str, room: float, size: int = 13, bold: bool = False, most: in
     """
     lines = [""]
     for word in text.split():
+        if len(lines) == most and span(lines[-1], size, bold) > room:
+            break
         longer = f"{lines[-1]} {word}".strip()
         if span(longer, size, bold) <= room or not lines[-1] or len(lines) == most:
             lines[-1] = longer

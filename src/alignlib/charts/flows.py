@@ -1,5 +1,6 @@
 """How are exhibits drawn that have a form of their own: stages, parts of a whole, a grid, a curve?"""
 
+from collections.abc import Callable
 from math import inf
 
 from alignlib import words
@@ -233,13 +234,19 @@ def _cell(
 
 
 def curve(e: Exhibit, width: int, currency: str = "") -> Canvas:
-    """How does a share grow with days? Each series with its band and its name at the end."""
+    """How does a share grow with days? Each series with its band and its name at the end.
+
+    What was agreed is held against the share of one day, of the row that has a ``promised`` time. There alone stand the
+    agreed line and the estimate in its own interval, with the words above the plot.
+    """
     series = list(dict.fromkeys(str(row["label"]) for row in e.rows))[:4]
     last = max(number(row, "day") or 0 for row in e.rows) or 1
     shares = [v for row in e.rows for name in ("share", "high") if (v := number(row, name)) is not None]
     levels = axis(0, min(max([*shares, e.limit or 0.05]), 1), "share")
     narrow = width < canvas.PHONE
     margin, height, top = (16, 300, 16 + 18 * len(series)) if narrow else (150, 320, 16)
+    held = next((row for row in e.rows if row.get("promised")), None)
+    height, top = (height + 40, top + 40) if e.limit is not None and held else (height, top)
     c = Canvas(width, 48, width - margin, 0, last, height)
     bottom = height - 46
 
@@ -264,16 +271,29 @@ def curve(e: Exhibit, width: int, currency: str = "") -> Canvas:
         while any(abs(at - end) < 16 for end in ends):
             at += 8
         ends.append(at)
-        x, beside = (c.left + 34, 8 + 18.0 * i) if narrow else (c.right + 8, at)
+        x, beside = (c.left + 34, 8 + 18.0 * i) if narrow else (c.right + 14, at)
         c.text(x, beside, fitted(name, width - x, 13, True), color, 13, True)
         if narrow:  # far from its line, so a piece of the line stands before the name
             c.rule(c.left, beside, c.left + 26, beside, color, 2, dash=dash, px=True)
-    if e.limit is not None:
-        at = y(e.limit)
-        c.rule(0, at, last, at, INK, 1.2, dash=(3, 2))
-        side = -9 if min(ends) > at else 10
-        c.text(c.right, at + side, f"agreed {words.share(e.limit)}", INK, 12, align="right")
+    if e.limit is not None and held:
+        _held(c, held, e.limit, y, top)
     return c
+
+
+def _held(c: Canvas, row: Row, limit: float, y: Callable[[float], float], top: float) -> None:
+    """The share that is judged, upright: a tick through its interval, the agreed line beside it, its day as a line."""
+    day, share, low, high = (number(row, name) for name in ("day", "share", "low", "high"))
+    x, share = c.px(day or 0), share or 0.0
+    ends = "" if low is None or high is None else f" ({words.interval(low, high, 'share')})"
+    said = f"{words.share(share)}{ends}, agreed {words.share(limit)}"
+    c.rule(x, top - 8, x, y(0), INK, 1, px=True, z=2)
+    if low is not None and high is not None:
+        c.rule(x, y(low), x, y(high), canvas.INTERVAL, 8, px=True)
+    c.rule(x - 9, y(share), x + 9, y(share), INK, 3, px=True, z=4)
+    c.rule(max(x - 30, c.left), y(limit), min(x + 30, c.right), y(limit), INK, 1.6, dash=(4, 2), px=True, z=4)
+    is_left = x + span(said, 12, True) > c.width
+    for i, text in enumerate((f"within {row['promised']}", said)):
+        c.text(x + (3 if is_left else -3), top - 34 + 16 * i, text, INK, 12, bool(i), "right" if is_left else "left")
 
 
 def _n(row: Row) -> float:

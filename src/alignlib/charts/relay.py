@@ -97,9 +97,9 @@ def _said(c: Canvas, row: Row, top: float, y: float) -> None:
 
 
 def _leaked(c: Canvas, row: Row, at: float, y: float) -> None:
-    """A mark in the accent where leads leak between two legs, and how many do."""
+    """A piece of a bar in the accent, as in the waterfall, where leads leak between two legs; and how many do."""
     if n := number(row, "leaked"):
         text, x = f"{words.number(n)} leaked", c.px(at)
         is_left = (c.width if c.narrow else c.right) - x < span(text, 13, True) + 12
-        c.point(at, y, "triangle-down", ACT, 120)
+        c.rule(x - 6, y, x + 6, y, ACT, 12, px=True, z=4)
         c.text(x + (-12 if is_left else 12), y, text, ACT, 13, True, "right" if is_left else "left")

@@ -19,6 +19,7 @@ TEAMS = {  # colour, mark, its area, and its lane above or below the middle of t
 }
 ABOVE = 18  # pixels that a row gains on a phone, where its label stands above its marks
 UNDER = 16  # and where the counts stand on a line of their own, for one finds no room beside its name
+_HOLLOW = "Hollow: what the other team expects it to answer"
 
 
 def lanes(e: Exhibit, width: int, currency: str = "") -> Canvas:
@@ -45,12 +46,15 @@ def lanes(e: Exhibit, width: int, currency: str = "") -> Canvas:
     height += {"intervals": 14, "bars": 8}.get(e.shape, 0) if is_long else 0
     told = _heading(e, written, unit, width)
     head = max(head, 4 + 15 * len(told) + (26 if e.shape == "intervals" else 0))
+    is_mirror = any(column.name.endswith("_guess") for column in e.columns)
+    head += 20 * is_mirror
     c = Canvas(width, left, width - margin, marks[0], marks[-1], head, height + above, len(e.rows), foot)
     scale(c, marks, [words.figure(mark, unit, currency) for mark in marks], e.shape == "dumbbell")
     if e.shape == "intervals":
         c.lines(0 if above else left, 10, told, MUTED, 12, step=15)
     else:
         c.lines(width, 14 if above else head + 4 - 15 * len(told), told, MUTED, 12, align="right", step=15)
+    c.text(0 if above else left, 10, _HOLLOW if is_mirror else "", INK, 12)
     named = False
     for i, row in enumerate(e.rows):
         top = c.head + i * c.row
@@ -120,7 +124,7 @@ def scale(c: Canvas, marks: list[float], names: list[str], is_scale: bool) -> No
         c.rule(0, c.head + i * c.row, c.width, c.head + i * c.row, canvas.HAIR, px=True, z=1)
     if is_scale:
         for at, word, side in ((marks[0], "disagree", "left"), (marks[-1], "agree", "right")):
-            c.text(c.px(at), 14, word, MUTED, 12, align=side if c.narrow else "center")
+            c.text(c.px(at), c.head - 32, word, MUTED, 12, align=side if c.narrow else "center")
 
 
 def _fits(width: float, name: str, under: str, figure: str, side: str) -> bool:
@@ -204,10 +208,12 @@ def _teams(c: Canvas, row: Row, middle: float, named: bool) -> bool:
             c.rule(start, y, end, y, color, 1.2, dash=(2, 2))
             c.point(c.inside(guesses[team]), y, shape, color, area, is_hollow=True)
         c.point(c.inside(mean), y, shape, color, area)
-        if both and not named:
-            room, is_lower = span(name, 12, True) + 12, mean < max(means.values())
+        told = [name if both and not named else ""]
+        told += ["expected: withheld" if f"{team}_guess" in row and team not in guesses else ""]
+        if said := ", ".join(filter(None, told)):
+            room, is_lower = span(said, 12, True) + 12, mean < guesses.get(team, max(means.values()))
             least, most = (0.0, float(c.width)) if c.narrow else (c.left - 40, c.width - 60.0)
             to_left = (is_lower and c.px(start) - room > least) or c.px(end) + room > most
             x, align = (c.px(start) - 10, "right") if to_left else (c.px(end) + 10, "left")
-            c.text(x, y, name, color, 12, True, align)
+            c.text(x, y, said, color, 12, True, align)
     return both

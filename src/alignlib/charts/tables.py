@@ -6,7 +6,7 @@ from alignlib import words
 from alignlib.result import Column, Exhibit, Row
 
 NOTHING = "–"
-_CODES = {"stage", "item"}  # for machines: their label stands in the first column
+CODES = {"stage", "item"}  # for machines: their label stands in the first column
 
 
 class Table(NamedTuple):
@@ -25,8 +25,8 @@ def table(exhibit: Exhibit, currency: str = "") -> Table:
     """
     if exhibit.shape == "grid":
         return _turned(exhibit, currency)
-    ends = {column.name: _interval_of(column.name, exhibit) for column in exhibit.columns}
-    hidden = {name for pair in ends.values() for name in pair} | _CODES
+    ends = {column.name: interval_of(column.name, exhibit) for column in exhibit.columns}
+    hidden = {name for pair in ends.values() for name in pair} | CODES
     hidden |= {column.name for column in exhibit.columns if column.is_extra}
     hidden |= set() if any(row.get("note") for row in exhibit.rows) else {"note"}
     shown = [column for column in exhibit.columns if column.name not in hidden]
@@ -35,8 +35,8 @@ def table(exhibit: Exhibit, currency: str = "") -> Table:
     return Table(exhibit.title, tuple(headed(column) for column in shown), rows, figures)
 
 
-def _interval_of(name: str, exhibit: Exhibit) -> tuple[str, ...]:
-    """The names of the columns that hold a column's interval, if there are any."""
+def interval_of(name: str, exhibit: Exhibit) -> tuple[str, ...]:
+    """Which two columns hold a column's interval, if there are any?"""
     known = {column.name for column in exhibit.columns}
     stems = [name, name.removesuffix("value").removesuffix("_")]  # equal_value, equal_low, equal_high
     pairs = [(f"{stem}_low", f"{stem}_high") for stem in stems]
