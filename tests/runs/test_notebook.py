@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from alignlib.errors import AlignError
 from alignlib.result import Result
+from alignlib.runs import notebook as runner
 from alignlib.runs.notebook import check_parameters, parameters_of, run_notebook
 
 RESULT = (
@@ -47,8 +49,6 @@ def test_a_whole_run_gives_the_result_of_its_last_cell(tmp_path: Path) -> None:
 
 
 def test_the_kernel_is_this_interpreter_in_the_given_folder(tmp_path: Path) -> None:
-    import sys
-
     result = run(tmp_path, "import os, sys\nname = sys.executable + '|' + os.getcwd()", RESULT)
     assert result.headline == f"{sys.executable}|{tmp_path}"
 
@@ -80,6 +80,27 @@ def test_what_goes_wrong_in_a_kernel_beside_its_cells_is_still_printed(
 ) -> None:
     run(tmp_path, "get_ipython().kernel.log.error('the disk is full')", RESULT)
     assert "the disk is full" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(("dying", "works"), [(1, True), (2, False)])
+def test_a_kernel_that_never_started_is_started_once_more(
+    dying: int, works: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended, starts = runner._end_uninterrupted, []
+
+    def started(manager: Any) -> None:
+        starts.append(manager)
+        if len(starts) <= dying:  # as when one of its ports was taken
+            manager.kernel_spec.argv = [sys.executable, "-c", "raise SystemExit(1)"]
+        ended(manager)
+
+    monkeypatch.setattr(runner, "_end_uninterrupted", started)
+    if works:
+        assert run(tmp_path, RESULT).headline == "nobody"
+    else:
+        with pytest.raises(AlignError, match=r"the kernel died.*E-KERNEL"):
+            run(tmp_path, RESULT)
+    assert len(starts) == 2
 
 
 def test_leaving_with_exit_0_in_the_middle_is_no_success(tmp_path: Path) -> None:

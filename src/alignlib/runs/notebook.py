@@ -18,6 +18,7 @@ from alignlib.result import Result, harvest
 
 Value = str | int | float | bool
 KERNEL = "python3"
+_NEVER_STARTED = "Kernel died before replying to kernel_info"  # in jupyter_client's own words
 _TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
 _SECRET = re.compile(r"token|password|secret|api_?key|dsn", re.IGNORECASE)
 
@@ -97,7 +98,10 @@ def run_notebook(notebook: Path, executed: Path, parameters: Mapping[str, Value]
     if parameters:
         node = parameterize_notebook(node, dict(parameters), kernel_name=KERNEL, language="python")
     try:
-        problem = _execute(node, cwd, seconds) or _unfinished(node)
+        problem = _execute(node, cwd, seconds)
+        if problem and _NEVER_STARTED in problem[1]:  # another program took a port that was free a moment before
+            problem = _execute(node, cwd, seconds)
+        problem = problem or _unfinished(node)
     finally:  # written in every case: a person who looks for the fault needs the notebook as far as it came
         text = str(nbformat.writes(node))
         write_file(failed, text, private=True)
