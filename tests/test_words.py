@@ -2,7 +2,7 @@
 
 import pytest
 
-from alignlib.words import MINUS, NBSP, agreed, figure, interval, masked, value
+from alignlib.words import MINUS, NBSP, agreed, figure, interval, masked, tally, value
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,9 @@ def test_the_folder_of_a_person_is_masked_and_nothing_else(folder: str, shown: s
 def test_a_page_of_a_website_under_home_is_no_folder_of_a_person(rest: str) -> None:
     assert masked(f"https://example.com/home/pricing{rest}") == f"https://example.com/home/pricing{rest}"
     assert masked(f"https://example.com/users/pricing{rest}") == f"https://example.com/users/[person]{rest}"
+
+
+def test_the_counts_of_one_sentence_are_all_figures_as_soon_as_one_is_above_twelve() -> None:
+    levels = ["act"] * 12 + ["watch"] * 7 + ["good"]
+    assert tally(levels) == "Twelve findings call for action, seven are to watch and one is as agreed"
+    assert tally([*levels, "act"]) == "13 findings call for action, 7 are to watch and 1 is as agreed"

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from alignlib.errors import AlignError, Problem
+from alignlib.words import masked
 
 SCHEMA_VERSION = 2
 READABLE = (1, SCHEMA_VERSION)  # what version 2 added has defaults: the fields of Record after ``results``
@@ -76,6 +77,11 @@ def columns(**described: tuple[str, Unit]) -> list[Column]:
     return [Column(name=name, label=label, unit=unit) for name, (label, unit) in described.items()]
 
 
+def _without_addresses(rows: list[dict[str, Scalar]]) -> list[dict[str, Scalar]]:
+    """No e-mail address and no person's folder in any label of the client's, wherever a diagnostic took it from."""
+    return [{name: masked(v) if isinstance(v, str) else v for name, v in row.items()} for row in rows]
+
+
 class Exhibit(_Record):
     """Which table proves a conclusion, how is it drawn, and how is it read?"""
 
@@ -84,7 +90,7 @@ class Exhibit(_Record):
     lead: str = ""
     shape: Shape
     columns: list[Column]
-    rows: list[dict[str, Scalar]]
+    rows: Annotated[list[dict[str, Scalar]], AfterValidator(_without_addresses)]
     read: str
     says_not: str = ""
     alt: str

@@ -1,6 +1,7 @@
 """How numbers are said in sentences: one place, so that every format prints the same string."""
 
 import re
+from collections.abc import Sequence
 from datetime import date
 from math import isfinite
 
@@ -8,7 +9,9 @@ NBSP = "\u00a0"
 MINUS = "\u2212"
 TEAM_NAMES = {"sales": "Sales", "marketing": "Marketing"}
 _SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£", "BRL": "R$", "JPY": "¥"}
-_CONTROL = re.compile("[^\\t\\n\\r -~\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # what XML cannot hold
+_CONTROL = re.compile(  # what XML cannot hold, and what turns the reading direction of all that follows
+    "[^\\t\\n\\r -~\u00a0-\u2029\u202f-\u2065\u206a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+)
 EMAIL = re.compile(r"[^\s@<>,;:]+@[^\s@<>,;:]+\.\w{2,}")
 # What bears a person's name: a folder under "users", or OneDrive's "personal", also escaped in a link; and one under
 # "home" that holds something, for what a website has there is a page.
@@ -126,6 +129,15 @@ def spelled(n: int) -> str:
     return _SMALL[n] if 0 <= n < len(_SMALL) else number(n)
 
 
+def spelled_alike(counts: Sequence[int]) -> list[str]:
+    """How are several counts written in one sentence? All in figures as soon as one is above twelve.
+
+    >>> spelled_alike([3, 7]), spelled_alike([3, 14])
+    (['three', 'seven'], ['3', '14'])
+    """
+    return [spelled(n) if max(counts) < len(_SMALL) else number(n) for n in counts]
+
+
 def count_spelled(n: int, one: str) -> str:
     """How is a number of things written in a sentence, small numbers in words?
 
@@ -148,12 +160,11 @@ def tally(levels: list[str]) -> str:
     ('Two findings call for action and one is as agreed', 'Nothing could be judged')
     """
     counted = [(levels.count(level), forms) for level, forms in _LEVELS.items() if level in levels]
-    said = [f"{spelled(n)} {forms[n > 1]}" for n, forms in counted]
-    if not said:
+    if not counted:
         return "Nothing could be judged"
-    n, forms = counted[0]
-    said[0] = f"{count_spelled(n, 'finding')} {forms[n > 1]}"
-    return capital(listed(said))
+    numbers = spelled_alike([n for n, _ in counted])
+    numbers[0] += " finding" if counted[0][0] == 1 else " findings"
+    return capital(listed([f"{said} {forms[n > 1]}" for said, (n, forms) in zip(numbers, counted, strict=True)]))
 
 
 def capital(text: str) -> str:
@@ -224,7 +235,9 @@ def masked(text: str) -> str:
 def legible(text: str) -> str:
     """How is a text from outside written so that every format can hold it? Control characters become a visible mark.
 
-    >>> legible("a\\x00b\\x1b[31m")
-    'a\ufffdb\ufffd[31m'
+    So do those that turn the direction in which all that follows is read; a script's own direction stays.
+
+    >>> legible("a\\x00b\\x1b[31m"), legible("invoice\\u202efdp.exe")
+    ('a\ufffdb\ufffd[31m', 'invoice\ufffdfdp.exe')
     """
     return _CONTROL.sub("\ufffd", text)
