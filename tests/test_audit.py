@@ -53,6 +53,15 @@ def test_the_headline_claims_no_more_than_the_findings(levels: list[tuple[Level,
     assert words in headline([finding(f"funnel.f{i}", level, theme) for i, (level, theme) in enumerate(levels)])
 
 
+def test_what_is_to_watch_is_no_headline_where_more_could_not_be_judged_than_was() -> None:
+    gap = NotJudged(what="w", why="y", settle="s", theme="credit")
+    found = ranked([finding("funnel.a", "watch"), finding("funnel.b", "unclear")])
+    assert headline(found, [gap]) == "funnel.a is watch"
+    assert headline(found, [gap, gap]).startswith("The data at hand cannot judge")
+    assert summary(found, [gap, gap]).startswith("funnel.a is watch.")  # said all the same, not over everything
+    assert headline([finding("funnel.a", "act")], [gap, gap]) == "The handover is what fails"
+
+
 def test_the_summary_names_what_calls_for_action_and_says_what_is_open() -> None:
     findings = ranked([finding("funnel.a", "act"), finding("funnel.b", "good"), finding("funnel.c", "unclear")])
     gap = NotJudged(what="w", why="y", settle="s", theme="credit")

@@ -151,15 +151,18 @@ def test_the_finding_that_decides_is_drawn(first: Level | None, second: Level | 
     assert shown["finding"] == drawn and shown["evidence"] == f"{drawn} is {given[drawn]}"
 
 
+ENOUGH, BOTH = "One of the two is enough for the complaint.", "The complaint needs both."
+
+
 @pytest.mark.parametrize(
     ("id", "made", "level", "lacking", "must"),
     [
-        ("G1", "funnel.quality", "good", "funnel.sal_to_sql", "Either must hold."),
-        ("G3", "content.unused", "good", "content.stale", "Either must hold."),
-        ("G3", "content.stale", "good", "content.unused", "Either must hold."),
-        ("G4", "content.shown", "act", "content.teaching_gain", "Both must hold."),
-        ("G4", "content.teaching_gain", "good", "content.shown", "Both must hold."),
-        ("G10", "funnel.leaked", "good", "funnel.ownerless", "Either must hold."),
+        ("G1", "funnel.quality", "good", "funnel.sal_to_sql", ENOUGH),
+        ("G3", "content.unused", "good", "content.stale", ENOUGH),
+        ("G3", "content.stale", "good", "content.unused", ENOUGH),
+        ("G4", "content.shown", "act", "content.teaching_gain", BOTH),
+        ("G4", "content.teaching_gain", "good", "content.shown", BOTH),
+        ("G10", "funnel.leaked", "good", "funnel.ownerless", ENOUGH),
     ],
 )
 def test_nothing_is_drawn_where_the_verdict_hangs_on_a_test_that_could_not_be_made(
@@ -170,7 +173,7 @@ def test_nothing_is_drawn_where_the_verdict_hangs_on_a_test_that_could_not_be_ma
     assert shown["evidence"] == f"Only partly tested; not known: {TRIALS[lacking].estimand}"
     assert shown["ends"] == f"Tested: {made} is {level}. {must}"
     wanted = next(grievance for grievance in read_docket() if grievance.id == id)
-    assert (shown["note"], shown["play"]) == (f"Would settle it: {wanted.needs}.", wanted.play)
+    assert (shown["note"], shown["play"]) == (f"Would settle it: {wanted.needs}.", "")  # no play brings these records
 
 
 def test_the_interval_and_the_count_stand_behind_the_evidence() -> None:
@@ -196,13 +199,13 @@ def test_the_interval_and_the_count_stand_behind_the_evidence() -> None:
 
 def test_what_else_was_tested_and_what_was_not_is_said() -> None:
     both = row("G3", finding("content.unused", "act"), finding("content.stale", "good"))
-    assert "Also tested: content.stale is good." in both["ends"] and both["ends"].endswith("Either must hold.")
+    assert "Also tested: content.stale is good." in both["ends"] and both["ends"].endswith(ENOUGH)
     one = row("G3", finding("content.unused", "act"))
     assert f"Not known: {TRIALS['content.stale'].estimand}." in one["ends"]
     every = row("G4", finding("content.shown", "act"), finding("content.teaching_gain", "good"))
-    assert "Also tested: content.teaching_gain is good." in every["ends"] and every["ends"].endswith("Both must hold.")
+    assert "Also tested: content.teaching_gain is good." in every["ends"] and every["ends"].endswith(BOTH)
     alone = row("G2", finding("funnel.first_touch", "act"))
-    assert "must hold" not in alone["ends"] and "tested" not in alone["ends"]
+    assert "complaint" not in alone["ends"] and "tested" not in alone["ends"]
 
 
 def test_a_complaint_that_nothing_speaks_of_is_not_tested_and_says_what_would_settle_it() -> None:
@@ -212,8 +215,9 @@ def test_a_complaint_that_nothing_speaks_of_is_not_tested_and_says_what_would_se
             continue
         assert (shown["verdict"], shown["finding"], shown["level"]) == ("Cannot tell", "", "")
         assert shown["evidence"] == f"Not tested; not known: {grievance.tests[0].estimand}"
-        assert shown["ends"] in ("", "Either must hold.", "Both must hold.")  # no figure, and nothing tested
-        assert (shown["note"], shown["play"]) == (f"Would settle it: {grievance.needs}.", grievance.play)
+        assert shown["ends"] in ("", ENOUGH, BOTH)  # no figure, and nothing tested
+        brought = {"G7": "P11", "G8": "P11"}  # both teams bring their scorecards to it
+        assert (shown["note"], shown["play"]) == (f"Would settle it: {grievance.needs}.", brought.get(grievance.id, ""))
 
 
 @pytest.mark.parametrize("level", ["act", "good"])
@@ -249,7 +253,8 @@ def test_where_no_limit_was_agreed_nothing_can_be_told_and_the_limit_is_what_wou
                          theme="handoff", play="P4", counted="44 of 100", settle="more leads")  # fmt: skip
     shown = row("G2", made)
     assert shown["verdict"] == "Cannot tell" and shown["finding"] == "funnel.first_touch"
-    assert shown["note"] == ("Would settle it: an agreed limit for: leads first touched within the promised hours.")
+    assert shown["note"] == ("Would settle it: an agreed limit (leads first touched within the promised hours).")
+    assert shown["play"] == ""
 
 
 # --- pairs ------------------------------------------------------------------------------------------------------------
@@ -615,7 +620,7 @@ def test_in_any_company_a_verdict_is_for_those_who_complain_and_says_names_only_
 def test_plays_go_by_the_verdict() -> None:
     given = [finding(QUALITY, "act"), finding(TOUCH, "good"), finding("content.focus", "unclear", play="P7")]
     made = {row["label"]: row["play"] for row in docket(results(*given, asked=survey(G8=(FEW, FEW)))).rows}
-    assert (made["G1"], made["G2"], made["G8"], made["G6"]) == ("P6", "P18", "", "P15")
+    assert (made["G1"], made["G2"], made["G8"], made["G6"]) == ("P6", "P18", "", "")
     assert made["G5"] == "P7"  # an open case goes to what brings the record that would settle it
 
 
@@ -623,15 +628,15 @@ def test_plays_go_by_the_verdict() -> None:
     ("given", "nobody", "title"),
     [
         ([], [], "None of 13 complaints could be judged"),
-        ([], ["G2"], "None of 13 complaints could be judged; one hardly anybody made"),
+        ([], ["G2"], "None of 13 complaints could be judged; one was hardly raised"),
         ([(TOUCH, "act")], [], "One complaint holds and twelve stay open"),
         ([(TOUCH, "act"), (QUALITY, "act")], [], "Two complaints hold and eleven stay open"),
         ([(TOUCH, "good")], [], "One complaint does not hold and twelve stay open"),
         ([(TOUCH, "good"), ("content.focus", "good")], [], "Two complaints do not hold and eleven stay open"),
         ([(TOUCH, "act"), ("content.focus", "good")], ["G7", "G8"],
-         "One complaint holds, one does not, nine stay open and two hardly anybody made"),
+         "One complaint holds, one does not, nine stay open and two were hardly raised"),
         ([(TOUCH, "act"), ("content.focus", "good"), ("funnel.work_order", "good")], ["G7"],
-         "One complaint holds, two do not, nine stay open and one hardly anybody made"),
+         "One complaint holds, two do not, nine stay open and one was hardly raised"),
     ],
 )  # fmt: skip
 def test_the_title_counts_the_verdicts(given: list[tuple[str, Level]], nobody: list[str], title: str) -> None:

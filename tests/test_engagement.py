@@ -224,7 +224,7 @@ def test_thresholds_that_were_never_locked_are_said_to_be_so(tmp_path: Path) -> 
 def test_a_lock_holds_who_and_when_and_is_silent_about_who(tmp_path: Path) -> None:
     path = write_lock(tmp_path, parse_settings(AGREED), by="the consultant", at="2026-01-05T09:00:00+00:00")
     assert "the consultant" in path.read_text(encoding="utf-8")
-    assert lock_state(tmp_path, parse_settings(AGREED)) == "Thresholds locked on 2026-01-05; unchanged since."
+    assert lock_state(tmp_path, parse_settings(AGREED)) == "Thresholds locked on 5 January 2026; unchanged since."
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_a_lock_holds_who_and_when_and_is_silent_about_who(tmp_path: Path) -> No
 def test_a_threshold_or_promise_changed_after_the_lock_is_said(change: tuple[str, str], tmp_path: Path) -> None:
     write_lock(tmp_path, parse_settings(AGREED), by="x", at="2026-01-05")
     changed = parse_settings(AGREED.replace(*change))
-    assert lock_state(tmp_path, changed) == "Thresholds locked on 2026-01-05 and changed after opening."
+    assert lock_state(tmp_path, changed) == "Thresholds locked on 5 January 2026 and changed after opening."
 
 
 def test_naming_another_file_does_not_break_the_lock(tmp_path: Path) -> None:

@@ -26,7 +26,10 @@ def judged(**measure: Any) -> Finding:
     [
         ({"low": 0.2, "high": 0.5, "method": "Wilson 95 %"}, "act", "Interval 20 to 50"),
         ({"low": 0.05, "high": 0.5, "method": "Wilson 95 %"}, "unclear", "Interval 5 to 50"),
-        ({"method": "counted"}, "act", "Counted: 33 %"),
+        ({"method": "counted"}, "act", "Counted: 33 %; 2 of 6."),  # a share of money: no count of its own
+        ({"method": "counted", "k": 2}, "act", "Counted: 2 of 6."),
+        ({"method": "counted", "k": 32, "n": 99}, "act", "Counted: 2 of 6."),
+        ({"method": "counted", "k": 33, "n": 100}, "act", "Counted: 33 %; 2 of 6."),
         ({"method": "clustered by owner, 95 %"}, "unclear", "Without an interval: 33 %"),
     ],
 )
@@ -34,6 +37,14 @@ def test_an_estimate_without_limits_is_never_judged_as_a_count(measure: Any, lev
     found = judged(**measure)
     assert found.level == level and found.detail.replace("\u00a0", " ").startswith(said)
     assert bool(found.settle) == (level == "unclear")
+
+
+def test_without_an_agreed_limit_a_figure_is_unclear_has_no_play_and_one_thing_would_settle_it() -> None:
+    measure = Measure(value=0.63, unit="share", n=6711, k=4238, low=0.62, high=0.64, method="Wilson 95 %")
+    found = finding("funnel.win_rate", "win_rate", measure, SETTINGS, TITLES, theme="metrics", play="P6",
+                    counted="4,238 of 6,711", settle="more deals")  # fmt: skip
+    assert (found.level, found.title, found.play) == ("unclear", "so many", None)
+    assert found.settle == "an agreed limit (closed opportunities that are won)"
 
 
 def test_a_level_that_the_data_cannot_carry_is_unclear_and_the_rule_says_why() -> None:

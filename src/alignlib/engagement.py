@@ -16,6 +16,7 @@ from alignlib.errors import AlignError, Problem
 from alignlib.files import write_file
 from alignlib.plain_yaml import SETTINGS_FILE as SETTINGS_FILE
 from alignlib.plain_yaml import fault_at, strict_yaml
+from alignlib.words import day
 
 LOCK_FILE = "thresholds.lock.json"
 _AGREED = {"thresholds", "promises"}  # what must be agreed before data is opened
@@ -361,7 +362,7 @@ def lock_state(folder: Path, settings: Settings) -> str:
         return "Thresholds were not locked before data was opened."
     try:
         lock = json.loads(path.read_text(encoding="utf-8"))
-        unchanged, at = lock["agreed_sha256"] == settings.sha256(_AGREED), str(lock["at"])[:10]
+        unchanged, at = lock["agreed_sha256"] == settings.sha256(_AGREED), day(date.fromisoformat(str(lock["at"])[:10]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         fix = "agree the thresholds again and run: alignlib lock"
         raise AlignError(Problem("E-CONFIG", "the lock is damaged", where=LOCK_FILE, fix=fix)) from error

@@ -33,7 +33,8 @@ class Grievance:
 
     ``item``: the statement whose bad side makes the complaint; ``mirror``: the other team's guess at that answer.
     ``holds``: whether any or all tests must hold. ``pair``: the counter-complaint. ``kind``: ``perception`` can be
-    tested by nothing outside the survey, ``credit`` is a range over rules.
+    tested by nothing outside the survey, ``credit`` is a range over rules. ``brings``: its play brings the record that
+    would settle it.
     """
 
     id: str
@@ -47,6 +48,7 @@ class Grievance:
     mirror: str = ""
     pair: str = ""
     kind: Literal["estimate", "perception", "credit"] = "estimate"
+    brings: bool = False
 
     @property
     def claimants(self) -> tuple[Team, ...]:

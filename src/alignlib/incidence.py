@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import hypot, sqrt
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -310,3 +311,16 @@ def _incidence_se(share: Floats, before: Floats, ended: Floats, total: Floats, n
 
 def _floats(values: ArrayLike) -> Floats:
     return np.asarray(values, dtype=np.float64).ravel()
+
+
+def spot(label: str, day: float, at: Any) -> dict[str, Any]:
+    """Which row of an exhibit holds this point of a curve?"""
+    return {"label": label, "day": day, "share": at.value, "low": at.low, "high": at.high}
+
+
+def turns(rows: list[dict[str, Any]], judged: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Which rows draw the same curve: all but those between two that say the same in whole per cent? And the judged."""
+    said = [(row["label"], *(round(row[at] or 0.0, 2) for at in ("share", "low", "high"))) for row in rows]
+    kept = [row for i, row in enumerate(rows) if said[i] not in said[i - 1 : i] or said[i] not in said[i + 1 : i + 2]]
+    spots = {(row["label"], row["day"]): row for row in (*kept, *judged)}
+    return [spots[at] for at in sorted(spots)]

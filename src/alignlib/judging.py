@@ -8,6 +8,8 @@ from alignlib.result import Finding, Level, Measure
 from alignlib.stats import Interval, judge
 from alignlib.words import agreed, interval, value
 
+SMALL = 100  # of fewer counted things the count says more than a share in per cent
+
 
 def measured(found: Interval, unit: Literal["share", "pp", "points"], method: str, k: int | None, n: int) -> Measure:
     """How does an interval become a measure?"""
@@ -24,6 +26,7 @@ def finding(
     ``titles`` holds one title for ``beyond``, ``good``, ``unclear`` and ``none`` (no limit was agreed), so that none
     claims more than its interval. ``counted`` says over what, ``settle`` which data would settle an unclear case.
     ``cannot``: levels that these data cannot carry whatever the interval says, each with why; it is then unclear.
+    Without an agreed limit there is no play. Of fewer than ``SMALL`` counted things the share is left to the count.
     """
     direction, unit, meaning = THRESHOLDS[threshold]
     limit = settings.thresholds.get(threshold)
@@ -35,16 +38,18 @@ def finding(
     why = (cannot or {}).get(level, "")
     level = "unclear" if why else level
     variant = "none" if limit is None else "beyond" if level == beyond else level
+    is_small = is_counted and measure.k is not None and (measure.n or 0) < SMALL
+    said = "" if is_small else f"{value(measure.value, unit)}; "
     figure = (
-        f"{'Bounds' if kind == 'bounds' else 'Interval'} {interval(measure.low, measure.high, unit)}"
+        f"{'Bounds' if kind == 'bounds' else 'Interval'} {interval(measure.low, measure.high, unit)}; "
         if estimated
-        else f"{'Counted' if is_counted else 'Without an interval'}: {value(measure.value, unit)}"
+        else f"{'Counted' if is_counted else 'Without an interval'}: {said}"
     )
     basis = "counted figure" if is_counted else kind
     rule = f"{basis} against the limit agreed for: {meaning}; beyond it: {beyond}{why and f'; {why}'}"
     return Finding(
         key=key, theme=theme, title=titles[variant], measure=measure, level=level, limit=limit,
-        play=None if level == "good" else play,
-        detail=f"{figure}; {counted}. {agreed(limit, direction, unit)}", rule=rule, direction=direction,
-        settle="" if level != "unclear" else f"an agreed limit for: {meaning}" if limit is None else settle,
+        play=None if level == "good" or limit is None else play,
+        detail=f"{figure}{counted}. {agreed(limit, direction, unit)}", rule=rule, direction=direction,
+        settle="" if level != "unclear" else f"an agreed limit ({meaning})" if limit is None else settle,
     )  # fmt: skip

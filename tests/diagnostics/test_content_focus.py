@@ -178,7 +178,10 @@ def test_where_a_figure_of_the_plan_is_missing_the_next_pair_is_judged(
 def test_too_few_deals_are_no_interval_and_no_verdict(make_tables: Make) -> None:
     tables = make_tables({"assets": assets(40, ["Glass"]), "opportunities": deals(15, "Steel") + deals(14, "Wood")})
     part = focus.part(tables, settings())
-    assert not part.findings and "only 29 open deals, 30 are needed" in part.not_judged[0].why
+    assert not part.findings
+    assert part.not_judged[0].why == "no plan was delivered; only 29 open deals, 30 are needed"
+    thin = focus.part(make_tables({"plan": PLAN[:1]}), settings())
+    assert thin.not_judged[0].why == "the plan does not give planned revenue and effort for at least two segments"
     assert {row["value"] for row in sides(part).values()} == {None}
     more = make_tables({"assets": assets(40, ["Glass"]), "opportunities": deals(16, "Steel") + deals(14, "Wood")})
     assert focus.part(more, settings()).findings[0].level == "watch"

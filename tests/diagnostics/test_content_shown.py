@@ -65,8 +65,8 @@ def test_an_asset_shown_without_a_name_of_the_seller_counts(make_tables: Make) -
 )
 def test_the_level_goes_by_what_was_agreed(limit: float | None, level: str, title: str, make_tables: Make) -> None:
     found = only(make_tables, trained("deck", "case"), settings(limit))
-    assert (found.level, found.title, found.play) == (level, title, None if level == "good" else "P14")
-    assert found.settle == ("an agreed limit for: assets that sellers were shown" if limit is None else "")
+    assert (found.level, found.title, found.play) == (level, title, "P14" if level == "act" else None)
+    assert found.settle == ("an agreed limit (assets that sellers were shown)" if limit is None else "")
 
 
 def test_what_is_to_be_retired_counts_on_neither_side(make_tables: Make) -> None:

@@ -92,7 +92,7 @@ def test_where_all_is_recorded_a_library_is_counted_and_no_sample(limit: float, 
     judged = finding(told(make_tables({"assets": known}), settings({"specific_content": limit})), "content.specific")
     assert (judged.measure.k, judged.measure.n, judged.measure.value) == (3, 5, 0.6)
     assert (judged.measure.low, judged.measure.high, judged.measure.method) == (None, None, "counted")
-    assert judged.level == level and judged.detail.startswith("Counted: 60")
+    assert judged.level == level and judged.detail.startswith("Counted: 3 of 5 ")
 
 
 def test_where_only_one_of_the_two_columns_was_delivered_it_decides_alone(make_tables: Make) -> None:
@@ -309,6 +309,8 @@ def test_when_all_that_is_sent_is_fit_nothing_is_listed(make_tables: Make) -> No
     sent = [use("fine", f"s{i % 9}", "2025-09-01 10:00") for i in range(90)]
     found = told(make_tables({"assets": INVENTORY, "asset_usage": sent}))
     assert finding(found, "content.outdated").level == "good"
+    assert finding(found, "content.outdated").title.startswith("None of ")
+    assert "Only" not in finding(found, "content.outdated").title
     assert not [one for one in found.exhibits if one.key == "content.outdated"]
 
 

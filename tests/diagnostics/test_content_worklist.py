@@ -355,7 +355,7 @@ def test_the_bars_count_each_asset_once_and_give_the_reasons(make_tables: Make) 
         "Keep": (1, "no reason found 1"),
     }  # fmt: skip
     assert bars.title == "5 assets: 3 to retire, 1 to fix and 1 to keep; 2 to create"
-    assert [c.name for c in bars.columns] == list(bars.rows[0]) and chart(bars).to_dict()
+    assert [c.name for c in bars.columns] == list(bars.rows[0]) and chart(bars).marks
 
 
 def test_a_list_too_long_is_cut_and_says_so(make_tables: Make) -> None:

@@ -163,7 +163,9 @@ def test_labels_read_alike_are_counted_and_disputed_ones_come_first(make_tables:
     part = readings.part(make_tables({"stage_readings": sheet(*SHEET)}), settings())
     found = of(part)["funnel.readings"]
     assert (found.measure.k, found.measure.n) == (3, 5) and found.theme == "common_language"
-    assert (found.measure.low, found.measure.method) == (None, "counted") and found.detail.startswith("Counted: 60")
+    assert (found.measure.low, found.measure.method) == (None, "counted") and found.detail.startswith(
+        "Counted: 3 of 5 "
+    )
     assert [tuple(row.values()) for row in shown(part).rows] == [
         ("Handed", "Handed over", "Accepted", "Handed over (MQL)", "no"),
         ("Working", "Qualified", "no stage", "not in the settings", "no"),

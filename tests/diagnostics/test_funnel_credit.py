@@ -464,7 +464,7 @@ def test_the_claim_stands_beside_the_range_over_rules_and_the_range_has_no_value
         ({"marketing": 30, "sales": 30}, 0.6, "unclear", "more won deals with touches"),  # 50 % by every rule, 37 to 63
         ({"marketing": 30, "sales": 30}, 0.5, "unclear", "a rule that both teams choose; no data can"),
         ({"marketing": 50, "sales": 5, "both": 5}, 0.6, "good", ""),  # 83 to 92 % by the rule
-        ({"marketing": 59, "sales": 1}, None, "unclear", "an agreed limit for: Marketing’s claim"),
+        ({"marketing": 59, "sales": 1}, None, "unclear", "the share that Marketing claims, agreed by both"),
     ],
 )
 def test_only_where_every_rule_lies_on_one_side_is_the_claim_judged(

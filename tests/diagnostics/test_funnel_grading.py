@@ -18,6 +18,7 @@ from alignlib.engagement import Settings, parse_settings
 from alignlib.intake.tables import Tables
 from alignlib.result import NotJudged, Part, Row
 from alignlib.stats import Interval, newcombe, wilson
+from alignlib.words import interval, value
 
 WORLDS, SEED = 1_000, 20260331
 LOWEST, HIGHEST = (int(binom.ppf(p, WORLDS, 0.95)) for p in (0.001, 0.999))
@@ -434,6 +435,10 @@ def test_picking_by_score_is_found(make_tables: Any) -> None:
     assert part.findings[0].detail.endswith("a poor score and a late first touch cannot be told apart.")
     shown = rows(part, "funnel.work_order")
     assert [row["note"] for row in shown.values()] == ["goes with a first touch in time", "cannot tell", "cannot tell"]
+    score = shown["Score"]
+    size = f"{value(score['value'], 'pp')} ({interval(score['low'], score['high'], 'pp')})"
+    said = f"Higher scores go with a first touch in time: {size} for every {score['step']:.0f} points of score"
+    assert part.exhibits[0].title == said and score["step"] >= 10
 
 
 def test_picking_by_warmth_is_told_from_picking_by_score(make_tables: Any) -> None:

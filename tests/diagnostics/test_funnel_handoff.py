@@ -261,6 +261,10 @@ def test_the_curve_quotes_the_share_and_the_interval_that_are_judged(make_tables
     assert shown.title.startswith(f"{share} of leads are touched within 24 hours")
     assert f"{share} ({low:.0f} to {high:.0f}) within 24 hours, nights and weekends counted" in shown.lead
     assert "within 24 hours, nights and weekends counted" in judged.detail
+    (held,) = [row for row in shown.rows if row.get("promised")]
+    assert (held["promised"], held["day"], shown.limit) == ("24 hours", 1.0, judged.limit)
+    assert [held[at] for at in ("share", "low", "high")] == [
+        judged.measure.value, judged.measure.low, judged.measure.high]  # fmt: skip
     days = [row["day"] for row in shown.rows]
     drawn = [[round(row[at], 2) for at in ("share", "low", "high")] for row in shown.rows]
     assert {*days} <= {*(i / 4 for i in range(13)), *range(4, 31)} and (days[0], days[-1]) == (0, 30)

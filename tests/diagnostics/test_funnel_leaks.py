@@ -19,7 +19,7 @@ from alignlib.incidence import incidence
 from alignlib.intake.tables import Tables
 from alignlib.result import Exhibit, Part
 from alignlib.stats import clustered_share, judge
-from alignlib.words import interval
+from alignlib.words import interval, money
 
 WORLDS = 1000
 
@@ -205,7 +205,10 @@ def test_ten_leads_left_untouched_are_worth_what_a_quarter_of_them_would_have_br
     assert by_label["All leaks"]["wins"] == by_label["Untouched past promise"]["wins"] == 2.5
     assert "about 2 more deals; 10 of 40 seen won within 365 days)." in shown.lead  # nobody was touched late
     low, high = by_label["All leaks"]["low"], by_label["All leaks"]["high"]
-    assert shown.title.startswith(f"10 leaked leads: {interval(low, high, 'money', 'EUR')} (80\u00a0% interval) ")
+    assert shown.title == (
+        f"10 leads leaked in 12 months: {interval(low, high, 'money', 'EUR')} expected value under stated assumptions "
+        "(80\u00a0% interval)"
+    )
     assert "Capacity: none was agreed." in shown.lead
     heads = {column.label for column in shown.columns}
     assert {f"{level}\u00a0% {end}" for level in (80, 95) for end in ("from", "to")} < heads
@@ -224,7 +227,8 @@ def test_the_headline_reaches_from_leads_touched_late_to_those_touched_in_time(m
     by_label = {row["label"]: row for row in shown.rows}
     whole, ends = by_label["All leaks"], by_label["All leaks, bounds"]
     assert ends["high"] == whole["value"] == 250_000 and ends["low"] == 10 * 100_000 * 2 / 40 and ends["wins"] is None
-    assert shown.title == "10 leaked leads: €500 to €2,500 expected value under stated assumptions"
+    said = "€500 to €2,500 expected value under stated assumptions (bounds, not an interval)"
+    assert shown.title == f"10 leads leaked in 12 months: {said}"
     assert shown.lead.startswith(
         "€2,500 if they were won like leads touched in time (about 2 more deals; 10 of 40 seen won within 365 days), "
         "€500 if like those touched late (2 of 40 seen won). 80\u00a0% interval of the first: €"
@@ -298,17 +302,22 @@ def test_where_nothing_holds_the_lower_end_the_headline_names_only_the_upper(mak
     rows, sold = fifty()
     late = [lead(f"V{i:02}", "mql 01-01, lost 04-01", "02-01 10:00") for i in range(40)]  # none of them was won
     part = found_in(tables_of(make_tables, rows + late, sold), settings())
-    assert headline(part) == "10 leaked leads: up to €2,500 expected value under stated assumptions"
+    whole = {row["label"]: row for row in exhibit(part, "funnel.leak_value").rows}["All leaks"]
+    high = money(whole["high"], "EUR")
+    assert headline(part).startswith(f"10 leads leaked in 12 months: up to {high} expected value")
+    assert headline(part).endswith("(upper end of the 80\u00a0% interval)") and whole["high"] > whole["value"]
 
 
 def test_where_leaked_leads_were_the_weaker_ones_the_headline_names_only_the_upper_end(make_tables: Any) -> None:
     rows, sold = fifty()
     late = [lead(f"V{i:02}", f"mql 01-01, {'won' if i < 2 else 'lost'} 04-01", "02-01 10:00") for i in range(40)]
-    for gap, said in ((0, "€500 to €2,500"), (30, "up to €2,500")):
+    for gap, said in ((0, "€500 to €2,500 expected"), (30, "up to {high} expected")):
         scored_rows = [{**row, "score": 50 + i % 7 - gap * row["lead_id"].startswith("U")}
                        for i, row in enumerate(rows + late)]  # fmt: skip
         part = found_in(tables_of(make_tables, scored_rows, sold), settings())
-        assert headline(part) == f"10 leaked leads: {said} expected value under stated assumptions"
+        whole = {row["label"]: row for row in exhibit(part, "funnel.leak_value").rows}["All leaks"]
+        said = said.format(high=money(whole["high"], "EUR"))
+        assert headline(part).startswith(f"10 leads leaked in 12 months: {said} value under stated assumptions")
 
 
 def test_leads_that_nobody_held_are_no_seller_of_their_own() -> None:
@@ -553,7 +562,7 @@ def test_quality_is_judged_among_leads_touched_in_time_with_bounds_for_the_other
     assert "bounds, not an interval" in rows["All leads, bounds"]["note"]
     assert "; for all 10 leads between 30 and 70\u00a0%." in part.findings[0].detail
     assert part.findings[0].title == "50\u00a0% of leads touched in time qualify within 90 days, as agreed"
-    assert part.exhibits[0].limit is None and "at least 10\u00a0% for leads touched in time." in part.exhibits[0].lead
+    assert part.exhibits[0].limit == 0.1 and "at least 10\u00a0% for leads touched in time." in part.exhibits[0].lead
     assert rows["Touched late"]["k"] == 1 and rows["Touched late"]["n"] == 2
     assert rows["Never touched"]["value"] is None and rows["Never touched"]["n"] == 2
 
@@ -570,7 +579,9 @@ def test_good_is_said_only_where_leads_not_touched_in_time_could_not_undo_it(mak
         found = quality_of(make_tables, rows, thresholds={"quality": limit}).findings[0]
         assert (found.level, found.limit, found.play) == (level, limit, play)
         assert (found.settle == "first touches in time for more leads") is (limit == 0.3)
-    held = quality_of(make_tables, rows, thresholds={"quality": 0.3}).findings[0]
+    part = quality_of(make_tables, rows, thresholds={"quality": 0.3})
+    held = part.findings[0]
+    assert part.exhibits[0].title == held.title  # the chart claims no more than the finding
     assert held.title == (
         "50\u00a0% of leads touched in time qualify; for all leads 25 to 75\u00a0%, so whether leads are good enough "
         "cannot be told"

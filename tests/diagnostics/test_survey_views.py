@@ -57,7 +57,7 @@ def test_a_gap_between_ten_and_ten_carries_the_exact_chance_and_holm_over_the_bl
     assert exhibit.lead.endswith("How p was found: exact, 184,756 ways.")
     assert focus["p"] == 1.0 and focus["p_holm"] == 1.0  # the means are alike
     assert (credit["sure"], focus["sure"]) == ("yes", "no")
-    assert exhibit.title == "One of 2 gaps is wider than chance would make it, with all blocks in mind"
+    assert exhibit.title == "1 of 2 gaps is wider than chance would make it, with all blocks in mind"
 
 
 def test_below_ten_people_a_side_p_and_delta_are_not_told_and_whether_it_is_chance_is(make_tables: Make) -> None:
@@ -164,6 +164,10 @@ def test_a_mirror_sets_what_is_expected_beside_what_is_answered(make_tables: Mak
     assert (row["marketing"], row["marketing_guess"], row["marketing_miss"]) == (3.0, 1.5, -1.5)
     assert (row["sales"], row["sales_guess"], row["sales_miss"]) == (4.0, 4.0, 0.0)
     assert row["gap"] == -1.5
+    assert result.exhibit("survey.mirror").title == (
+        "On \u201cCredit for won deals is shared fairly between the teams\u201d, Sales expects Marketing to answer "
+        "1.5; Marketing answers 3.0"
+    )
     found = result.finding("survey.mirror.sales")
     assert found.title == "Sales expects Marketing to answer 1.5 points lower than it does"
     assert (found.level, found.play, found.theme, found.measure.value) == ("watch", "P18", "roles", 1.5)

@@ -117,7 +117,7 @@ def _outcome(trial: Trial, finding: Finding | None) -> bool | None:
     """Does the complaint hold in this test? By the finding's level, which is its interval against the agreed limit.
 
     Beyond the limit is ``act`` or ``watch``, short of it ``good``. Some complaints hold on the good side of a finding:
-    that showing helps is good, and speaks for "never learned".
+    that sellers use what they were shown is good, and speaks for "never learned".
     """
     if finding is None or finding.level == "unclear" or _is_slight(finding.measure):
         return None
@@ -187,8 +187,8 @@ def _count(row: Row, team: Team) -> Count:
 def _row(case: Case) -> Row:
     g, drawn = case.grievance, case.drawn
     play = {"not raised": "", "not borne out": MYTHS}.get(case.verdict, g.play)
-    if case.verdict == "cannot tell" and drawn and drawn.play:
-        play = drawn.play  # what brings the record that would settle it
+    if case.verdict == "cannot tell":  # only what brings the record that would settle it
+        play = (drawn.play if drawn else None) or g.play * g.brings
     row: Row = {
         "label": g.id, "says": _says(case), "complaint": g.complaint, "evidence": _evidence(case), "ends": _ends(case),
         "verdict": capital(case.verdict), "note": _note(case), "play": play,
@@ -240,9 +240,10 @@ def _ends(case: Case) -> str:
     said += [f"{told}: {found.title}." if found else f"Not known: {trial.estimand}."
              for trial, found in others if found or case.drawn]  # fmt: skip
     if said and len(case.found) > 1 and not any(trial.claimant for trial, _ in case.found):
-        both = {"any": "Either must hold.", "all": "Both must hold."}
-        more = {"any": "Any of them must hold.", "all": "All must hold."}
-        said.append((both if len(case.found) == 2 else more)[case.grievance.holds])
+        is_pair = len(case.found) == 2
+        enough = f"One of {'the two' if is_pair else 'them'} is enough for the complaint."
+        every = f"The complaint needs {'both' if is_pair else 'all of them'}."
+        said.append(enough if case.grievance.holds == "any" else every)
     return " ".join(said)
 
 
@@ -272,17 +273,18 @@ def _note(case: Case) -> str:
 
 
 def _title(verdicts: Sequence[Verdict]) -> str:
-    """Six complaints hold, two do not, four stay open and one hardly anybody made."""
+    """Six complaints hold, two do not, four stay open and one was hardly raised."""
     hold = sum(v in ("borne out", "both have a point") for v in verdicts)
     fail, unmade = verdicts.count("not borne out"), verdicts.count("not raised")
     still = len(verdicts) - hold - fail - unmade
+    unraised = f"{spelled(unmade)} {'was' if unmade == 1 else 'were'} hardly raised"
     if not hold and not fail:
         return f"None of {spelled(len(verdicts))} complaints could be judged" + (
-            f"; {spelled(unmade)} hardly anybody made" if unmade else "")  # fmt: skip
+            f"; {unraised}" if unmade else "")  # fmt: skip
     said = [f"{spelled(hold)} complaint{' holds' if hold == 1 else 's hold'}"]
     said += [f"{spelled(fail)} {'does' if fail == 1 else 'do'} not"] if fail else []
     if not hold:
         said = [f"{spelled(fail)} complaint{' does' if fail == 1 else 's do'} not hold"]
     said += [f"{spelled(still)} {'stays' if still == 1 else 'stay'} open"] if still else []
-    said += [f"{spelled(unmade)} hardly anybody made"] if unmade else []
+    said += [unraised] if unmade else []
     return capital(listed(said))

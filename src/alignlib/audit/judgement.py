@@ -1,6 +1,6 @@
 """What should the two teams do first? Findings ranked, themes side by side, gaps named."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from alignlib.audit.comparison import change
 from alignlib.audit.docket import docket
@@ -42,7 +42,7 @@ def audit(results: Mapping[str, Result], settings: Settings, previous: Record | 
         scorecard(findings, gaps),
     ]  # fmt: skip
     return Result(
-        diagnostic="audit", question=QUESTION, headline=headline(findings), summary=summary(findings, gaps),
+        diagnostic="audit", question=QUESTION, headline=headline(findings, gaps), summary=summary(findings, gaps),
         basis=[line for result in results.values() for line in result.basis], findings=findings, not_judged=gaps,
         exhibits=[exhibit for exhibit in shown if exhibit is not None],
         settings={"limits": dict(limits), "units": {key: THRESHOLDS[key][1] for key in limits},
@@ -50,22 +50,26 @@ def audit(results: Mapping[str, Result], settings: Settings, previous: Record | 
     )  # fmt: skip
 
 
-def headline(findings: list[Finding]) -> str:
-    """What is the verdict in one plain sentence, claiming no more than the findings?"""
+def headline(findings: list[Finding], gaps: Sequence[NotJudged] = ()) -> str:
+    """What is the verdict in one plain sentence, claiming no more than the findings?
+
+    What is only to watch is no verdict on two teams of whom more could not be judged than was.
+    """
     acts = [finding for finding in findings if finding.level == "act"]
     if acts:
         return capital(_FAILS[acts[0].theme])
-    watched = [finding for finding in findings if finding.level == "watch"]
-    if watched:
+    judged = [finding for finding in findings if finding.level != "unclear"]
+    watched = [finding for finding in judged if finding.level == "watch"]
+    if watched and len(judged) >= len(gaps):
         return watched[0].title
-    if any(finding.level == "good" for finding in findings):
+    if judged and not watched:
         return "What could be judged is as agreed"
     return "The data at hand cannot judge the alignment of the two teams"
 
 
 def summary(findings: list[Finding], gaps: list[NotJudged]) -> str:
     """What do the findings say together, in a few sentences?"""
-    leading, verdict = _leading(findings), headline(findings)
+    leading, verdict = _leading(findings), headline(findings, gaps)
     said = [f"{f.title}." for f in (leading if len(leading) > 1 else findings[:2]) if f.title != verdict]
     agree = [f for f in findings if f.key.startswith("survey.gap.") and f.level == "good"]
     said += [f"{finding.title}." for finding in agree[:1]]

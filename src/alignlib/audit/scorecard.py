@@ -19,7 +19,7 @@ def scorecard(findings: list[Finding], gaps: list[NotJudged]) -> Exhibit:
     judged = [row for row in rows if row["act"] + row["watch"] + row["good"]]
     acting = [str(row["label"]) for row in rows if row["act"]]
     return Exhibit(
-        key="audit.scorecard", shape="table", rows=rows, source="all findings",
+        key="audit.scorecard", shape="table", rows=rows, source="All findings",
         alt="Table of themes and their findings.",
         title=f"{len(acting)} of {len(rows)} themes call for action: {listed(acting)}" if acting
         else f"No theme calls for action; {len(judged)} of {len(rows)} could be judged",

@@ -104,8 +104,10 @@ def _headline(findings: list[Finding]) -> str:
 
 
 def _summary(findings: list[Finding], not_judged: list[NotJudged]) -> str:
-    found = [(level, sum(1 for finding in findings if finding.level == level)) for level in _LEVELS]
-    counts = words.listed([f"{words.spelled(n)} {_SAID[level]}" for level, n in found if n])
+    levels = [finding.level for finding in findings]
+    found = [(level, levels.count(level)) for level in _LEVELS if level in levels]
+    numbers = words.spelled_alike([n for _, n in found])
+    counts = words.listed([f"{said} {_SAID[level]}" for said, (level, _) in zip(numbers, found, strict=True)])
     said = f"{_points(len(findings))} judged: {counts}." if findings else "No point could be judged."
     return said + (f" {_points(len(not_judged))} not judged, which is not the same as good." if not_judged else "")
 

@@ -136,6 +136,7 @@ def part(tables: Tables, settings: Settings) -> Part:
             )
     else:
         why = "the plan does not give planned revenue and effort for at least two segments"
+        why = why if tables.has("plan") else "no plan was delivered"
         why += f"; {pairs[0].why_not}" if pairs else ""
         made.not_judged += missing(_FOCUS, why, _COUNTED, "focus").not_judged
     by_role = _personas(tables, settings, made)

@@ -241,9 +241,10 @@ def outdated(tables: Tables, settings: Settings, stock: Stock) -> Part:
     said, unfit = value(found.value, "share"), "had expired, was retired or is not approved"
     claim = f"of what sellers sent {unfit}"
     says = f"{said} {claim}"
+    kept = says if k.sum() else f"None of {count(int(n.sum()), 'item')} sent {unfit}"
     late = finding(
         "content.outdated", "outdated_sent", measure, settings,
-        {"beyond": says, "good": f"Only {says}, as agreed", "none": says,
+        {"beyond": says, "good": f"{kept}, as agreed", "none": says,
          "unclear": f"Whether too much {claim} cannot be told: {said}"},
         theme="content", play="P13", settle=f"more sellers, and {settle}", counted=over,
     )  # fmt: skip

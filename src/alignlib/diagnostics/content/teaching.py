@@ -181,10 +181,10 @@ def _gain(taught: pd.DataFrame, untaught: pd.DataFrame, settings: Settings) -> F
     return finding(
         "content.teaching_gain", "teaching_gain", measure, settings,
         {
-            "beyond": f"Showing an asset hardly helps: the difference in use {within} is {said}",
-            "good": f"Showing an asset helps: sellers use it {said} more often {within}",
-            "unclear": f"Whether showing an asset helps enough cannot be told: {said} more {within}",
-            "none": f"Shown an asset, sellers use it {said} more often {within}",
+            "beyond": f"Sellers hardly use what they were shown more often: the difference {within} is {said}",
+            "good": f"Sellers use what they were shown {said} more often {within}",
+            "unclear": f"Whether sellers use what they were shown so much more often cannot be told: {said} {within}",
+            "none": f"Sellers use what they were shown {said} more often {within}",
         },
         theme="content", play="P14",
         counted=f"{_cases(taught)} of a seller who was shown an asset, {_cases(untaught)} of one who was not",
@@ -379,16 +379,18 @@ def _curve(
 ) -> Exhibit:  # fmt: skip
     """How is it shown which share was used (or answered) by which day, up to twice the days agreed?"""
     rows: list[Row] = []
+    judged_at = _horizon(next(iter(sides.values())), settings)
     for label, cases in sides.items():
         last, grid = cases["days"].max(), np.linspace(0, 2 * settings.content.uptake_days, 21).round()
         for on in np.unique(np.append(grid[grid < last], last)):
             at = _share(cases, on)
             rows.append({"label": label, "day": int(on), "share": at.value, "low": at.low, "high": at.high})
+    next(row for row in rows if row["day"] == judged_at)["promised"] = count(judged_at, "day")  # the first series leads
     limit = "" if judged.limit is None else f" {agreed(judged.limit, judged.direction, 'share')}"
     return Exhibit(
         key=key, shape="curve", rows=rows, title=title, lead=lead + limit, play=judged.play, limit=judged.limit,
         columns=columns(label=("Series", "text"), day=(day_of, "days"), share=("So far", "share"),
-                        low=("from", "share"), high=("to", "share")),
+                        low=("from", "share"), high=("to", "share"), promised=("Agreed time", "text")),
         read=f"{read}Cases still open count for as long as they were followed; the band is the 95 % interval, {by}.",
         says_not=says_not, source=source, alt=f"Curve by days: {title}.", is_detail=key != "content.first_use",
     )  # fmt: skip

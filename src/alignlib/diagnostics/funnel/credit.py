@@ -246,15 +246,20 @@ def _claimed(found: list[Interval], what: str, n: int, settings: Settings) -> Fi
     titles = {"act": f"{said}, under every rule less than claimed", "good": f"{said}, under every rule as claimed"}
     settle = "more won deals with touches"
     if claim is None or least <= claim <= most:
-        settle = f"an agreed limit for: {meaning}" if claim is None else "a rule that both teams choose; no data can"
+        settle = (
+            "the share that Marketing claims, agreed by both"
+            if claim is None
+            else "a rule that both teams choose; no data can"
+        )
     sure = "rules without an interval"
     if low is not None:
         sure = f"with the 95 % interval of each rule {interval(low, high, unit)}"
     return Finding(
-        key="funnel.credit_claim", theme="credit", level=level, limit=claim, direction=direction, play=PLAY,
+        key="funnel.credit_claim", theme="credit", level=level, limit=claim, direction=direction,
+        play=None if claim is None else PLAY,
         title=titles.get(level, f"{said}{claimed}"), settle=settle if level == "unclear" else "",
         detail=f"Range {interval(least, most, unit)}, by the rule alone; {sure}; {count(n, 'won deal')}. "
-        f"{agreed(claim, direction, unit)}",
+        f"{agreed(claim, direction, unit) if claim is None else f'Claimed: {value(claim, unit)}.'}",
         measure=Measure(value=None, unit=unit, n=n, low=least, high=most, method=f"range over rules of credit; {sure}"),
         rule=f"95 % intervals of all rules against the limit agreed for: {meaning}; across it: no rule settles it",
     )  # fmt: skip

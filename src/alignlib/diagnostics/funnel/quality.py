@@ -183,7 +183,7 @@ def _exhibit(rows: list[Row], found: Measure, seen: int, left_out: tuple[int, in
     (runs, early), within = left_out, count(seen, "day")
     return Exhibit(
         key="funnel.quality", shape="intervals", rows=rows, play="P6",
-        title=f"{value(found.value, 'share')} of leads touched in time qualify within {within}",
+        title=judged.title, limit=judged.limit,
         lead="Quality is judged where the promise was kept: a lead that nobody called shows nothing about itself. "
         f"{agreed(judged.limit, judged.direction, 'share')[:-1]} for leads touched in time."
         + (f" {count(runs, 'lead')} left out whose promised time still runs." if runs else "")

@@ -11,10 +11,10 @@ from alignlib.diagnostics.funnel.cohorts import SURELY_SOME
 from alignlib.diagnostics.funnel.rates import FEWEST_OWNERS, rate
 from alignlib.diagnostics.funnel.spells import days_between, end_of
 from alignlib.engagement import STAGES, Settings
-from alignlib.incidence import Incidence, clustered_incidence, incidence, kaplan_meier
+from alignlib.incidence import Incidence, clustered_incidence, incidence, kaplan_meier, spot, turns
 from alignlib.intake.tables import Tables
 from alignlib.judging import finding
-from alignlib.result import Exhibit, Finding, Measure, NotJudged, Part, Row, columns
+from alignlib.result import Exhibit, Finding, Measure, NotJudged, Part, Row, Unit, columns
 from alignlib.words import capital, count, day, interval, masked, number, of, value
 
 _CURVE_DAYS = (*np.arange(0, 3, 0.25).tolist(), *range(3, 31))  # the first days decide
@@ -268,34 +268,31 @@ def touch_curve(handed: pd.DataFrame, settings: Settings, by_day: bool = False) 
     if promises.clock == "business":
         series = {"Calendar days": curve, "Working days": agreed}
     hours = promises.first_touch_hours or day_hours(promises)
-    judged, by_week = handed["in_time"].notna().any(), curve.at(min(7, curve.last))
+    judged, by_week = bool(handed["in_time"].notna().any()), curve.at(min(7, curve.last))
     by_then = _in_time(handed) if judged else agreed.at(min(hours / day_hours(promises), agreed.last))
     told = value(by_then.value, "share")
+    rows = [spot(label, at, line.at(at)) for label, line in series.items() for at in _CURVE_DAYS if at <= line.last]
+    at_promise = spot([*series][-1], hours / day_hours(promises), by_then) | {"promised": said(hours, promises)}
+    promised: dict[str, tuple[str, Unit]] = {"promised": ("Promised time", "text")} if judged else {}
     return Exhibit(
-        key="funnel.touch", shape="curve", play="P4", limit=settings.thresholds.get("first_touch_in_time"),
+        key="funnel.touch", shape="curve", play="P4", rows=turns(rows, [at_promise] if judged else []),
+        limit=settings.thresholds.get("first_touch_in_time") if judged else None,
         title=f"{told} of leads are touched within {said(hours, promises)}, {value(by_week.value, 'share')} "
         "within a week",
         lead=f"Touched: {told} ({interval(by_then.low, by_then.high, 'share')}) within {explained(hours, promises)}; "
         f"{half_touched(agreed, on_clock, outcome, handed, settings, by_day)}.",
         columns=columns(
             label=("Series", "text"), day=("Days after handover", "days"), share=("Touched so far", "share"),
-            low=("from", "share"), high=("to", "share"),
+            low=("from", "share"), high=("to", "share"), **promised,
         ),
-        rows=_turns([{"label": label, "day": day, "share": at.value, "low": at.low, "high": at.high} for label, line in
-                     series.items() for day in _CURVE_DAYS if day <= line.last for at in [line.at(day)]]),
         read="The line climbs as leads get their first call or e-mail after the handover; where it flattens, the rest "
-        "are left. The band is the 95 % interval as if leads were independent; the text allows for sellers who differ, "
+        "are left. The band is the 95 % interval as if leads were independent"
+        + ("; the bar at the promised time" if judged else "; the text") + " allows for sellers who differ, "
         "where at least two decide. Leads that leave the funnel untouched never count as touched."
         + (f" A working day has {number(day_hours(promises))} hours." if len(series) > 1 else ""),
         says_not="Whether a touch reached anybody.", source="Stage history of leads, sales activities",
         alt="Curve of the share of leads touched, by days after handover.",
     )  # fmt: skip
-
-
-def _turns(rows: list[Row]) -> list[Row]:
-    """Which rows draw the same curve: all but those between two that say the same in whole per cent?"""
-    said = [(row["label"], *(round(row[at] or 0.0, 2) for at in ("share", "low", "high"))) for row in rows]
-    return [row for i, row in enumerate(rows) if said[i] not in said[i - 1 : i] or said[i] not in said[i + 1 : i + 2]]
 
 
 def decided(handed: pd.DataFrame, settings: Settings) -> Finding | None:

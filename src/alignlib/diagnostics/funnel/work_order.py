@@ -22,10 +22,11 @@ select h.lead_id, h.mql_at, count(*) as warmth from handed h join campaign_touch
   and t.touched_at <= h.mql_at and t.touched_at >= h.mql_at - interval {WARM_DAYS} day
 group by h.lead_id, h.mql_at
 """
-_DRIVERS = {  # column: its name, what more of it is, and what would settle it
-    "score": ("Score", "higher scores", "the score of most leads at handover"),
-    "age": ("Days since the inquiry", "older inquiries", "the time of the inquiry of most leads"),
-    "warmth": (f"Responses in {WARM_DAYS} days before", "more recent responses", "campaign responses by lead and time"),
+_DRIVERS = {  # column: its name, what more of it is, its unit, and what would settle it
+    "score": ("Score", "higher scores", "points of score", "the score of most leads at handover"),
+    "age": ("Days since the inquiry", "older inquiries", "days", "the time of the inquiry of most leads"),
+    "warmth": (f"Responses in {WARM_DAYS} days before", "more recent responses", "responses",
+               "campaign responses by lead and time"),
 }  # fmt: skip
 _WHY = (
     " Leads that Marketing scored low get fewer tries in time: from what became of them alone, a poor score and a late "
@@ -50,7 +51,7 @@ def part(tables: Tables, settings: Settings, handed: pd.DataFrame) -> Part:
     found = Part(not_judged=[
         NotJudged(what=f"Whether Sales picks leads by this: {label[0].lower()}{label[1:]}", theme=_THEME, settle=settle,
                   why="not recorded for half of the leads, or the same for all")
-        for name, (label, _, settle) in _DRIVERS.items() if name not in shown
+        for name, (label, *_, settle) in _DRIVERS.items() if name not in shown
     ])  # fmt: skip
     if "score" in shown:
         found.findings.append(_finding(leads[leads["score"].notna()], settings))
@@ -109,8 +110,7 @@ def _exhibit(leads: pd.DataFrame, shown: list[str]) -> list[Exhibit]:
         {"label": _DRIVERS[name][0], "value": at.value, "low": at.low, "high": at.high, "step": float(scale[name]),
          "n": len(known), "note": _note(at)} for name, at in zip(shown, found, strict=True)
     ]  # fmt: skip
-    clear = [f"{_DRIVERS[name][1]} {str(row['note']).replace('goes', 'go')} ({value(row['value'], 'pp')})"
-             for name, row in zip(shown, rows, strict=True) if row["note"] != "cannot tell"]  # fmt: skip
+    clear = [_clear(name, row) for name, row in zip(shown, rows, strict=True) if row["note"] != "cannot tell"]
     lacks = " or ".join(_DRIVERS[name][0] for name in shown if leads[name].isna().any()).lower()
     left, has_sellers = len(leads) - len(known), known.loc[known["owner"] >= 0, "owner"].nunique() >= FEWEST_CLUSTERS
     return [Exhibit(
@@ -128,6 +128,14 @@ def _exhibit(leads: pd.DataFrame, shown: list[str]) -> list[Exhibit]:
         says_not="Whether anyone chose, or the queue did. A straight line is laid through shares.",
         alt=f"Intervals of {count(len(rows), 'slope')} of the share touched in time.",
     )]  # fmt: skip
+
+
+def _clear(name: str, row: Row) -> str:
+    """With what does more of this go, by how much for how much more of it, and how sure is that?"""
+    _, more, unit, _ = _DRIVERS[name]
+    size = f"{value(row['value'], 'pp')} ({interval(row['low'], row['high'], 'pp')})"
+    step = number(row["step"], 0 if row["step"] >= 10 else 1)
+    return f"{more} {str(row['note']).replace('goes', 'go')}: {size} for every {step} {unit}"
 
 
 def _note(at: Interval) -> str:

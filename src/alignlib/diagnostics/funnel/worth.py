@@ -365,17 +365,18 @@ def _lead(leads: Leads, priced: dict[str, Row], horizon: float, room: float | No
     )
 
 
-def _title(whole: Row, bounds: Row, weaker: bool, currency: str) -> str:
-    """What may the headline claim? No lower end where leaked leads were the ``weaker`` ones."""
-    leaks, assumed = count(whole["n"], "leaked lead"), "under stated assumptions"
-    ends = bounds if bounds["low"] < 0.9 * bounds["high"] else whole  # bounds that say one amount are no range
-    how = f" ({share(0.8)} interval)" * (ends is whole)
-    said = interval(ends["low"], ends["high"], "money", currency) + how
+def _title(whole: Row, bounds: Row | None, extra: Row, currency: str) -> str:
+    """What may the headline claim? "Up to": the upper end of the interval, where leaked leads were the weaker ones."""
+    leaks = f"{count(whole['n'], 'lead')} leaked in {count(max(round(12 * extra['years']), 1), 'month')}"
+    worth, end = "expected value under stated assumptions", f"{share(0.8)} interval"
+    is_range = bounds and bounds["low"] < 0.9 * bounds["high"]  # bounds that say one amount are none
+    ends, how = (bounds, "bounds, not an interval") if bounds and is_range else (whole, end)
     if whole["low"] <= 0:
-        return f"Whether {leaks} held any value cannot be told: {said} expected {assumed}"
-    if weaker or ends["low"] <= 0:
-        return f"{leaks}: up to {value(ends['high'], 'money', currency)}{how} expected value {assumed}"
-    return f"{leaks}: {said} expected value {assumed}"
+        said = interval(whole["low"], whole["high"], "money", currency)
+        return f"Whether {leaks} held any value cannot be told: {said} {worth} ({end})"
+    if extra["is_upper"] or ends["low"] <= 0:
+        return f"{leaks}: up to {value(whole['high'], 'money', currency)} {worth} (upper end of the {end})"
+    return f"{leaks}: {interval(ends['low'], ends['high'], 'money', currency)} {worth} ({how})"
 
 
 def _exhibit(
@@ -383,10 +384,9 @@ def _exhibit(
 ) -> Exhibit:
     rows: list[Row] = [{"label": _LABELS.get(kind, kind), **row, "note": _BOUNDS if kind == "bounds" else "", **extra}
                        for kind, row in priced.items()]  # fmt: skip
-    whole, bounds = priced["all"], priced.get("bounds", priced["all"])
     return Exhibit(
         key="funnel.leak_value", shape="intervals", rows=rows, play="P9", lead=lead,
-        title=_title(whole, bounds, extra["is_upper"], currency),
+        title=_title(priced["all"], priced.get("bounds"), extra, currency),
         columns=[*columns(
             label=("Leak", "text"), value=(f"Expected value ({share(0.8)} from/to)", "money"),
             low=(f"{share(0.8)} from", "money"), high=(f"{share(0.8)} to", "money"),

@@ -117,7 +117,8 @@ def _finding(gap: BlockGap, invited: int | None, settings: Settings) -> Finding:
         key=f"survey.gap.{gap.block.block}", theme=gap.block.theme, title=_title(gap, level, limit),
         detail=_detail(gap, limit), measure=measured(size, "points", method, None, sum(gap.n.values())), level=level,
         rule=f"{unjudged} shown and not judged." if unjudged else judged,
-        limit=limit, direction=None if limit is None else "at_most", play=None if level == "good" else gap.block.play,
+        limit=limit, direction=None if limit is None else "at_most",
+        play=None if level == "good" or (limit is None and not named) else gap.block.play,
         settle=_settle(gap, limit, invited, named) if level == "unclear" else "",
     )  # fmt: skip
 

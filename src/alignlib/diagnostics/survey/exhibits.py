@@ -11,7 +11,7 @@ from alignlib.engagement import Settings
 from alignlib.instrument import read_instrument
 from alignlib.intake.tables import Tables
 from alignlib.result import Exhibit, Row, columns
-from alignlib.words import TEAM_NAMES, capital, count, count_spelled, figure, listed, number, of, spelled, value
+from alignlib.words import TEAM_NAMES, count, count_spelled, figure, listed, number, of, spelled, value
 
 FLAGS = {
     "is_partial": "fewer than half of the statements answered", "is_straight": "always the same answer",
@@ -43,7 +43,7 @@ def who_answered(tables: Tables, answers: Answers, settings: Settings) -> list[R
 def response(rows: list[Row], settings: Settings) -> Exhibit:
     """How is it shown who answered?"""
     return Exhibit(
-        key="survey.response", shape="table", title=_response_title(rows), source="responses", rows=rows,
+        key="survey.response", shape="table", title=_response_title(rows), source="Responses", rows=rows,
         columns=columns(
             label=("Team", "text"), invited=("Invited", "count"), answered=("Answered", "count"),
             share=("Share", "share"), note=("Note", "text"),
@@ -84,7 +84,7 @@ def blocks(gaps: list[BlockGap], settings: Settings) -> Exhibit:
         read += " Cliff\u2019s delta says how much more often a person of Sales stands above one of Marketing than "
         read += "below: 0 evenly, 1 or \u22121 always, when its interval is wide by rule."
     return Exhibit(
-        key="survey.blocks", shape="dumbbell", limit=limit, source="responses", title=_blocks_title(ordered, limit),
+        key="survey.blocks", shape="dumbbell", limit=limit, source="Responses", title=_blocks_title(ordered, limit),
         lead=_widest(ordered),
         columns=filled(columns(
             label=("Block", "text"), sales=("Sales", "points"), sales_low=("from", "points"),
@@ -171,9 +171,8 @@ def firm(gaps: list[BlockGap], found: list[Firmness], answers: Answers, settings
         })  # fmt: skip
     sure = sum(row["sure"] == "yes" for row in rows)
     moved = sum(row["careful"] not in ("", "cannot be shown", row["level"]) for row in rows)
-    many = capital(spelled(sure)) if sure else "None"
-    title = f"{many} of {count(len(rows), 'gap')} {'is' if sure < 2 else 'are'} wider than chance "
-    title += "would make it, with all blocks in mind"
+    title = f"{number(sure) if sure else 'None'} of {count(len(rows), 'gap')} {'is' if sure < 2 else 'are'} wider than "
+    title += f"chance would make {'it' if sure < 2 else 'them'}, with all blocks in mind"
     tested = [gaps[at] for at, how in enumerate(found) if how.p is not None]
     if tested and all(_least_p(gap) * len(tested) > 0.05 for gap in tested):
         title = f"So few people cannot show {number(len(tested))} gaps to be more than chance, however wide they are"
@@ -191,7 +190,7 @@ def firm(gaps: list[BlockGap], found: list[Firmness], answers: Answers, settings
         lead += f" How p was found: {ways.pop()}."
         rows = [row | {"note": ""} for row in rows]
     return Exhibit(
-        key="survey.firm", shape="table", title=title, lead=lead, rows=rows, source="responses",
+        key="survey.firm", shape="table", title=title, lead=lead, rows=rows, source="Responses",
         columns=filled(columns(
             label=("Block", "text"), gap=("Gap, Sales less Marketing", "points"), level=("Verdict", "text"),
             sure=("More than chance", "text"), p=("p", "p"), p_holm=("p, all blocks (Holm)", "p"),
@@ -237,7 +236,7 @@ def roles(gaps: list[BlockGap]) -> Exhibit | None:
     rows.sort(key=lambda row: -abs(row["gap"]))
     first = rows[0]
     return Exhibit(
-        key="survey.roles", shape="table", rows=rows, source="responses",
+        key="survey.roles", shape="table", rows=rows, source="Responses",
         title=f"Leaders and staff of {first['team']} part most on {in_sentence(str(first['label']))}: "
         f"{figure(first['leader'], 'points')} against {figure(first['staff'], 'points')} of 5",
         columns=columns(
@@ -257,7 +256,7 @@ def items(found: dict[str, Scores], settings: Settings) -> Exhibit:
     rows.sort(key=lambda row: (row["gap"] is None, -abs(row["gap"] or 0)))
     ranges = {f"{team}_range": (f"{TEAM_NAMES[team]}, from to", "text") for team in TEAMS}
     return Exhibit(
-        key="survey.items", shape="table", title=_items_title(rows), source="responses", rows=rows,
+        key="survey.items", shape="table", title=_items_title(rows), source="Responses", rows=rows,
         columns=columns(
             label=("Item", "text"), item=("Code", "text"), sales=("Sales", "points"), sales_n=("n, Sales", "count"),
             marketing=("Marketing", "points"), marketing_n=("n, Marketing", "count"),

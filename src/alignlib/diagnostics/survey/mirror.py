@@ -56,9 +56,10 @@ def mirror(answers: Answers, own: dict[str, Scores], settings: Settings) -> Exhi
         team = next(team for team in TEAMS if widest[f"{team}_miss"] == widest["gap"])
         said, answered = (figure(widest[key], "points") for key in (f"{team}_guess", team))
         us, them = TEAM_NAMES[OTHER[team]], TEAM_NAMES[team]
-        title = f"On \u201c{widest['text']}\u201d {us} expects {said} of {them}; {them} answers {answered}"
+        statement = str(widest["text"]).rstrip(".")
+        title = f"On \u201c{statement}\u201d, {us} expects {them} to answer {said}; {them} answers {answered}"
     return Exhibit(
-        key="survey.mirror", shape="dumbbell", title=title, source="responses", play="P18",
+        key="survey.mirror", shape="dumbbell", title=title, source="Responses", play="P18",
         rows=known + [row for row in rows if row["gap"] is None],
         columns=columns(
             label=("Block", "text"), text=("Statement", "text"), sales=("Sales answers", "points"),
@@ -117,7 +118,7 @@ def _finding(
     return finding(
         f"survey.mirror.{team}", "mirror_gap", measure, settings,
         {
-            "beyond": expects, "good": f"{us} knows {them}'s answers to within the agreed {value(limit, 'points')}",
+            "beyond": expects, "good": f"{us} knows what {them} answers to within the agreed {value(limit, 'points')}",
             "unclear": f"{us} may misjudge {them}: it expects answers {points} {side}",
             "none": f"{expects}; no limit was agreed",
         },

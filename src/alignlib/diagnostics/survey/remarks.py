@@ -48,7 +48,7 @@ def remarks(tables: Tables, settings: Settings) -> tuple[Exhibit | None, str]:
     ]  # fmt: skip
     rows.sort(key=lambda row: (row["label"], row["team"], sha256(str(row["comment"]).encode()).hexdigest()))
     return Exhibit(
-        key="survey.comments", shape="table", rows=rows, source="responses",
+        key="survey.comments", shape="table", rows=rows, source="Responses",
         title=f"In their own words: {count(len(rows), 'comment')}",
         columns=columns(label=("Question", "text"), team=("Team", "text"), comment=("Comment", "text")),
         read="Comments as written, each approved for showing, in an order that says nothing about who wrote when.",

@@ -101,7 +101,7 @@ def _exhibit(rows: list[Row], rules: int, loose: int) -> Exhibit:
     title = f"{words.of(there, there + gone)} structures that go with better collaboration are in place"
     title += f"; {words.of(loose, rules)} rules in force have no owner or no date" if rules else ""
     return Exhibit(
-        key="survey.structure", shape="table", title=title, rows=rows, source="facts", play="P21",
+        key="survey.structure", shape="table", title=title, rows=rows, source="Facts of the sponsor", play="P21",
         columns=columns(
             label=("Question", "text"), topic=("Topic", "text"), answer=("Answer", "text"), owner=("Owner", "text"),
             since=("Since", "text"), note=("Note", "text"),

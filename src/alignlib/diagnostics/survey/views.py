@@ -80,7 +80,7 @@ def conversations(answers: Answers, settings: Settings) -> Exhibit | None:
     if widest:
         title = f"{widest['label']}: {_both(widest, 'points')} of 5, the widest gap of the five conversations"
     return Exhibit(
-        key="survey.conversations", shape="dumbbell", title=title, rows=rows, source="responses",
+        key="survey.conversations", shape="dumbbell", title=title, rows=rows, source="Responses",
         columns=team_columns("Conversation", "points"),
         read="Average answer of each team, 1 disagree to 5 agree: is the conversation held well today, and does "
         f"Marketing's material help in it? {ROUNDED}",
@@ -111,7 +111,7 @@ def estimates(answers: Answers, settings: Settings) -> Exhibit | None:
         title = f"{widest['label']}: Sales guesses {figure(widest['sales'], 'share')}, Marketing "
         title += figure(widest["marketing"], "share")
     return Exhibit(
-        key="survey.estimates", shape="paired", title=title, lead=lead, rows=rows, source="responses",
+        key="survey.estimates", shape="paired", title=title, lead=lead, rows=rows, source="Responses",
         columns=team_columns("Question", "share"),
         read=f"Average guess of each team, out of 100. {ROUNDED} These are guesses: the files say what happened, and "
         "where they were delivered their figure stands in the other parts of the audit.",
@@ -131,7 +131,7 @@ def relay(answers: Answers, settings: Settings) -> Exhibit | None:
     said += [f"each leaves to the other: {_names(left)}"] if left else []
     title = "; ".join(said) if said else "No step of the relay is claimed by both teams or left by both"
     return Exhibit(
-        key="survey.relay", shape="paired", title=title[:1].upper() + title[1:], rows=rows, source="responses",
+        key="survey.relay", shape="paired", title=title[:1].upper() + title[1:], rows=rows, source="Responses",
         columns=team_columns("Step", "share"), play="P5",
         read="Which part of each step belongs to Sales today, the rest to Marketing, as the people of each team see it "
         f"on average: 0 Marketing alone, 100 Sales alone. {ROUNDED}",
@@ -155,7 +155,7 @@ def segments(answers: Answers, settings: Settings) -> Exhibit | None:
         title = f"The teams would place {share(apart)} of next year's revenue in different segments"
         title += f", most of all {widest['label']}: {_both(widest, 'share')}"
     return Exhibit(
-        key="survey.segments", shape="paired", title=title, rows=rows, source="responses", play="P1",
+        key="survey.segments", shape="paired", title=title, rows=rows, source="Responses", play="P1",
         columns=team_columns("Segment", "share"),
         read="How each team shares out 100 points of next year's revenue over the segments, on average. The distance "
         f"is the part of the points that would have to move to make both alike. {ROUNDED}",
@@ -181,7 +181,7 @@ def goals(answers: Answers, settings: Settings) -> Exhibit | None:
             title = f"Both teams put \u201c{firsts['sales']}\u201d first"
     return Exhibit(
         key="survey.goals", shape="table", title=title, lead=_concord(answers, asked, rows, settings), rows=rows,
-        columns=team_columns("Goal", "points", "Sales less Marketing, ranks"), source="responses", play="P20",
+        columns=team_columns("Goal", "points", "Sales less Marketing, ranks"), source="Responses", play="P20",
         read=f"Average rank, 1 the goal that comes first. {ROUNDED} Kendall's W says how far the people of one team "
         "put the goals in one order: 0 not at all, 1 all alike.",
         says_not="Which goal should come first.", alt="Table of the average rank of each goal, by team.",

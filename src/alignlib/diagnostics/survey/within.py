@@ -48,7 +48,7 @@ def within(answers: Answers, gaps: list[BlockGap], settings: Settings) -> Exhibi
         title += f"would on {beyond} of {count(seen, 'view')}"
         title += f"; split in two camps: {listed(split)}" if split else ""
     return Exhibit(
-        key="survey.agreement", shape="table", title=title, rows=rows, source="responses",
+        key="survey.agreement", shape="table", title=title, rows=rows, source="Responses",
         columns=filled(columns(
             label=("Block", "text"),
             **_OF_A_TEAM,
