@@ -341,7 +341,7 @@ def _unasked(row: Row, team: str, why: str) -> Row:
 _SETTLE = "Would settle it: the score at handover, stamped on about 180 more leads."
 DOCKET = Exhibit(
     key="audit.docket",
-    title="Six complaints hold, two do not, four stay open and one hardly anybody made",
+    title="Six complaints hold, two do not, four stay open and one was hardly raised",
     shape="docket",
     columns=[
         *_columns(
@@ -356,7 +356,8 @@ DOCKET = Exhibit(
     rows=[
         _charge("G1", "sales", "Marketing’s leads are poor", (10, 10), (0, 1), "45\u00a0% of accepted leads qualify",
                 "Not borne out", ends="(39 to 51; n = 318) Also tested: 61\u00a0% of "
-                "those touched in time. Either must hold.", finding="funnel.sal_to_sql", level="good", play="P6"),
+                "those touched in time. One of the two is enough for the complaint.",
+                finding="funnel.sal_to_sql", level="good", play="P6"),
         _charge("G2", "marketing", "Sales does not follow up our leads", (2, 2), (7, 8),
                 "45\u00a0% got a first touch in 24 working hours", "Borne out", ends="(41 to 50; 218 of 480)",
                 finding="funnel.first_touch", level="act", play="P4"),
@@ -364,8 +365,8 @@ DOCKET = Exhibit(
                 "Both have a point", ends="(48 to 68; 49 of 84)", finding="content.unused", level="act", play="P13",
                 note="Paired with G4: read together."),
         _charge("G4", "marketing", "Sales never learned to use it", (3, 3), (6, 6),
-                "Shown an asset, sellers use it 24 percentage points more often", "Both have a point", ends="(9 to 38)",
-                level="watch", play="P14", note="Paired with G3: read together."),
+                "Sellers use what they were shown 24 percentage points more often", "Both have a point",
+                ends="(9 to 38)", level="watch", play="P14", note="Paired with G3: read together."),
         _charge("G5", "sales", "Marketing aims at the wrong industries", (8, 8), (3, 3),
                 "Effort and plan lie 31\u00a0% apart", "Borne out", ends="(counted over four segments)",
                 finding="content.focus", level="watch", play="P2"),

@@ -32,14 +32,17 @@ def test_a_finding_points_to_the_exhibit_that_proves_it() -> None:
     assert found["funnel.sal_to_sql"] == "funnel-waterfall" and found["funnel.cohorts"] == ""
 
 
-def test_findings_of_the_funnel_point_to_the_picture_that_shows_them_best() -> None:
+def test_findings_point_to_the_picture_that_shows_their_figure() -> None:
     record = sample_record()
     funnel = record.results["funnel"]
     pairs = {
         "funnel.decided": "funnel.follow_up",
         "funnel.ownerless": "funnel.relay",
-        "funnel.score_order": "funnel.grades", "funnel.marketing_started": "funnel.credit",
+        "funnel.score_order": "funnel.calibration", "funnel.marketing_started": "funnel.credit",
         "funnel.revenue_linked": "funnel.clocks", "funnel.long_view": "funnel.clocks",
+        "funnel.credit_claim": "funnel.credit",
+        "content.recommended": "content.uptake", "content.taught": "content.first_use",
+        "content.teaching_gain": "content.first_use", "content.specific": "content.ladder",
     }  # fmt: skip
     shown = [funnel.exhibits[0].model_copy(update={"key": key}) for key in sorted(set(pairs.values()))]
     findings = [FINDINGS[0].model_copy(update={"key": key}) for key in pairs]
@@ -209,11 +212,32 @@ def test_the_method_says_what_was_agreed_and_why_rows_were_left_out() -> None:
         "First touch in time: 70\u00a0%",  # an older record says no meaning
         "By how much more often: 15 percentage points",
     )
-    assert notes["Settings of funnel"] == ("path: any", "horizon days: 90")
+    assert notes["Settings of funnel"] == (
+        "Horizon of every rate: 90 days",
+        "Path rule: any (a stage counts when it is recorded; a later one counts as going on)",
+    )
     assert not any("survey gap" in line for lines in notes.values() for line in lines)  # once, where it was agreed
     assert any("a value is no date, or an impossible one: 2; test leads: 15" in row for row in document.counts.rows)
     assert "SHA-256 4f1c09ae4f1c…" in notes["Inputs"][0]
     assert document.record.thresholds_lock.startswith("Thresholds locked")
+
+
+def test_settings_are_said_as_sentences_without_fingerprints_and_days_as_days() -> None:
+    given = {"grading": "97fd485b", "stage_labels": "c28bb4cc", "rows": {"leads": "0b4a3fd2"}, "work_hours": None,
+             "clock": "business", "first_touch_hours": 24.0, "decision_days": 1, "agreed_on": "2026-03-31",
+             "consent_on": "2026-03-30", "as_of": "2026-04-30", "cut_at": 2.5, "kinds": ["a", "b"]}  # fmt: skip
+    notes = dict(with_result("funnel", settings=given).notes)  # type: ignore[attr-defined]
+    assert notes["Settings of funnel"] == (
+        "Everybody asked had agreed by 30 March 2026", "Promised: a first touch within 24 hours",
+        "Promised: accepted or turned down within 1 day", "Hours count within working hours alone",
+        "Agreed on: 31 March 2026", "Cut at: 2.50", "Kinds: a, b",  # of another kit: by their names
+    )  # fmt: skip
+
+
+def test_what_the_first_page_has_no_room_for_is_one_sentence_with_its_section() -> None:
+    many = [gap.model_copy(update={"what": f"Question {i}"}) for i, gap in enumerate(NOT_JUDGED * 3)]
+    said = [with_result("audit", not_judged=many[:n]).more for n in (OPEN, OPEN + 1, OPEN + 5)]  # type: ignore[attr-defined]
+    assert said == ["", "The other one is in section 10.", "The other five are in section 10."]
 
 
 def test_one_way_to_an_interval_is_named_once() -> None:

@@ -1,15 +1,15 @@
 """What does a report say, in which order? The record as one ordered document of plain strings, without any markup."""
 
 from collections.abc import Iterator
-from datetime import date
 from typing import NamedTuple
 
 from alignlib import words
 from alignlib.charts.tables import Table, number, table
-from alignlib.errors import CODES
+from alignlib.report import method, phrases
 from alignlib.report.cards import Conversation, Docket, conversations, docket
+from alignlib.report.method import as_day
 from alignlib.resources import Play, plays
-from alignlib.result import Exhibit, Finding, NotJudged, Record, Result, Scalar
+from alignlib.result import Exhibit, Finding, NotJudged, Record, Result
 
 TOP = 5  # findings on the first page
 OPEN = 4  # open questions on the first page
@@ -27,11 +27,16 @@ _TOPICS = {  # by an exhibit's own key, or else by its diagnostic: what stands o
     "audit": ("Themes side by side", "Themes"),
 }
 _PROOF = {  # which exhibit proves a finding, where the two do not share a key
-    "content.stale": "content.age", "content.untagged": "content.inventory",
-    "content.empty_pipeline": "content.coverage", "funnel.first_touch": "funnel.touch", "funnel.leaked": "funnel.leaks",
-    "funnel.decided": "funnel.follow_up", "funnel.ownerless": "funnel.relay",
-    "funnel.score_order": "funnel.grades", "funnel.marketing_started": "funnel.credit",
+    "content.stale": "content.age", "content.empty_pipeline": "content.coverage",
+    "content.recommended": "content.uptake", "content.taught": "content.first_use",
+    "content.teaching_gain": "content.first_use", "content.specific": "content.ladder",
+    "funnel.first_touch": "funnel.touch", "funnel.leaked": "funnel.leaks", "funnel.decided": "funnel.follow_up",
+    "funnel.ownerless": "funnel.relay", "funnel.score_order": "funnel.calibration",
+    "funnel.marketing_started": "funnel.credit", "funnel.credit_claim": "funnel.credit",
     "funnel.revenue_linked": "funnel.clocks", "funnel.long_view": "funnel.clocks",
+}  # fmt: skip
+AUDIENCES = {  # which topics each leaves out; nobody but the client gets the exhibits in detail
+    "client": (), "sales": ("content",), "marketing": (), "board": ("survey", "content", "funnel", "audit"),
 }  # fmt: skip
 _CAUSE = NotJudged(
     what="What caused any of it", settle="", theme="",
@@ -65,10 +70,17 @@ class Item(NamedTuple):
     play: Play | None
     section: str
 
+    @property
+    def detail(self) -> str:
+        """What stands below its title: interval, count and limit, and what would settle it."""
+        settle = f" {phrases.SETTLE}: {self.finding.settle}." if self.finding.settle else ""
+        return f"{self.finding.detail}{settle}"
+
 
 class Figure(NamedTuple):
     """One exhibit: its section's id and number, what stands over it, its table and its play.
 
+    ``is_open``: it proves a finding to act on or to watch, or a verdict; others may stand folded.
     ``docket`` and ``conversations`` hold the rows of an exhibit of these shapes, as its section shows them.
     """
 
@@ -78,6 +90,7 @@ class Figure(NamedTuple):
     exhibit: Exhibit
     table: Table
     play: Play | None
+    is_open: bool
     docket: Docket | None = None
     conversations: tuple[Conversation, ...] = ()
 
@@ -86,9 +99,12 @@ class Document(NamedTuple):
     """The whole report in order: front, findings, what stays open, exhibits, the rest, method.
 
     ``contents`` holds the number and name of each section by its id. What is not judged is put as sentences.
+    ``left_out`` says what this audience's edition leaves out; its figures are those of every other edition.
     """
 
     record: Record
+    audience: str
+    left_out: str
     audit: Result
     period: str
     as_of: str
@@ -105,27 +121,62 @@ class Document(NamedTuple):
     counts: Table
     caveats: tuple[str, ...]
 
+    @property
+    def title(self) -> str:
+        """What is the file called, where it says so of itself?"""
+        return f"{phrases.NAME}: {self.record.client}"
 
-def build(record: Record) -> Document:
-    """Which document does this record make? Pure: equal records make equal documents."""
+    @property
+    def edition(self) -> str:
+        """For whom is this edition, where it is not the client's?"""
+        return "" if self.audience == "client" else f"Edition for {phrases.READERS[self.audience]}"
+
+    @property
+    def more(self) -> str:
+        """Where do the things stand that the first page leaves open and has no room for? Empty when there are none."""
+        if not self.more_limits:
+            return ""
+        n, verb = len(self.more_limits), "is" if len(self.more_limits) == 1 else "are"
+        return f"The other {words.spelled(n)} {verb} in section {self.contents['open'][0]}."
+
+    @property
+    def made(self) -> tuple[str, ...]:
+        """With what, and on which day, was the audit made?"""
+        r = self.record
+        settings = f"Settings SHA-256 {r.settings_sha256[:12]}…"
+        return f"alignlib {r.kit_version}, record version {r.schema_version}", settings, f"As of {self.as_of}"
+
+    @property
+    def findings(self) -> dict[str, Finding]:
+        """Every finding of the record by its key, also those that this edition leaves out."""
+        return {f.key: f for result in self.record.results.values() for f in result.findings}
+
+
+def build(record: Record, audience: str = "client") -> Document:
+    """Which document does this record make for this audience (one of ``AUDIENCES``)?
+
+    An audience chooses sections, never other figures. Pure: equal records make equal documents.
+    """
     results, known = list(record.results.values()), plays()
     audit = record.results.get("audit") or Result(
         diagnostic="audit", question="", headline="The audit of this record is missing", summary="",
         findings=[f for r in results for f in r.findings], not_judged=[gap for r in results for gap in r.not_judged],
     )  # fmt: skip
-    figures, gaps = tuple(_figures(record, known)), audit.not_judged
+    figures, gaps, without = tuple(_figures(record, known, audience)), audit.not_judged, AUDIENCES[audience]
     sections = {figure.exhibit.key: figure.id for figure in figures}
     items = tuple(Item(f, known.get(f.play or ""), sections.get(_proof(f.key), "")) for f in audit.findings)
+    others = tuple(item for item in items[TOP:] if item.finding.key.split(".")[0] not in without)
     return Document(
-        record=record, audit=audit, as_of=_day(record.as_of),
-        period=f"{_day(record.period_start)} to {_day(record.period_end)}",
+        record=record, audience=audience, left_out=_left_out(record, audience, len(items[TOP:]) - len(others)),
+        audit=audit, as_of=as_day(record.as_of),
+        period=f"{as_day(record.period_start)} to {as_day(record.period_end)}",
         strands=tuple(_strand(record.results.get(name), title) for name, title in _STRANDS.items()),
-        contents=_contents(figures, len(items) > TOP, len(gaps) > OPEN),
-        top_title=words.tally([finding.level for finding in audit.findings]), top=items[:TOP], others=items[TOP:],
+        contents=_contents(figures, bool(others), len(gaps) > OPEN),
+        top_title=words.tally([finding.level for finding in audit.findings]), top=items[:TOP], others=others,
         limits_title=f"{words.count_spelled(len(gaps) + 1, 'thing').capitalize()} these data leave open",
         limits=tuple(_told(gap) for gap in [*gaps[:OPEN], _CAUSE]), more_limits=tuple(_told(g) for g in gaps[OPEN:]),
-        figures=figures, notes=tuple((title, lines) for title, lines in _notes(record) if lines),
-        counts=_counts(results), caveats=tuple(dict.fromkeys(caveat for r in results for caveat in r.caveats)),
+        figures=figures, notes=tuple((title, lines) for title, lines in method.notes(record) if lines),
+        counts=method.counts(results), caveats=tuple(dict.fromkeys(caveat for r in results for caveat in r.caveats)),
     )  # fmt: skip
 
 
@@ -139,24 +190,53 @@ def _contents(figures: tuple[Figure, ...], has_others: bool, has_more: bool) -> 
     return {section: (n, name) for n, (section, name) in enumerate(order, start=1)}
 
 
-def _figures(record: Record, known: dict[str, Play]) -> Iterator[Figure]:
-    """Every exhibit with rows, by topic: what is drawn before what is only a table, details for those who ask last."""
-    filed = [
-        (e.key if e.key in _TOPICS else name, e) for name, r in record.results.items() for e in r.exhibits if e.rows
-    ]
+def _figures(record: Record, known: dict[str, Play], audience: str) -> Iterator[Figure]:
+    """Every exhibit with rows, by topic: what proves first, then what is drawn, then tables, details last of all."""
+    filed = [(topic, e) for topic, e in _filed(record) if _is_for(audience, topic, e)]
     sections = {e.key: _id(e) for _, e in filed}
     proofs = {f.key: sections.get(_proof(f.key), "") for r in record.results.values() for f in r.findings}
-    n = 1
+    proving, n = _proving(record), 1
     for name, (topic, _) in _TOPICS.items():
         shown = [e for at, e in filed if at == name]
         n += bool(shown)
-        for i, e in enumerate(sorted(shown, key=lambda e: (e.is_detail, e.shape == "table")), start=1):
+        order = sorted(shown, key=lambda e: (e.is_detail, e.key not in proving, e.shape == "table"))
+        for i, e in enumerate(order, start=1):
             at, play = str(n) if len(shown) == 1 else f"{n}.{i}", known.get(e.play or "")
             yield Figure(
                 _id(e), at, topic, e, table(e, record.currency), play,
+                not e.is_detail and (i == 1 or e.key in proving),
                 docket(e, known, proofs) if e.shape == "docket" else None,
                 conversations(e, record.currency) if e.shape == "strip" else (),
             )  # fmt: skip
+
+
+def _filed(record: Record) -> Iterator[tuple[str, Exhibit]]:
+    """Every exhibit with rows, with the name of its topic."""
+    for name, result in record.results.items():
+        yield from ((e.key if e.key in _TOPICS else name, e) for e in result.exhibits if e.rows)
+
+
+def _is_for(audience: str, topic: str, exhibit: Exhibit) -> bool:
+    return topic not in AUDIENCES[audience] and not (exhibit.is_detail and audience != "client")
+
+
+def _proving(record: Record) -> set[str]:
+    """Which exhibits prove a verdict, or a finding to act on or to watch?"""
+    found = [f for result in record.results.values() for f in result.findings]
+    verdicts = [str(row.get("finding")) for _, e in _filed(record) if e.shape == "docket" for row in e.rows]
+    return {_proof(key) for key in [*verdicts, *(f.key for f in found if f.level in ("act", "watch"))]}
+
+
+def _left_out(record: Record, audience: str, findings: int) -> str:
+    """Which sentence says what this edition leaves out? Empty when it leaves out nothing."""
+    gone = [(topic, e) for topic, e in _filed(record) if not _is_for(audience, topic, e)]
+    topics = [title for name, (title, _) in _TOPICS.items() if name in AUDIENCES[audience] and name in dict(gone)]
+    details = sum(topic not in AUDIENCES[audience] for topic, _ in gone)
+    said = [f"“{title}”" for title in topics]
+    said += [words.count_spelled(findings, "other finding")] if findings else []
+    said += [f"{words.count_spelled(details, 'exhibit')} in detail"] if details else []
+    told = f"This edition for {phrases.READERS[audience]} leaves out {words.listed(said)}; "
+    return f"{told}its figures are those of the whole report." if said else ""
 
 
 def _id(exhibit: Exhibit) -> str:
@@ -196,73 +276,5 @@ def _proof(key: str) -> str:
 def _told(gap: NotJudged) -> NotJudged:
     why, settle = words.capital(gap.why.strip()), gap.settle.rstrip(".")
     why += "" if not why or why.endswith((".", "!", "?")) else "."
-    said = {"what": gap.what.rstrip("."), "why": why, "settle": f"Would settle it: {settle}." if gap.settle else ""}
+    said = {"what": gap.what.rstrip("."), "why": why, "settle": f"{phrases.SETTLE}: {settle}." if gap.settle else ""}
     return gap.model_copy(update=said)
-
-
-def _counts(results: list[Result]) -> Table:
-    rows = {
-        (c.file, c.table): (
-            c.file, c.table, *(words.number(n) for n in (c.read, c.used, c.rejected, c.excluded)),
-            "; ".join(f"{CODES.get(reason, reason)}: {words.number(n)}" for reason, n in c.reasons.items()))
-        for result in results for c in result.row_counts
-    }  # fmt: skip
-    head = ("File", "Table", "Read", "Used", "Rejected", "Excluded", "Reasons")
-    return Table("Rows read, used, rejected and excluded", head, tuple(rows.values()), frozenset({2, 3, 4, 5}))
-
-
-def _notes(record: Record) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """How was the report made, so that anyone with the same files gets the same figures?
-
-    What was agreed stands there once, then each diagnostic's own settings, with their names as words.
-    """
-    results = record.results
-    methods = {f.measure.method for r in results.values() for f in r.findings} - {"counted", "withheld", ""}
-    methods -= {method.removesuffix(" 95 %").removesuffix(",") for method in methods if method.endswith(" 95 %")}
-    yield "Intervals", tuple(sorted(methods)) or ("Nothing estimated: every figure is counted.",)
-    agreed, units, meanings = (_settings(results.get("audit"), name) for name in ("limits", "units", "meanings"))
-    limits = ((meanings.get(key) or _plain(key), float(n or 0), str(units.get(key, ""))) for key, n in agreed.items())
-    yield "Agreed limits", tuple(f"{words.capital(str(what))}: {words.value(n, unit)}" for what, n, unit in limits)
-    for name, result in results.items():
-        given = {
-            key: v
-            for key, v in result.settings.items()
-            if not isinstance(v, dict) and v is not None and key not in agreed
-        }
-        told = {key: ", ".join(map(str, v)) if isinstance(v, list) else _said(v) for key, v in given.items()}
-        yield f"Settings of {name}", tuple(f"{_plain(key)}: {text}" for key, text in told.items())
-    sources = {s.file: s for r in results.values() for s in r.sources}.values()
-    yield (
-        "Inputs",
-        tuple(
-            f"{s.file}, {'rows withheld' if s.rows is None else words.count(s.rows, 'row')}, SHA-256 {s.sha256[:12]}…"
-            for s in sources
-        ),
-    )
-    made = {
-        ", ".join(f"{name} {version}" for name, version in sorted(record.versions.items())): record.versions,
-        f"Path rule: {record.path}": record.path, f"Times in {record.timezone}": record.timezone,
-        f"Simulations drawn from seed {record.seed}": record.seed,
-        f"Compared with an earlier record, SHA-256 {record.since_sha256[:12]}…": record.since_sha256,
-    }  # fmt: skip
-    yield "Worked out with", tuple(line for line, is_known in made.items() if is_known)
-
-
-def _settings(result: Result | None, name: str) -> dict[str, Scalar]:
-    """What did a result record under this name, if it recorded names and values there?"""
-    found = result.settings.get(name) if result else None
-    return found if isinstance(found, dict) else {}
-
-
-def _plain(key: str) -> str:
-    return key.replace("_", " ")
-
-
-def _said(value: Scalar) -> str:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
-    return words.number(value, 0 if float(value).is_integer() else 2)
-
-
-def _day(iso: str) -> str:
-    return words.day(date.fromisoformat(iso))
