@@ -1,40 +1,75 @@
 """How does the document become one HTML file that holds no script, loads nothing and escapes every word?"""
 
 import re
+from base64 import b64encode
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from hashlib import sha256
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from alignlib import charts, words
-from alignlib.charts.tables import alone
-from alignlib.report.document import Document, Figure
+from alignlib.report import phrases
+from alignlib.report.brand import PLAIN, Brand
+from alignlib.report.document import Document, Figure, Item
+from alignlib.report.pictures import draw
 from alignlib.resources import resource
-from alignlib.result import Finding
 
-_CELL = 240  # pixels: the width of the evidence in a docket, on a page and on a phone
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
 _JOINER = "\u2060"
-_ROWS = 8  # of a table that is not drawn; the rest opens on demand
+_ROWS = 6  # of a table that is not drawn; the rest opens on demand
+_OPEN_LEVELS = {"act": True, "watch": True, "unclear": False, "good": False}  # in this order
 
 
 @dataclass(frozen=True)
-class Picture:
-    """SVG that the template may inline as it is.
+class Inlined:
+    """SVG or CSS that the template may inline as it is.
 
-    The one thing in a report that is not escaped, and why it need not be: ``charts.svg`` parses what was drawn and
-    writes it anew from a short list of elements and attributes, with every word escaped. Pictures are made in
-    ``_pictures`` and nowhere else.
+    The one thing in a report that is not escaped, and why it need not be: ``charts.svg`` writes a tree of lines, paths
+    and words, with every word escaped, and pictures are made in ``pictures.draw`` alone; the stylesheet is the kit's.
     """
 
-    svg: str
+    text: str
 
     def __html__(self) -> str:
-        return self.svg
+        return self.text
 
 
-def render(document: Document) -> str:
-    """Which HTML shows this document? One file: styles and charts inline, a strict Content-Security-Policy.
+class Topic(NamedTuple):
+    """Which exhibits of one topic stand open, and which in the list of folded ones below them, under which heading?"""
 
-    Raises AlignError (E-DRAW) when a chart cannot be drawn.
-    """
+    open: tuple[Figure, ...]
+    folded: tuple[Figure, ...]
+    heading: str
+
+
+class Level(NamedTuple):
+    """Which of the other findings stand at one level, under which heading, and do they stand open?"""
+
+    name: str
+    is_open: bool
+    heading: str
+    items: tuple[Item, ...]
+
+
+def render(document: Document, brand: Brand = PLAIN) -> str:
+    """Which HTML shows this document? One file: styles and charts inline, a strict Content-Security-Policy."""
+    templates = _templates()
+    style = templates.get_template("report.css").render(brand=brand)
+    page = templates.get_template("report.html.j2").render(
+        doc=document, brand=brand, logo=b64encode(brand.logo).decode(), style=Inlined(style), style_hash=_hash(style),
+        topics=tuple(_topics(document)), levels=tuple(_levels(document)),
+        pictures={name: Inlined(svg) for name, svg in draw(document, brand).items()},
+    )  # fmt: skip
+    return page.strip() + "\n"
+
+
+@cache
+def _templates() -> "Environment":
+    """Which templates are there? Compiled once, for that takes a quarter of a report's time."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -42,9 +77,29 @@ def render(document: Document) -> str:
         loader=FileSystemLoader(resource("templates", "report")),
     )  # fmt: skip
     environment.globals.update(
-        count=words.count, spelled=words.spelled, minutes=_minutes, left_out=charts.left_out, most=_ROWS
-    )
-    return environment.get_template("report.html.j2").render(doc=document, pictures=_pictures(document)) + "\n"
+        count=words.count, spelled=words.spelled, minutes=_minutes, left_out=charts.left_out, most=_ROWS,
+        say=phrases,
+    )  # fmt: skip
+    return environment
+
+
+def _hash(style: str) -> Inlined:
+    """Which source allows this stylesheet and no other, nor any style attribute?"""
+    return Inlined(f"'sha256-{b64encode(sha256(style.encode()).digest()).decode()}'")
+
+
+def _topics(document: Document) -> Iterator[Topic]:
+    for name, found in groupby(document.figures, key=lambda figure: figure.topic):
+        figures = tuple(found)
+        shown, folded = (tuple(f for f in figures if f.is_open == is_open) for is_open in (True, False))
+        number = figures[0].number.split(".")[0]
+        yield Topic(shown, folded, f"More on {name[:1].lower()}{name[1:]}" if shown else f"{number} · {name}")
+
+
+def _levels(document: Document) -> Iterator[Level]:
+    for name, is_open in _OPEN_LEVELS.items():
+        if items := tuple(item for item in document.others if item.finding.level == name):
+            yield Level(name, is_open, words.tally([name] * len(items)), items)
 
 
 def _written(value: Any) -> Any:
@@ -53,54 +108,6 @@ def _written(value: Any) -> Any:
         return value
     tied = re.sub(r"(?<=\d) (?=%|million\b)", words.NBSP, words.legible(value))
     return re.sub(rf"{words.MINUS}(?=\S)", words.MINUS + _JOINER, tied)  # a line may break before a currency sign
-
-
-def _pictures(document: Document) -> dict[str, Picture]:
-    """Every chart by the exhibit's or finding's key: wide and narrow for an exhibit, a strip for a finding."""
-    currency, drawn = document.record.currency, dict[str, tuple[Any, str]]()
-    for exhibit in (figure.exhibit for figure in document.figures if charts.drawable(figure.exhibit)):
-        for size, width in (("wide", charts.WIDE), ("narrow", charts.NARROW)):
-            drawn[f"{exhibit.key} {size}"] = (charts.chart(exhibit, width, currency), exhibit.alt)
-    for figure in document.figures:
-        drawn |= _in_cells(figure, {f.key: f for r in document.record.results.values() for f in r.findings}, currency)
-    for finding in (item.finding for item in (*document.top, *document.others)):
-        if (strip := charts.interval_strip(finding, currency=currency)) is not None:
-            drawn[finding.key] = (strip, _strip_alt(finding, currency))
-    made = charts.svg([chart for chart, _ in drawn.values()], [label for _, label in drawn.values()])
-    return {key: Picture(svg) for key, svg in zip(drawn, made, strict=True)}
-
-
-def _in_cells(figure: Figure, findings: dict[str, Finding], currency: str) -> dict[str, tuple[Any, str]]:
-    """The small pictures in the cells of a docket (by its finding's key) and of a strip (by its row, from 0)."""
-    key, drawn = figure.exhibit.key, dict[str, tuple[Any, str]]()
-    for entry in (e for e in (figure.docket.entries if figure.docket else ()) if e.finding in findings):
-        finding = findings[entry.finding]
-        # the tint marks the side on which the complaint holds, which is not always the bad side of the finding
-        side = {"below": "at_least", "above": "at_most"}.get(entry.holds_where, finding.direction)
-        strip = charts.interval_strip(finding.model_copy(update={"direction": side}), _CELL, currency)
-        drawn[f"{key} {finding.key}"] = (strip, _strip_alt(finding, currency))
-    for i, told in enumerate(figure.conversations):
-        row = figure.exhibit.rows[i]
-        drawn[f"{key} {i} said"] = (charts.said_strip(row), told.said_alt)
-        drawn[f"{key} {i} happened"] = (charts.happened_strip(row), told.happened_alt)
-    return {name: (chart, alt) for name, (chart, alt) in drawn.items() if chart is not None}
-
-
-def _strip_alt(finding: Finding, currency: str) -> str:
-    """The strip in words: estimate, interval, what was agreed."""
-    m = finding.measure
-    ends, bare = words.interval(m.low, m.high, m.unit, currency), "counted" if m.method == "counted" else "no interval"
-    if m.value is None:
-        said = [f"range over rules {alone(ends, m.unit)}"]
-    else:
-        said = [words.value(m.value, m.unit, currency), f"interval {ends}" if m.low is not None else bare]
-    if finding.limit is not None:
-        word, side = (
-            charts.limit_word(m),
-            {"at_least": "at least ", "at_most": "at most "}.get(finding.direction or "", ""),
-        )
-        said.append(f"{word} {'' if word == 'claim' else side}{words.value(finding.limit, m.unit, currency)}")
-    return ", ".join(said)
 
 
 def _minutes(n: int) -> str:
