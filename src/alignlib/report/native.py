@@ -1,0 +1,193 @@
+"""How is an exhibit drawn as a chart that a consultant can edit? Points with their intervals, bars from zero.
+
+What stands on a chart are the strings of the report, set as texts: after editing a chart's data, reset its labels.
+Tables, grids, the relay, the docket and the strip are native tables instead: see ``slides``.
+"""
+
+from collections.abc import Callable
+
+from alignlib import words
+from alignlib.charts import canvas
+from alignlib.charts.canvas import ACT, INK, MUTED, STAGE, TEXT, axis, span, wrapped
+from alignlib.charts.tables import Table, headed, number
+from alignlib.report.lanes import SCALES, Look, Sheet, has, lanes, strokes
+from alignlib.report.plots import Axis, Label, Line, Plot, Series
+from alignlib.result import Exhibit, Row
+
+MOST = 18  # rows that can be told apart on a slide
+_TINTS = {"done": STAGE, "decided": canvas.DECIDED, "leaked": ACT, "open": ""}
+_STROKES = (Line(INK, 2.25), Line(TEXT, 2.25, True), Line(MUTED, 2.25), Line(MUTED, 2.25, True))
+
+
+def is_charted(exhibit: Exhibit) -> bool:
+    """Is this exhibit drawn as a native chart, or is it a native table?"""
+    return exhibit.shape in _SHAPES and bool(exhibit.rows) and (exhibit.shape != "curve" or bool(_curves(exhibit)))
+
+
+def plot(exhibit: Exhibit, table: Table, look: Look) -> Plot:
+    """Which native chart shows this exhibit? Its first rows where it has more than ``MOST``.
+
+    Raises KeyError when the exhibit is a table: see ``is_charted``.
+    """
+    shown = exhibit if exhibit.shape == "curve" else exhibit.model_copy(update={"rows": exhibit.rows[:MOST]})
+    made = _SHAPES[exhibit.shape](shown, table, look)
+    most = max(map(len, made.sheet.values()))  # columns of one length: LibreOffice forgets those before a longer one
+    sheet: Sheet = {name: [*values, *[None] * (most - len(values))] for name, values in made.sheet.items()}
+    return made._replace(sheet=sheet, made=look.made)
+
+
+def told_below(exhibit: Exhibit) -> str:
+    """Which words below a chart say what its figures or its fills mean, and what is left out?"""
+    said: list[str] = []
+    if exhibit.shape == "waterfall":
+        kinds = (("leaked", "Red: leaked."), ("decided", "Grey: decided."), ("open", "Hatched: still open."))
+        said = ["Dark: went on, or there now."]
+        said += [text for kind, text in kinds if any(number(row, kind) for row in exhibit.rows)]
+    name = {"dumbbell": "gap", "intervals": "value"}.get(exhibit.shape)
+    name = ("value" if has(exhibit, "value") else "gap") if exhibit.shape == "paired" else name
+    said += [f"At the right: {headed(column)}." for column in exhibit.columns if column.name == name]
+    said += ["Hollow or pale: what the other team expects it to answer."] if has(exhibit, "sales_guess") else []
+    if exhibit.shape == "curve":
+        known = _curves(exhibit)
+        silent = {str(row["label"]): str(row.get("note") or "withheld") for row in exhibit.rows}
+        said += [f"{name}: {note}." for name, note in silent.items() if name not in known]
+        n, what = len(known) - len(_STROKES), "more curve"
+    else:
+        n, what = len(exhibit.rows) - MOST, "more row"
+    return " ".join([*said, *([f"{words.count(n, what)} in the report."] if n > 0 else [])])
+
+
+def _curves(e: Exhibit) -> list[str]:
+    """Which series have anything to draw?"""
+    return list(dict.fromkeys(str(row["label"]) for row in e.rows if number(row, "share") is not None))
+
+
+def _bars(e: Exhibit, table: Table, look: Look) -> Plot:
+    """Counts from zero, each with its figure."""
+    column = next(c for c in e.columns if c.name == "value")
+    values = [number(row, "value") for row in e.rows]
+    told = [words.figure(value, column.unit, look.currency) for value in values]
+    return _drawn_bars(e, look, headed(column), values, told, (), SCALES.get(column.unit, 1.0))
+
+
+def _parts(e: Exhibit, table: Table, look: Look) -> Plot:
+    """The parts of a whole one below another, what leaked in the accent and in words."""
+    told, head = [], next(headed(c) for c in e.columns if c.name == "n")
+    for row in e.rows:
+        share = number(row, "share")
+        said = [words.figure(number(row, "n"), "count"), "" if share is None else words.share(share)]
+        told.append(", ".join(filter(None, [*said, "leaked" if row.get("kind") == "leaked" else ""])))
+    fills = tuple(_TINTS.get(str(row.get("kind")), canvas.DECIDED) for row in e.rows)
+    return _drawn_bars(e, look, head, [number(row, "n") for row in e.rows], told, fills)
+
+
+def _drawn_bars(
+    e: Exhibit, look: Look, head: str, values: list[float | None], told: list[str], fills: tuple[str, ...],
+    scale: float = 1.0,
+) -> Plot:  # fmt: skip
+    silent = [f" ({row.get('note') or 'withheld'})" if v is None else "" for row, v in zip(e.rows, values, strict=True)]
+    names = [f"{row.get('label') or ''}{said}" for row, said in zip(e.rows, silent, strict=True)]
+    shown = [0.0 if v is None else v * scale for v in values]
+    left = min(max(span(line, 11) for name in names for line in name.split("\n")) + 12, look.width * 0.4)
+    room = max(span(text, 11, True) for text in told) + 10
+    low, high = min(*shown, 0.0), max(*shown, 0.0) or 1.0
+    labels = tuple(
+        (i, Label(text, "outEnd", ACT if fills and fills[i] == ACT else INK, True)) for i, text in enumerate(told)
+    )
+    series = Series(head, head, colour=STAGE, fills=fills, labels=labels)
+    margins = (left / look.width, 0.01, room / look.width, 0.01)
+    size = 11.0 if look.height / len(values) >= 22 else 10.0
+    return Plot({"Name": names, head: [None if v is None else v * scale for v in values]}, (series,),
+                Axis(low, high, high - low), Axis(0, 1, 1), "Name", margins=margins, size=size)  # fmt: skip
+
+
+def _stages(e: Exhibit, table: Table, look: Look) -> Plot:
+    """How many get how far: each stage as one bar in its parts, what went on, leaked, was decided, is still open."""
+    counts = [number(row, "n") for row in e.rows]
+    most = max(filter(None, counts), default=1.0)
+    kinds = (("leaked", "leaked", ACT), ("decided", "decided", canvas.DECIDED), ("open", "still open", ""))
+    rest = [None if n is None else n - sum(number(row, kind) or 0 for kind, *_ in kinds)
+            for row, n in zip(e.rows, counts, strict=True)]  # fmt: skip
+    names = _named(e, table)
+    left = max(span(line, 11) for name in names for line in name.split("\n")) + 12
+    width = look.width - left - 12
+    sheet: Sheet = {"Stage": names, "Went on, or there now": rest}
+    series = [Series("Went on", "Went on, or there now", colour=STAGE)]
+    for kind, word, tint in kinds:
+        values = [number(row, kind) for row in e.rows]
+        sheet[word.capitalize()] = values
+        told = [_fitting(v, word, (v or 0) / most * width) for v in values]
+        colour = canvas.WHITE if tint == ACT else INK
+        labels = tuple((i, Label(text, "ctr", colour, True)) for i, text in enumerate(told) if text)
+        series.append(Series(word, word.capitalize(), colour=tint, labels=labels))
+    return Plot(sheet, tuple(series), Axis(0, most, most), Axis(0, 1, 1), "Stage", True,
+                (left / look.width, 0.01, 12 / look.width, 0.01))  # fmt: skip
+
+
+def _named(e: Exhibit, table: Table) -> list[str]:
+    """Each stage with its count, or why there is none, and below it which share goes on."""
+    go_on, names = next((headed(c) for c in e.columns if c.name == "go_on"), ""), []
+    for row, cells in zip(e.rows, table.rows, strict=False):
+        n = number(row, "n")
+        names.append(f"{row['label']}: {words.number(n) if n is not None else row.get('note') or 'withheld'}")
+        if go_on in table.head and number(row, "go_on") is not None:
+            names[-1] += f"\n{go_on.lower()}: {cells[table.head.index(go_on)]}"
+    return names
+
+
+def _fitting(n: float | None, said: str, room: float) -> str:
+    """How many, and what they are, as far as a segment has room for it."""
+    texts = (f"{words.number(n)} {said}", words.number(n)) if n else ()
+    return next((text for text in texts if span(text, 11, True) + 6 <= room), "")
+
+
+def _curve(e: Exhibit, table: Table, look: Look) -> Plot:
+    """How a share grows with days: each series with its intervals, its name at the end."""
+    names, last = _curves(e)[: len(_STROKES)], max(number(row, "day") or 0 for row in e.rows) or 1
+    found = [v for row in e.rows for name in ("share", "high") if (v := number(row, name)) is not None]
+    held = [row for row in e.rows if row.get("promised") and number(row, "share") is not None]
+    marks, days = axis(0, min(max([*found, (held and e.limit) or 0.05]), 1), "share"), axis(0, last, "days")
+    sheet: Sheet = {}
+    series, ends = [], list[float]()
+    for name, stroke in zip(names, _STROKES, strict=False):
+        rows = [row for row in e.rows if row["label"] == name and number(row, "share") is not None]
+        if name in words.TEAM_NAMES.values():
+            stroke = Line(look.sales if name == "Sales" else look.marketing, 2.25)
+        sheet |= {f"{name}, days": [number(row, "day") for row in rows], name: [number(row, "share") for row in rows]}
+        spots = [[number(row, at) for at in ("day", "low", "high")] for row in rows]
+        uprights = [((day, low), (day, high)) for day, low, high in spots
+                    if day is not None and low is not None and high is not None]  # fmt: skip
+        series += strokes(sheet, f"{name}, interval", uprights, Line(canvas.DECIDED, 2.5))
+        end = number(rows[-1], "share") or 0.0
+        near = [other for other in ends if abs(other - end) < 0.05 * marks[-1]]
+        ends.append(end)
+        place = "r" if not near else "t" if end >= near[0] else "b"
+        label = (len(rows) - 1, Label("\n".join(wrapped(name, 120, 12, True)), place, stroke.colour, True))
+        series.append(Series(name, name, f"{name}, days", "circle", 4, stroke.colour, line=stroke, labels=(label,)))
+    top = marks[-1]
+    if e.limit is not None and held:
+        top *= 1.14  # the words of what is judged stand above the plot
+        series += _judged(sheet, held[0], e.limit, last, marks[-1] * 1.08)
+    right = max(span(line, 12, True) for name in names for line in wrapped(name, 120, 12, True)) + 14
+    margins = (44 / look.width, 10 / look.height, right / look.width, 46 / look.height)
+    return Plot(sheet, tuple(series), Axis(0, max(last, days[-1]), days[1] - days[0], "#,##0", "days"),
+                Axis(0, top, marks[1] - marks[0], "0%", has_grid=True), margins=margins)  # fmt: skip
+
+
+def _judged(sheet: Sheet, row: Row, limit: float, last: float, top: float) -> list[Series]:
+    """The promised day as a line up to its words, the estimate in its interval, and what was agreed: there alone."""
+    day, share, low, high = (number(row, name) or 0.0 for name in ("day", "share", "low", "high"))
+    ends = "" if row.get("low") is None else f" ({words.interval(low, high, 'share')})"
+    said = f"within {row['promised']}\n{words.share(share)}{ends}, agreed {words.share(limit)}"
+    across = max(day - last * 0.04, 0.0), day + last * 0.04
+    line = strokes(sheet, "Day", [((day, 0.0), (day, top))], Line(INK, 0.75))[0]
+    bar = strokes(sheet, "Its interval", [((day, low), (day, high))] if ends else [], Line(canvas.INTERVAL, 6.0))
+    tick = strokes(sheet, "Judged", [((across[0], share), (across[1], share))], Line(INK, 2.5))
+    agreed = strokes(sheet, "Agreed", [((across[0], limit), (across[1], limit))], Line(INK, 1.5, True))
+    return [line._replace(labels=((1, Label(said, "l" if day > last / 2 else "r")),)), *bar, *tick, *agreed]
+
+
+_SHAPES: dict[str, Callable[[Exhibit, Table, Look], Plot]] = {
+    "dumbbell": lanes, "paired": lanes, "intervals": lanes, "bars": _bars, "stack": _parts, "waterfall": _stages,
+    "curve": _curve,
+}  # fmt: skip
