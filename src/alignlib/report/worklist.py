@@ -1,16 +1,14 @@
 """Which workbook does a content owner filter, correct and send back? The work list, and how to correct it."""
 
 import io
-from datetime import date, datetime, time
 
-from alignlib import words
+from alignlib.report import cells
 from alignlib.result import Record
 
 FILE, KEY = "content-work-list.xlsx", "content.worklist"
 DECISIONS = ["keep", "fix", "teach", "tailor", "retire"]
 _WIDTHS = {"title": 44, "reason": 44, "decision": 12, "disposition": 12}
 _OTHERS, _HEAD = 20, {"bold": True, "bg_color": "#EFEDE8", "bottom": 1}
-_DAY = "yyyy-mm-dd"
 HOW_TO = (
     "These are read: Decision, Decided on, Conversations, Segments, Personas, Reviewed on, Expires on.",
     f"Decision: {', '.join(DECISIONS[:-1])} or {DECISIONS[-1]}. An empty one leaves the asset to the rules.",
@@ -34,25 +32,23 @@ def workbook(record: Record) -> bytes | None:
     found = next((each for each in content.exhibits if each.key == KEY), None) if content else None
     if found is None:
         return None
-    from xlsxwriter import Workbook
-
-    out, as_text = io.BytesIO(), {f"strings_to_{what}": False for what in ("formulas", "urls", "numbers")}
-    book = Workbook(out, {"in_memory": True, **as_text})
-    made = datetime.combine(date.fromisoformat(record.as_of), time())
-    book.set_properties({"title": "Content work list", "created": made})
+    out = io.BytesIO()
+    book = cells.open_book(out, "Content work list", record)
     sheet, how = book.add_worksheet("Work list"), book.add_worksheet("How to")
-    head, wrap, day = (book.add_format(each) for each in (_HEAD, {"text_wrap": True}, {"num_format": _DAY}))
+    looks = (_HEAD, {"text_wrap": True}, {"num_format": cells.DAY}, {"text_wrap": True, **cells.look("=")})
+    head, wrap, day, wary = (book.add_format(each) for each in looks)
     for at, column in enumerate(found.columns):
         sheet.set_column(at, at, _WIDTHS.get(column.name, _OTHERS), day if column.unit == "date" else wrap)
         sheet.write_string(0, at, column.label, head)
         for row, values in enumerate(found.rows, 1):
             value = values[column.name]
-            if column.unit == "date" and value:
-                sheet.write_datetime(row, at, datetime.fromisoformat(str(value)), day)
+            if column.unit == "date" and (when := cells.day(value)):
+                sheet.write_datetime(row, at, when[0], day)
             elif column.unit == "count" and value is not None:
                 sheet.write_number(row, at, float(str(value)))
             elif value is not None:
-                sheet.write_string(row, at, words.legible(str(value)))
+                said = cells.text(value)
+                sheet.write_string(row, at, said, wary if cells.look(said) else wrap)
         if column.name == "decision":
             sheet.data_validation(1, at, len(found.rows), at, {"validate": "list", "source": DECISIONS})
     how.set_column(0, 0, 100, wrap)
