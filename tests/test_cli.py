@@ -12,7 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from alignlib.cli import app
-from alignlib.errors import AlignError
+from alignlib.errors import AlignError, Problem
+from alignlib.files import sha256
 from alignlib.result import Record, to_json
 
 
@@ -25,7 +26,7 @@ def test_new_copies_the_template_with_the_letter_and_refuses_to_overwrite(tmp_pa
     made = alignlib("new", "acme", cwd=tmp_path)
     assert made.returncode == 0 and "request-email.md" in made.stdout
     assert "alignlib survey export acme" in made.stdout
-    assert (tmp_path / "acme" / "engagement.yml").exists() and (tmp_path / "acme" / "request-email.md").exists()
+    assert all((tmp_path / "acme" / name).exists() for name in ("engagement.yml", "brand.yml", "request-email.md"))
     again = alignlib("new", "acme", cwd=tmp_path)
     assert again.returncode == 2 and "E-USE" in again.stderr
 
@@ -147,6 +148,70 @@ def _record() -> Record:
     )  # fmt: skip
 
 
+# --- the report -------------------------------------------------------------------------------------------------------
+
+
+def _finished(folder: Path) -> Path:
+    """The folder of a finished audit, as far as the report needs it."""
+    (folder / "out" / "private").mkdir(parents=True)
+    (folder / "out" / "results.json").write_text(to_json(_record()))
+    done = {"files": {"results.json": sha256(folder / "out" / "results.json")}}
+    (folder / "out" / "private" / "done.json").write_text(json.dumps(done))
+    return folder / "out"
+
+
+def test_report_writes_what_is_asked_for_and_says_where(tmp_path: Path) -> None:
+    out = _finished(tmp_path)
+    (tmp_path / "brand.yml").write_text('name: Weber\nsales: "#0B5D3B"\nmarketing: "#7B2D8B"\n')
+    made = alignlib("report", "out", "--to", "HTML, html", "--for", "board", "--brand", "brand.yml", cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    assert made.stdout == f"Wrote {Path('out') / 'report-board.html'}\n"
+    assert "Acme" in (out / "report-board.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("words", "told", "code"),
+    [
+        (["out", "--to", "doc,pdf"], "'doc' is no format of the report. Allowed: html, pdf, pptx, xlsx", 2),
+        (["out", "--to", ","], "no format was named", 2),
+        (["out", "--for", "press"], "Allowed: client, sales, marketing, board", 2),
+        (["out", "--to", "html", "--template", "firm.pptx"], "--template is for the deck", 2),
+        (["out", "--brand", "none.yml"], "none.yml: it is not there", 2),
+        (["out", "--to", "pptx", "--template", "none.pptx"], "none.pptx: this is no file", 2),
+        (["nowhere"], "not the record of a finished audit", 1),
+    ],
+)
+def test_report_refuses_what_it_cannot_do_and_says_what_is_allowed(
+    words: list[str], told: str, code: int, tmp_path: Path
+) -> None:
+    out = _finished(tmp_path)
+    ended = alignlib("report", *words, cwd=tmp_path)
+    assert ended.returncode == code and told in ended.stderr and "What to do" in ended.stderr
+    assert {path.name for path in out.iterdir()} == {"results.json", "private"}
+
+
+def test_audit_says_where_every_file_is_and_ends_with_1_when_a_format_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from alignlib import editions, pipeline
+    from alignlib.result import Result
+
+    audit = Result(diagnostic="audit", question="", headline="Two teams, one story", summary="")
+    names = ["report.html", "report.pdf", "report.xlsx", "content-work-list.xlsx", "results.json"]
+    made = (*(tmp_path / name for name in names), tmp_path / "notebooks" / "audit.ipynb")
+    failed = (Problem("E-MAKE", "the PPTX could not be made"),)
+    record = _record().model_copy(update={"results": {"audit": audit}})
+    for problems in ((), failed):
+        delivered = editions.Delivered(record, made, problems)
+        monkeypatch.setattr(pipeline, "run_audit", lambda *_, delivered=delivered: delivered)
+        ended = CliRunner().invoke(app, ["audit", "acme", "--out", str(tmp_path)])
+        told = [line for line in ended.stdout.splitlines() if str(tmp_path) in line]
+        assert [line.split()[-1] for line in told] == [*(str(path) for path in made[:-1]), str(tmp_path / "notebooks")]
+        assert [line[:11].strip() for line in told] == ["Report", "", "", "Work list", "Results", "Notebooks"]
+        assert (ended.exit_code == 0) == (not problems)
+        assert not problems or (isinstance(ended.exception, AlignError) and "PPTX" in str(ended.exception))
+
+
 def test_progress_is_a_bar_on_a_terminal_and_plain_lines_elsewhere(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -180,7 +245,8 @@ def test_params_says_what_a_notebook_takes(name: str) -> None:
 def test_help_names_every_command() -> None:
     shown = CliRunner().invoke(app, ["--help"]).stdout
     assert all(
-        name in shown for name in ("demo", "new", "lock", "check", "audit", "params", "lab", "survey", "comments")
+        name in shown
+        for name in ("demo", "new", "lock", "check", "audit", "report", "params", "lab", "survey", "comments")
     )
     assert all(name in CliRunner().invoke(app, ["survey", "--help"]).stdout for name in ("export", "plan"))
     assert all(name in CliRunner().invoke(app, ["comments", "--help"]).stdout for name in ("list", "approve"))

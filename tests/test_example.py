@@ -75,7 +75,8 @@ def test_the_demo_writes_report_results_and_notebooks(demo: Path) -> None:
         "survey.ipynb", "content.ipynb", "funnel.ipynb", "audit.ipynb"
     }  # fmt: skip
     done = json.loads((demo / "private" / "done.json").read_text())
-    assert set(done["files"]) >= {"results.json", "report.html", "notebooks/funnel.ipynb"}
+    reports = {f"report.{kind}" for kind in ("html", "pdf", "pptx", "xlsx")}
+    assert set(done["files"]) >= {"results.json", "notebooks/funnel.ipynb", *reports}
     assert not list(demo.rglob(".tmp-*"))
 
 

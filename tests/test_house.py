@@ -46,7 +46,7 @@ ALLOWED: dict[str, set[str]] = {
         "intake.tables", "engagement", "plain_yaml", "resources", "instrument", "grievances",
     },
     "audit": {"result", "stats", "resources", "disclosure", "engagement", "grievances", "instrument"},
-    "report": {"result", "charts", "disclosure", "resources", "files"},
+    "report": {"result", "charts", "disclosure", "resources", "files", "plain_yaml"},
     "runs": {"result", "engagement", "files", "resources"},
     "sample_rows": {"intake.tables", "instrument", "engagement"},
     "sample_content": {"sample_rows"},
@@ -57,23 +57,24 @@ ALLOWED: dict[str, set[str]] = {
     },
     "pipeline": {
         "engagement", "intake", "runs", "audit", "report", "diagnostics", "samples", "files", "resources", "result",
-        "disclosure",
+        "disclosure", "editions",
     },
+    "editions": {"report", "result", "files"},
     "drafts": {"engagement", "instrument", "resources", "result", "files", "intake", "pipeline"},
     "portfolio": {"engagement", "instrument", "result", "report"},
     "cli": {
-        "drafts", "portfolio", "pipeline", "runs", "workshop", "intake", "samples", "resources", "engagement", "files",
-        "result", "forms", "planning", "comments",
+        "drafts", "portfolio", "pipeline", "editions", "runs", "workshop", "intake", "samples", "resources",
+        "engagement", "files", "result", "forms", "planning", "comments",
     },
 }  # fmt: skip
 FREE = {"words", "errors"}
 
 # Budget, in lines.
-LONGEST_MODULE, WHOLE_PACKAGE = 400, 24_000
+LONGEST_MODULE, WHOLE_PACKAGE = 400, 27_800
 LONGEST_CELL, MOST_CELLS = 10, 12
 
 # Parts that may look at the clock; everything else must give the same figures tomorrow.
-CLOCK = {"cli", "runs", "workshop", "pipeline"}
+CLOCK = {"cli", "runs", "workshop", "editions"}
 
 # Calls that write, outside files.py, and why each may: (module, call).
 WRITERS: dict[tuple[str, str], str] = {
@@ -537,8 +538,8 @@ def test_no_exemption_outlives_its_reason() -> None:
 
 # --- a light start ----------------------------------------------------------------------------------------------------
 
-HEAVY = {"pandas", "numpy", "scipy", "duckdb", "altair", "papermill", "nbformat", "nbclient", "ipywidgets", "IPython",
-         "pyarrow", "sqlalchemy", "jinja2", "vl_convert", "pydantic", "dask", "anywidget"}  # fmt: skip
+HEAVY = {"pandas", "numpy", "scipy", "duckdb", "typst", "papermill", "nbformat", "nbclient", "ipywidgets", "IPython",
+         "pyarrow", "sqlalchemy", "jinja2", "pptx", "fontTools", "pydantic", "dask", "anywidget"}  # fmt: skip
 
 
 def loaded_by(code: str) -> set[str]:

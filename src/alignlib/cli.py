@@ -25,7 +25,7 @@ comments = _typer(help="What people wrote in their own words: read it, then say 
 app.add_typer(survey, name="survey")
 app.add_typer(comments, name="comments")
 Engagement = Annotated[Path, typer.Argument(help="Folder with engagement.yml and data/.")]
-Out = Annotated[Path, typer.Option("--out", help="Folder for results.json, report.html and notebooks/.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder for the report, results.json and notebooks/.")]
 By = Annotated[str, typer.Option("--by", help="Who agreed the thresholds.")]
 Size = Annotated[int, typer.Option(min=1, max=10_000, help="How many people of the team will be asked.")]
 Leaders = Annotated[int | None, typer.Option(min=0, max=10_000, help="How many of them lead people.")]
@@ -52,6 +52,7 @@ def new(name: Annotated[str, typer.Argument(help="Name of the new engagement's f
     shutil.copytree(resource("templates", "engagement"), folder)
     typer.echo(f"Made {folder}. Next: send {folder / 'request-email.md'}, put the files into {folder / 'data'},")
     typer.echo(f"fill in {folder / 'engagement.yml'}, agree the thresholds and run: alignlib lock {folder}")
+    typer.echo(f"Your firm's name, logo and colours go into {folder / 'brand.yml'}.")
     typer.echo(f"The survey's form is written by: alignlib survey export {folder} --to google")
 
 
@@ -93,18 +94,41 @@ def check(engagement: Engagement) -> None:
 
 @app.command()
 def audit(engagement: Engagement, out: Out, seconds: Seconds = 600, since: Since = None) -> None:
-    """Audit one client: run the four notebooks and write the report; --since an earlier one says what changed."""
+    """Audit one client: run the notebooks, write the report in four formats; --since an earlier one: what changed."""
     from alignlib.pipeline import run_audit
 
     with _progress() as say:
-        record = run_audit(engagement, out, say, seconds, since)
-    verdict = record.results["audit"]
+        made = run_audit(engagement, out, say, seconds, since)
+    verdict = made.record.results["audit"]
     typer.echo(f"\n{verdict.headline}")
     for finding in verdict.findings[:5]:
         typer.echo(f"  {finding.level:8}{finding.title}" + (f"  -> {finding.play}" if finding.play else ""))
-    made = {"Report": "report.html", "Work list": "content-work-list.xlsx", "Results": "results.json",
-            "Notebooks": "notebooks"}  # fmt: skip
-    typer.echo("\n" + "\n".join(f"{what:11}{out / name}" for what, name in made.items() if (out / name).exists()))
+    heads = {"report.html": "Report", "content-work-list.xlsx": "Work list", "results.json": "Results"}
+    typer.echo("")
+    for path in (path for path in made.files if path.parent == out):
+        typer.echo(f"{heads.get(path.name, ''):11}{path}")
+    typer.echo(f"{'Notebooks':11}{out / 'notebooks'}")
+    if made.problems:
+        raise AlignError(made.problems)
+
+
+@app.command("report")
+def write_report(
+    folder: Annotated[Path, typer.Argument(help="Folder of a finished audit: what --out named.")],
+    to: Annotated[str, typer.Option("--to", help="Formats, with commas between them.")] = "html,pdf,pptx,xlsx",
+    audience: Annotated[str, typer.Option("--for", help="Whose edition: client, sales, marketing, board.")] = "client",
+    brand: Annotated[Path | None, typer.Option("--brand", help="Another brand.yml than the audit's.")] = None,
+    template: Annotated[Path | None, typer.Option("--template", help="PPTX whose layouts the deck takes.")] = None,
+) -> None:
+    """Make the report of a finished audit again: some formats, one reader's edition, your brand, your slides."""
+    from alignlib import editions
+
+    kinds = [kind.strip().lower() for kind in to.split(",") if kind.strip()]
+    made = editions.write_report(folder, kinds, audience, brand, template)
+    for path in made.files:
+        typer.echo(f"Wrote {path}")
+    if made.problems:
+        raise AlignError(made.problems)
 
 
 @app.command()
@@ -301,7 +325,7 @@ def main() -> None:
     except AlignError as error:
         for problem in error.problems:
             typer.echo(str(problem), err=True)
-        wrong_use = {"E-USE", "E-CONFIG", "E-PARAM"}
+        wrong_use = {"E-USE", "E-CONFIG", "E-PARAM", "E-BRAND", "E-TEMPLATE"}
         sys.exit(2 if {problem.code for problem in error.problems} <= wrong_use else 1)
 
 

@@ -5,21 +5,23 @@ import json
 import platform
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alignlib import __version__
+from alignlib import __version__, report
+from alignlib.editions import DONE, RESULTS, Delivered, brand_of, enter, given, recorded
 from alignlib.engagement import Settings, lock_state, read_engagement
 from alignlib.errors import AlignError, Problem
-from alignlib.files import make_folder, sha256, write_file
+from alignlib.files import inside, make_folder, sha256, write_file
 from alignlib.intake.tables import Tables
+from alignlib.report.phrases import READERS
 from alignlib.resources import resource
 from alignlib.result import SEED, Record, Result, read_record, to_json
-from alignlib.words import count, spelled
+from alignlib.words import count, masked, spelled
 
 if TYPE_CHECKING:
     from alignlib.disclosure import ReleaseLog
@@ -74,19 +76,24 @@ def load(run_dir: str = "", settings_sha256: str = "") -> Run:
         return Run(folder, *open_run(folder))
 
 
-def run_audit(engagement: Path, out: Path, say: Say, seconds: float = 600, since: Path | None = None) -> Record:
+def run_audit(engagement: Path, out: Path, say: Say, seconds: float = 600, since: Path | None = None) -> Delivered:
     """What does the audit of this engagement say, and what changed ``since`` the ``results.json`` of an earlier one?
 
-    Writes ``results.json``, ``report.html``, the work list of content and ``notebooks/`` to ``out``;
-    ``say(step, number, of)`` is told what begins, ``seconds`` limits each notebook. Only once every notebook ran and
-    the rows balance is each file replaced whole, ``private/done.json`` last; on any failure AlignError is raised and an
-    earlier audit is left as it was.
+    Writes the report in each format, under the engagement's ``brand.yml`` if it has one, the work list of content,
+    ``results.json`` and ``notebooks/`` to ``out``; ``say(step, number, of)`` is told what begins, ``seconds`` limits
+    each notebook. Only once every notebook ran and the rows balance is each file replaced whole, and what is left of
+    an earlier audit removed, ``private/done.json`` last; on any failure AlignError is raised and an earlier audit is
+    left as it was. A format that cannot be made is no such failure: it is told, and the others stand.
     """
     from alignlib.audit.comparison import RULES
     from alignlib.intake.snapshot import prepare
-    from alignlib.report import document, html, worklist
+    from alignlib.report import worklist
+    from alignlib.report.brand import BRAND_FILE
 
-    settings = read_engagement(engagement)
+    settings, branded = read_engagement(engagement), inside(engagement, BRAND_FILE)
+    brand_file = branded.resolve() if branded.exists() else None
+    brand = brand_of(brand_file)
+    given(out)
     previous, previous_sha256 = (_earlier(since, out, settings), sha256(since)) if since else (None, "")
     notebooks = (*DIAGNOSTICS, "audit")
     private = make_folder(out / "private", private=True)
@@ -111,16 +118,14 @@ def run_audit(engagement: Path, out: Path, say: Say, seconds: float = 600, since
         timezone=settings.timezone, path=settings.funnel.path, seed=SEED, rules_sha256=settings.sha256(RULES),
         since_sha256=previous_sha256,
     )  # fmt: skip
-    shared: dict[str, bytes | str] = {
-        "results.json": to_json(record),
-        "report.html": html.render(document.build(record)),
-    }
+    _balanced(record)
+    _names_nobody(record)
+    shared, problems = report.make(record, brand=brand)
     if (listed := worklist.workbook(record)) is not None:
         shared[worklist.FILE] = listed
-    _balanced(record)
+    shared[RESULTS] = to_json(record)
     safe_to_release(engagement, run_dir, settings)
-    _publish(out, run_dir, record, shared)
-    return record
+    return Delivered(record, _publish(out, run_dir, record, shared, brand_file), tuple(problems))
 
 
 def _earlier(path: Path, out: Path, settings: Settings) -> Record:
@@ -154,6 +159,30 @@ def _run(name: str, run_dir: Path, settings: Settings, seconds: float) -> Result
         raise AlignError(Problem("E-RESULT", f"the result is of {result.diagnostic}, not of {name}", executed.name))
     write_file(run_dir / "results" / f"{name}.json", to_json(result), private=True)
     return result
+
+
+def _names_nobody(record: Record) -> None:
+    """May these words leave the house? Raises AlignError (E-LEAK) where one holds an e-mail address or a user's folder.
+
+    What people type is masked where it becomes a label; this is the net below. The words themselves are not repeated.
+    """
+    what, fix = "an e-mail address or a person's folder would be printed", "rename it in the file, or leave the row out"
+    found = [where for where, text in _texts(record.model_dump(mode="json"), "") if masked(text) != text]
+    if problems := [Problem("E-LEAK", what, where=where, fix=fix) for where in dict.fromkeys(found)]:
+        raise AlignError(problems[:20])
+
+
+def _texts(said: Any, where: str) -> Iterator[tuple[str, str]]:
+    """Every text in a record, names of fields included, and the path to it without any word of a client."""
+    if isinstance(said, str):
+        yield where, said
+    elif isinstance(said, list):
+        for i, each in enumerate(said):
+            yield from _texts(each, f"{where}/{i}")
+    elif isinstance(said, dict):
+        for i, (name, each) in enumerate(said.items()):
+            yield where, name
+            yield from _texts(each, f"{where}/{name if name.isidentifier() else i}")
 
 
 def _balanced(record: Record) -> None:
@@ -245,10 +274,20 @@ def _waves(path: Path) -> dict[str, Any]:
         raise AlignError(Problem("E-CORRUPT", "it is damaged", where=path.name, fix=fix)) from error
 
 
-def _publish(out: Path, run_dir: Path, record: Record, shared: dict[str, bytes | str]) -> None:
+def _publish(
+    out: Path, run_dir: Path, record: Record, shared: report.Content, brand_file: Path | None
+) -> tuple[Path, ...]:
+    """Which files tell this audit? What an earlier one wrote and this one did not is removed: it tells another."""
+    reports = {report.file_name(kind, audience) for kind in report.FORMATS for audience in READERS}
+    before = set(recorded(out).get("files", {})) | reports
+    enter(out, "client", list(shared))
     executed = sorted((run_dir / "notebooks").glob("*.ipynb"))
-    written = [*(write_file(out / "notebooks" / path.name, path.read_bytes()) for path in executed),
-               *(write_file(out / name, content) for name, content in shared.items())]  # fmt: skip
+    written = [*(write_file(out / name, content) for name, content in shared.items()),
+               *(write_file(out / "notebooks" / path.name, path.read_bytes()) for path in executed)]  # fmt: skip
+    files = {path.relative_to(out).as_posix(): sha256(path) for path in written}
+    for name in sorted(before - set(files)):
+        inside(out, name).unlink(missing_ok=True)
     done = {"settings_sha256": record.settings_sha256, "kit_version": record.kit_version,
-            "files": {path.relative_to(out).as_posix(): sha256(path) for path in written}}  # fmt: skip
-    write_file(out / "private" / "done.json", json.dumps(done, indent=1), private=True)
+            "brand": str(brand_file) if brand_file else None, "files": files}  # fmt: skip
+    write_file(out / DONE, json.dumps(done, indent=1), private=True)
+    return tuple(written)
