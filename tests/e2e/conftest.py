@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # ended with its file: two cannot run at once
 def browser() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
