@@ -12,6 +12,7 @@ _SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£", "BRL": "R$", "JPY": "¥"}
 _CONTROL = re.compile(  # what XML cannot hold, and what turns the reading direction of all that follows
     "[^\\t\\n\\r -~\u00a0-\u2029\u202f-\u2065\u206a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 )
+_UNIT = re.compile(r"(?<=\d) (?=%|million\b)")  # the space between a figure and its unit
 EMAIL = re.compile(r"[^\s@<>,;:]+@[^\s@<>,;:]+\.\w{2,}")
 # What bears a person's name: a folder under "users", or OneDrive's "personal", also escaped in a link; and one under
 # "home" that holds something, for what a website has there is a page.
@@ -221,6 +222,24 @@ def figure(amount: float | None, unit: str, currency: str = "") -> str:
         return "under 0.001"
     digits = {"points": 1, "delta": 2, "p": 3}.get(unit, 0 if float(amount).is_integer() or abs(amount) >= 10 else 1)
     return number(amount, digits)
+
+
+def minutes(n: int) -> str:
+    """How is the length of a play written?
+
+    >>> minutes(75)
+    '75\\xa0min'
+    """
+    return f"{number(n)}{NBSP}min"
+
+
+def tied(text: str) -> str:
+    """How does a text stand where lines may break: per cent signs and millions never parted from their figures?
+
+    >>> tied("45 % of 3 million")
+    '45\\xa0% of 3\\xa0million'
+    """
+    return _UNIT.sub(NBSP, text)
 
 
 def masked(text: str) -> str:

@@ -147,6 +147,12 @@ class Document(NamedTuple):
         return f"alignlib {r.kit_version}, record version {r.schema_version}", settings, f"As of {self.as_of}"
 
     @property
+    def by_level(self) -> tuple[tuple[str, str, tuple[Item, ...]], ...]:
+        """Which of the other findings stand at each level, under which heading?"""
+        filed = ((name, tuple(item for item in self.others if item.finding.level == name)) for name in phrases.LEVELS)
+        return tuple((name, words.tally([name] * len(items)), items) for name, items in filed if items)
+
+    @property
     def findings(self) -> dict[str, Finding]:
         """Every finding of the record by its key, also those that this edition leaves out."""
         return {f.key: f for result in self.record.results.values() for f in result.findings}

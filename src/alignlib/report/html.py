@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from alignlib import charts, words
 from alignlib.report import phrases
 from alignlib.report.brand import PLAIN, Brand
-from alignlib.report.document import Document, Figure, Item
+from alignlib.report.document import Document, Figure
 from alignlib.report.pictures import draw
 from alignlib.resources import resource
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _JOINER = "\u2060"
 _ROWS = 6  # of a table that is not drawn; the rest opens on demand
-_OPEN_LEVELS = {"act": True, "watch": True, "unclear": False, "good": False}  # in this order
 
 
 @dataclass(frozen=True)
@@ -46,22 +45,13 @@ class Topic(NamedTuple):
     heading: str
 
 
-class Level(NamedTuple):
-    """Which of the other findings stand at one level, under which heading, and do they stand open?"""
-
-    name: str
-    is_open: bool
-    heading: str
-    items: tuple[Item, ...]
-
-
 def render(document: Document, brand: Brand = PLAIN) -> str:
     """Which HTML shows this document? One file: styles and charts inline, a strict Content-Security-Policy."""
     templates = _templates()
     style = templates.get_template("report.css").render(brand=brand)
     page = templates.get_template("report.html.j2").render(
         doc=document, brand=brand, logo=b64encode(brand.logo).decode(), style=Inlined(style), style_hash=_hash(style),
-        topics=tuple(_topics(document)), levels=tuple(_levels(document)),
+        topics=tuple(_topics(document)),
         pictures={name: Inlined(svg) for name, svg in draw(document, brand).items()},
     )  # fmt: skip
     return page.strip() + "\n"
@@ -77,7 +67,7 @@ def _templates() -> "Environment":
         loader=FileSystemLoader(resource("templates", "report")),
     )  # fmt: skip
     environment.globals.update(
-        count=words.count, spelled=words.spelled, minutes=_minutes, left_out=charts.left_out, most=_ROWS,
+        count=words.count, spelled=words.spelled, minutes=words.minutes, left_out=charts.left_out, most=_ROWS,
         say=phrases,
     )  # fmt: skip
     return environment
@@ -96,19 +86,9 @@ def _topics(document: Document) -> Iterator[Topic]:
         yield Topic(shown, folded, f"More on {name[:1].lower()}{name[1:]}" if shown else f"{number} · {name}")
 
 
-def _levels(document: Document) -> Iterator[Level]:
-    for name, is_open in _OPEN_LEVELS.items():
-        if items := tuple(item for item in document.others if item.finding.level == name):
-            yield Level(name, is_open, words.tally([name] * len(items)), items)
-
-
 def _written(value: Any) -> Any:
     """A text as the page can hold it: per cent signs, millions and minus signs tied to their figures; others as is."""
     if type(value) is not str:
         return value
-    tied = re.sub(r"(?<=\d) (?=%|million\b)", words.NBSP, words.legible(value))
-    return re.sub(rf"{words.MINUS}(?=\S)", words.MINUS + _JOINER, tied)  # a line may break before a currency sign
-
-
-def _minutes(n: int) -> str:
-    return f"{words.number(n)}{words.NBSP}min"
+    text = words.tied(words.legible(value))
+    return re.sub(rf"{words.MINUS}(?=\S)", words.MINUS + _JOINER, text)  # a line may break before a currency sign

@@ -16,7 +16,6 @@ from alignlib.result import NotJudged
 _ROWS = 12  # of a table; the rest stands in the workbook
 _FIGURES_MOST = 330.0  # points: of the width, for all columns of figures
 _WHOLE = 2400  # letters of a table that stays on one page
-_LEVELS = ("act", "watch", "unclear", "good")  # as the page has them
 _ELSEWHERE = "In the HTML report and the workbook"  # stands over the list of what is not printed
 _HEADS = (("Said", "survey: done well today?"), ("Supplied", "content: a usable asset"),
           ("Happened", "funnel: share that goes on"), ("Reading", "the three together"))  # fmt: skip
@@ -91,9 +90,8 @@ def _found(item: Item, sections: set[str], pictures: dict[str, str]) -> dict[str
 
 
 def _levels(document: Document, sections: set[str], pictures: dict[str, str]) -> Iterator[dict[str, Any]]:
-    for name in _LEVELS:
-        if items := [_found(it, sections, pictures) for it in document.others if it.finding.level == name]:
-            yield _level(name) | {"heading": words.tally([name] * len(items)), "items": items}
+    for name, heading, items in document.by_level:
+        yield _level(name) | {"heading": heading, "items": [_found(item, sections, pictures) for item in items]}
 
 
 def _level(name: str) -> dict[str, str]:
@@ -106,7 +104,7 @@ def _play(play: Play | None, is_act: bool = False) -> dict[str, Any] | None:
     return {
         "id": play.id,
         "title": play.title,
-        "minutes": f"{words.number(play.minutes)}{words.NBSP}min",
+        "minutes": words.minutes(play.minutes),
         "is_act": is_act,
     }
 

@@ -2,6 +2,7 @@
 
 NAME = "Alignment audit"
 SYNTHETIC = "Synthetic sample: no real client, no real people"
+LEVELS = ("act", "watch", "unclear", "good")  # in the order in which findings are listed
 READERS = {"client": "the client", "sales": "Sales", "marketing": "Marketing", "board": "the board"}
 MOST, ALL = "What matters most", "All findings"
 CANNOT_SAY = "What this audit cannot say"

@@ -15,7 +15,6 @@ _LONGEST, _PIECE = 24, 10
 _MARKS = re.compile(
     "[\u0300-\u036f\u0483-\u0489\u0591-\u05c7\u0610-\u06ed\u0900-\u109f\u1ab0-\u1dff\u20d0-\u20ff\u302a-\u309a\ufe20-\ufe2f]"
 )
-_TIED = re.compile(r"(?<=\d) (?=%|million\b)")
 
 
 class Printing:
@@ -52,7 +51,7 @@ class Printing:
             text = words.legible(text).replace("\ufffd", SQUARE)
         if not is_prose:
             return text
-        return _LONG.sub(_broken, _TIED.sub(words.NBSP, text))
+        return _LONG.sub(_broken, words.tied(text))
 
     def _clusters(self, text: str, is_prose: bool) -> list[str]:
         """Every character with the marks on it; in a picture without, for there they are set as glyphs of no text."""

@@ -24,7 +24,6 @@ MOST = 18  # slides
 _SHOWN = 6  # findings with a slide of their own, at most: the five that matter most, then others to act on or to watch
 _WHOLE = ("audit.change", "audit.guesses", "audit.stake", "audit.plan")  # exhibits with a slide of their own
 _WIDEST = 6  # columns of a table that leaves room for words beside it
-_LEVELS = ("act", "watch", "unclear", "good")
 
 
 class Slide(NamedTuple):
@@ -75,7 +74,7 @@ def _numbered(deck: list[Slide]) -> Iterator[Slide]:
 
 def minutes(play: Play) -> str:
     """How is a play named where it is to be run?"""
-    return f"{play.id} {play.title}, {words.number(play.minutes)}{words.NBSP}min"
+    return f"{play.id} {play.title}, {words.minutes(play.minutes)}"
 
 
 def _cover(document: Document) -> Slide:
@@ -247,7 +246,7 @@ def _open(gaps: tuple[NotJudged, ...]) -> Listing:
 
 def _others(items: list[Item], most: int, room: Room) -> Iterator[Slide]:
     """The findings without a slide of their own, by level, in two columns."""
-    ranked = sorted(items, key=lambda item: _LEVELS.index(item.finding.level))
+    ranked = sorted(items, key=lambda item: phrases.LEVELS.index(item.finding.level))
     rows = tuple((words.capital(item.finding.level), item.finding.title) for item in ranked)
     if not rows:
         return
