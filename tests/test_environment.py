@@ -24,12 +24,15 @@ def locked(root: Path) -> dict[str, Any]:
 
 def plain(requirement: str) -> tuple[str, frozenset[str]]:
     """A requirement as its name and its bounds, whatever the order and the spaces."""
-    name, bounds = re.fullmatch(r"([\w.-]+)(.*)", requirement.replace(" ", "")).groups()  # type: ignore[union-attr]
+    name, bounds = re.fullmatch(r"([\w.-]+(?:\[.+\])?)(.*)", requirement.replace(" ", "")).groups()  # type: ignore[union-attr]
     return name.lower().replace("_", "-"), frozenset(filter(None, bounds.split(",")))
 
 
-def recorded(entries: list[dict[str, str]]) -> set[tuple[str, frozenset[str]]]:
-    return {plain(entry["name"] + entry.get("specifier", "")) for entry in entries}
+def recorded(entries: list[dict[str, Any]]) -> set[tuple[str, frozenset[str]]]:
+    extras = (f"[{','.join(entry['extras'])}]" if "extras" in entry else "" for entry in entries)
+    return {
+        plain(entry["name"] + more + entry.get("specifier", "")) for entry, more in zip(entries, extras, strict=True)
+    }
 
 
 def test_the_lock_holds_every_dependency_with_its_bounds(project: dict[str, Any], locked: dict[str, Any]) -> None:
