@@ -1,21 +1,21 @@
 """What a client agreed and where their files are: engagement.yml, read strictly and checked whole."""
 
-import difflib
 import hashlib
 import json
-import re
 from datetime import date
-from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from alignlib.addresses import Database as Database
+from alignlib.addresses import file_or_source
 from alignlib.errors import AlignError, Problem
 from alignlib.files import write_file
+from alignlib.plain_fields import Count, Day, Flag, Number
 from alignlib.plain_yaml import SETTINGS_FILE as SETTINGS_FILE
-from alignlib.plain_yaml import fault_at, strict_yaml
+from alignlib.plain_yaml import as_problem, nearest, strict_yaml, yaml_text
 from alignlib.words import day
 
 LOCK_FILE = "thresholds.lock.json"
@@ -71,22 +71,8 @@ THRESHOLDS: dict[str, tuple[Literal["at_least", "at_most"], Literal["share", "pp
 }
 
 
-def _written(pattern: str, fault: str, value: Any) -> Any:
-    """Only text as people write it: pydantic alone takes '0x10', '1_000', and '20260331' as seconds since 1970."""
-    if isinstance(value, str) and not re.fullmatch(pattern, value.strip()):
-        raise ValueError(fault)
-    return value
-
-
-_PLAIN = BeforeValidator(partial(_written, r"-?\d+(\.\d+)?", "not a plain number"))
-Number = Annotated[float, _PLAIN]
-Count = Annotated[int, _PLAIN]
-Day = Annotated[date, BeforeValidator(partial(_written, r"\d{4}-\d{2}-\d{2}", "not a date written as 2026-03-31"))]
-Flag = Annotated[bool, BeforeValidator(partial(_written, "true|false", "neither true nor false"))]
-
-
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class Period(_Part):
@@ -110,37 +96,53 @@ class TeamSettings(_Part):
 
 
 class Reading(_Part):
-    """How a file is read where its content alone cannot tell, and which of its columns are which of ours."""
+    """How a file is read where its content alone cannot tell, and which of its columns are which of ours.
+
+    In place of a file ``source`` names a table of a database; ``file`` is then the name that messages give it.
+    """
 
     file: str = Field(min_length=1)
+    source: Database | None = None
     sheet: str | None = None
     encoding: Literal["utf-8", "utf-16", "cp1252", "latin-1"] | None = None
+    encoding_errors: Literal["refuse", "replace"] = "refuse"  # replace: by \ufffd, and counted
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)
     decimal: Literal[".", ","] | None = None
-    date_order: Literal["ymd", "dmy", "mdy"] | None = None
+    date_order: Literal["ymd", "dmy", "mdy", "excel"] | None = None  # excel: days counted from 1900, 45000 = 2023-03-15
     header_rows: Count = Field(default=1, ge=1, le=3)
     skip_rows: Count = Field(default=0, ge=0)
+    short_rows: Literal["reject", "pad"] = "reject"
+    json_columns: list[str] = Field(default_factory=list)  # each key in their cells is a column "header: key"
     columns: dict[str, str] = Field(default_factory=dict)
+
+    _origin = model_validator(mode="before")(file_or_source)
 
 
 class Lookup(Reading):
     """A second file that adds columns: ``match`` says which of their columns agree, {in this file: in the lookup}."""
 
     match: dict[str, str] = Field(min_length=1, max_length=1)
+    several: Literal["refuse", "first"] = "refuse"  # where several rows there have one key: the first of them counts
 
 
 class Input(Reading):
     """Which file feeds which table, and how do their columns and labels become ours?"""
 
     table: TableName
-    shape: Literal["rows", "wide", "survey"] = "rows"  # wide: a column for each stage; survey: one for each item
+    # wide: a column for each stage; survey: one for each item; merges: rows only say which id became which
+    shape: Literal["rows", "wide", "survey", "merges"] = "rows"
     constants: dict[str, str] = Field(default_factory=dict)
     values: dict[str, dict[str, str]] = Field(default_factory=dict)
-    separators: dict[str, str] = Field(default_factory=dict)
+    separators: dict[str, str] = Field(default_factory=dict)  # of several ids in one cell the first counts
     stages: dict[Stage, str] = Field(default_factory=dict)
     items: dict[str, str] = Field(default_factory=dict)
     labels: dict[str, Literal["1", "2", "3", "4", "5", "cannot_say"]] = Field(default_factory=dict)
     exclude: dict[str, list[str]] = Field(default_factory=dict)
+    only: dict[str, list[str]] = Field(default_factory=dict)
+    merged_ids: str | None = None  # their column: ids that were merged into this row's: 12;34 or [12, 34]
+    merged_into: str | None = None  # their column: the id this row was merged into; such rows are left out
+    keep_latest: str | None = None  # their column: of rows with one id that differ, the latest by it counts
+    same_address: Flag = False  # assets: addresses that differ by http(s), a / at the end, # or a tag (utm_) are one
     lookups: list[Lookup] = Field(default_factory=list)
     timezone: str | None = None
 
@@ -150,6 +152,8 @@ class Input(Reading):
             raise ValueError("shape wide is for stage_events and needs stages: {mql: their column}")
         if self.shape == "survey" and self.table != "responses":
             raise ValueError("shape survey is for responses")
+        if self.shape == "merges" and not self.merged_ids:
+            raise ValueError("shape merges needs merged_ids: their column of the old ids")
         return self
 
 
@@ -309,7 +313,7 @@ class Settings(_Part):
     def _known_thresholds(cls, thresholds: dict[str, float]) -> dict[str, float]:
         for key, limit in thresholds.items():
             if key not in THRESHOLDS:
-                raise ValueError(f"unknown threshold {key!r}{_nearest(key, list(THRESHOLDS))}")
+                raise ValueError(f"unknown threshold {key!r}{nearest(key, list(THRESHOLDS))}")
             top = 4 if THRESHOLDS[key][1] == "points" else 1
             if not 0 <= limit <= top:
                 raise ValueError(f"{key} must lie between 0 and {top}")
@@ -334,7 +338,7 @@ def read_engagement(folder: Path) -> Settings:
     """What does this engagement's engagement.yml say? Raises AlignError (E-CONFIG) with every fault and its line."""
     path = folder / SETTINGS_FILE
     try:
-        return parse_settings(path.read_text(encoding="utf-8"))
+        return parse_settings(yaml_text(path))
     except (OSError, UnicodeDecodeError) as error:
         fix = "name a folder made by: alignlib new NAME"
         raise AlignError(Problem("E-OPEN", "cannot be read as UTF-8 text", where=str(path), fix=fix)) from error
@@ -346,7 +350,7 @@ def parse_settings(text: str) -> Settings:
     try:
         return Settings.model_validate(data)
     except ValidationError as error:
-        raise AlignError([_as_problem(fault, lines) for fault in error.errors()]) from error
+        raise AlignError([as_problem(fault, lines, Settings) for fault in error.errors()]) from error
 
 
 def write_lock(folder: Path, settings: Settings, by: str, at: str) -> Path:
@@ -367,33 +371,3 @@ def lock_state(folder: Path, settings: Settings) -> str:
         fix = "agree the thresholds again and run: alignlib lock"
         raise AlignError(Problem("E-CONFIG", "the lock is damaged", where=LOCK_FILE, fix=fix)) from error
     return f"Thresholds locked on {at}{'; unchanged since' if unchanged else ' and changed after opening'}."
-
-
-def _as_problem(fault: Any, lines: dict[tuple[str, ...], int]) -> Problem:
-    path = tuple(str(part) for part in fault["loc"])
-    line = next((lines[path[:i]] for i in range(len(path), -1, -1) if path[:i] in lines), 0)
-    name = ".".join(path) or "the settings"
-    if fault["type"] == "extra_forbidden":
-        names = _fields_at(path[:-1])
-        what = f"{name} is not a known setting{_nearest(path[-1], names)}"
-        return fault_at(line, what, "correct or remove it", ", ".join(names))
-    if fault["type"] == "missing":
-        return fault_at(line, f"{name} is missing", "add it; `alignlib new` shows a full example")
-    allowed = str(fault.get("ctx", {}).get("expected", ""))
-    near = _nearest(fault["input"], re.findall(r"'([^']+)'", allowed)) if isinstance(fault["input"], str) else ""
-    return fault_at(line, f"{name}: {str(fault['msg']).removeprefix('Value error, ')}{near}", "correct it", allowed)
-
-
-def _fields_at(path: tuple[str, ...]) -> list[str]:
-    """Which settings exist at this place? Walks the models along the path, past lists and maps."""
-    model: Any = Settings
-    for part in path:
-        if field := model.model_fields.get(part):
-            kinds = (field.annotation, *get_args(field.annotation))
-            model = next((kind for kind in kinds if hasattr(kind, "model_fields")), model)
-    return sorted(model.model_fields)
-
-
-def _nearest(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return f"; did you mean {close[0]!r}?" if close else ""

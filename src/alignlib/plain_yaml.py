@@ -1,37 +1,59 @@
 """What plain data does YAML text hold, and on which line does each part stand? Read strictly: nothing is guessed."""
 
-from typing import Any
+import difflib
+import errno
+import re
+from pathlib import Path
+from typing import Any, get_args
 
 import yaml
 
 from alignlib.errors import AlignError, Problem
 
 SETTINGS_FILE = "engagement.yml"
+# Letters of a file, its values and brackets, their levels, and how many anchors and tags are told at once.
+MOST_TEXT, MOST_PARTS, DEEPEST, MOST_FAULTS = 1_000_000, 100_000, 20, 20
+
+
+def yaml_text(path: Path) -> str:
+    """Which text does a YAML file hold, or so much of it that ``strict_yaml`` refuses the rest? Raises OSError."""
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "is no ordinary file")
+    with path.open(encoding="utf-8") as handle:
+        return handle.read(MOST_TEXT + 1)
 
 
 def strict_yaml(text: str) -> tuple[Any, dict[tuple[str, ...], int]]:
     """Which plain data does this YAML hold, and on which line does each part stand?
 
-    Every scalar stays text ('NO', '012'). Refuses duplicate keys, anchors, tags, over 1 MB or 20 levels (E-CONFIG).
+    Every scalar stays text ('NO', '012'). Refuses duplicate keys, anchors, tags, over 1 MB, 20 levels or
+    100,000 values (E-CONFIG).
     """
-    if len(text) > 1_000_000:
-        raise AlignError(Problem("E-CONFIG", "the file is larger than 1 MB", where=SETTINGS_FILE))
+    if len(text) > MOST_TEXT:
+        fix = "take out what does not belong here"
+        raise AlignError(Problem("E-CONFIG", "the file is larger than 1 MB", where=SETTINGS_FILE, fix=fix))
     depth, problems = 0, []
     try:
         events: Any = yaml.parse(text, Loader=yaml.SafeLoader)
-        for event in events:  # stops at the first level too many, however many follow
+        for number, event in enumerate(events):  # stops at the first too many, however many follow
+            line = event.start_mark.line
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            if depth > 20:
-                raise AlignError(fault_at(event.start_mark.line, "nested more than 20 levels deep", "flatten it"))
+            if depth > DEEPEST:
+                raise AlignError(fault_at(line, f"nested more than {DEEPEST} levels deep", "flatten it"))
+            if number > MOST_PARTS:
+                what = f"the file holds more than {MOST_PARTS:,} values"
+                raise AlignError(fault_at(line, what, "take out what does not belong here"))
             if getattr(event, "anchor", None) or getattr(event, "tag", None):
-                problems.append(
-                    fault_at(event.start_mark.line, "anchors, aliases and tags are not allowed", "write it out")
-                )
+                problems.append(fault_at(line, "anchors, aliases and tags are not allowed", "write it out"))
+            if len(problems) == MOST_FAULTS:
+                break
         node = None if problems else yaml.compose(text, Loader=yaml.SafeLoader)
     except (yaml.YAMLError, RecursionError) as error:
-        line = getattr(getattr(error, "problem_mark", None), "line", 0)
-        what = f"this is not valid YAML ({getattr(error, 'problem', None) or 'nested too deeply'})"
-        raise AlignError(fault_at(line, what, "indent with spaces, quote text that holds ': '")) from error
+        line = getattr(getattr(error, "problem_mark", None), "line", text.count("\n", 0, getattr(error, "position", 0)))
+        why = getattr(error, "problem", None) or getattr(error, "reason", None) or "nested too deeply"
+        raise AlignError(
+            fault_at(line, f"this is not valid YAML ({why})", "indent with spaces, quote text that holds ': '")
+        ) from error
     lines: dict[tuple[str, ...], int] = {}
     data = _plain_data(node, (), lines, problems) if node else {}
     if problems:
@@ -42,12 +64,12 @@ def strict_yaml(text: str) -> tuple[Any, dict[tuple[str, ...], int]]:
 def _plain_data(node: Any, path: tuple[str, ...], lines: dict[tuple[str, ...], int], problems: list[Problem]) -> Any:
     lines[path] = node.start_mark.line
     if isinstance(node, yaml.ScalarNode):
-        return None if node.value in ("", "null", "~") and node.style is None else node.value
+        return None if node.value in ("", "null", "~") and node.style is None else _whole(node, problems)
     if isinstance(node, yaml.SequenceNode):
         return [_plain_data(child, (*path, str(i)), lines, problems) for i, child in enumerate(node.value)]
     data: dict[str, Any] = {}
     for key_node, value_node in node.value:
-        key = key_node.value if isinstance(key_node, yaml.ScalarNode) else None
+        key = _whole(key_node, problems) if isinstance(key_node, yaml.ScalarNode) else None
         if key is None or key == "<<":
             problems.append(fault_at(key_node.start_mark.line, "a key must be plain text", "write the value out"))
         elif key in data:
@@ -58,6 +80,47 @@ def _plain_data(node: Any, path: tuple[str, ...], lines: dict[tuple[str, ...], i
     return data
 
 
+def _whole(node: Any, problems: list[Problem]) -> str:
+    """The text of a scalar. What programs escape as two halves ("\\ud83d\\ude42") is one sign; one half is a fault."""
+    try:
+        return str(node.value.encode("utf-16", "surrogatepass").decode("utf-16"))
+    except UnicodeDecodeError:
+        what, fix = "an escape names half a sign", "write the text itself in place of \\u and digits"
+        problems.append(fault_at(node.start_mark.line, what, fix))
+        return ""
+
+
 def fault_at(line: int, what: str, fix: str = "", allowed: str = "") -> Problem:
     """Which problem of engagement.yml stands on this line (counted from 0)?"""
     return Problem("E-CONFIG", what, where=f"{SETTINGS_FILE}, line {line + 1}", allowed=allowed, fix=fix)
+
+
+def as_problem(fault: Any, lines: dict[tuple[str, ...], int], model: Any) -> Problem:
+    """How is a fault that pydantic found in settings of this model told, with its line, what is allowed and near?"""
+    path = tuple(str(part) for part in fault["loc"])
+    line = next((lines[path[:i]] for i in range(len(path), -1, -1) if path[:i] in lines), 0)
+    name = ".".join(path) or "the settings"
+    if fault["type"] == "extra_forbidden":
+        names = _fields_at(path[:-1], model)
+        what = f"{name} is not a known setting{nearest(path[-1], names)}"
+        return fault_at(line, what, "correct or remove it", ", ".join(names))
+    if fault["type"] == "missing":
+        return fault_at(line, f"{name} is missing", "add it; `alignlib new` shows a full example")
+    allowed = str(fault.get("ctx", {}).get("expected", ""))
+    near = nearest(fault["input"], re.findall(r"'([^']+)'", allowed)) if isinstance(fault["input"], str) else ""
+    return fault_at(line, f"{name}: {str(fault['msg']).removeprefix('Value error, ')}{near}", "correct it", allowed)
+
+
+def _fields_at(path: tuple[str, ...], model: Any) -> list[str]:
+    """Which settings exist at this place? Walks the models along the path, past lists and maps."""
+    for part in path:
+        if field := model.model_fields.get(part):
+            kinds = (field.annotation, *get_args(field.annotation))
+            model = next((kind for kind in kinds if hasattr(kind, "model_fields")), model)
+    return sorted(model.model_fields)
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """Which known name may have been meant? A clause for an error; "" when none is near."""
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else ""

@@ -265,7 +265,7 @@ def read_record(path: Path) -> Record:
         data = json.loads(path.read_text(encoding="utf-8"))
         version = data["schema_version"]
         record = Record.model_validate(data) if version in READABLE else None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise _refused(path, "this is not a results.json of the kit") from error
     if record is None:
         what = f"schema version {str(version)[:20]} was written by another kit, this one reads"

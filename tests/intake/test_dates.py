@@ -144,5 +144,6 @@ def test_a_column_of_midnights_is_a_column_of_days() -> None:
 
 
 def test_a_column_without_any_date_is_refused_whole_and_a_blank_one_is_not() -> None:
-    assert "no value is a date; the first is 'soon'" in refused(["", "soon", "later"])
+    assert "no value is a date; the first is 'week 12'" in refused(["", "week 12", "later"])
+    assert "soon" not in refused(["", "soon", "later"]), "without a digit it may be a name"
     assert read(["", ""]).values == [None, None]

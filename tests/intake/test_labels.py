@@ -65,9 +65,9 @@ def test_conversations_are_told_apart_whatever_stands_between_them(engage: Make,
 
 def test_a_label_of_the_client_that_holds_a_mark_stays_whole_and_strange_ones_count_once() -> None:
     closed = {**FIVE, "early, or before": "C1"}
-    assert parted("Early, or before", None, closed) == ["Early, or before"]
-    assert parted("research and development", None, closed) == ["research and development"]
-    assert parted("C3, Food", None, {}) == ["C3, Food"]
+    assert parted("Early, or before", None, closed, True) == ["Early, or before"]
+    assert parted("research and development", None, closed, True) == ["research and development"]
+    assert parted("C3, Food", None, {}, False) == ["C3, Food"]
 
 
 def test_cells_that_may_hold_several_labels_are_pointed_at(engage: Make) -> None:

@@ -194,14 +194,17 @@ def test_B79_other_kinds_of_file_are_refused_with_those_allowed(tmp_path: Path, 
 
 def test_B80_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "leads.csv").write_text("id\n1\n")
-    real = Path.read_bytes
+    real = os.fstat
+    sizes: list[int] = []
 
-    def slow(path: Path) -> bytes:
-        content = real(path)
-        path.write_text("id\n1\n2\n")
-        return content
+    def growing(descriptor: int) -> os.stat_result:
+        found = real(descriptor)
+        sizes.append(found.st_size)
+        if len(sizes) == 2:  # the file is open, its size and time are known
+            (tmp_path / "leads.csv").write_text("id\n1\n2\n")
+        return found
 
-    monkeypatch.setattr(Path, "read_bytes", slow)
+    monkeypatch.setattr(os, "fstat", growing)
     with pytest.raises(AlignError, match="E-CHANGED"):
         read_table(tmp_path, Reading(file="leads.csv"))
 

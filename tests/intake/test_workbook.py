@@ -3,6 +3,7 @@
 import datetime as dt
 import io
 import re
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -99,9 +100,7 @@ def test_B70_a_cell_in_the_last_corner_is_refused(tmp_path: Path) -> None:
 def test_B70_B71_when_the_reader_dies_the_file_is_refused_and_we_live(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import alignlib.intake.workbook as module
-
-    monkeypatch.setattr(module.sys, "executable", "/bin/false")
+    monkeypatch.setattr(sys, "executable", "/bin/false")
     assert "E-XLSXSIZE" in refused(tmp_path, workbook(LEADS))
 
 

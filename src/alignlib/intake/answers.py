@@ -4,9 +4,11 @@ import re
 from functools import cache, partial
 
 from alignlib.instrument import Item, languages, read_instrument
+from alignlib.intake.columns import by_value
 from alignlib.intake.exports import fold
 from alignlib.intake.read import plain_name
-from alignlib.intake.rows import Part, by_value
+from alignlib.intake.rows import Part
+from alignlib.words import count
 
 SCALED = ("agree", "conversation", "mirror")  # the kinds of item answered from 1 to 5
 MAX_ANSWER = 100  # letters; what is longer is no number, and is not searched for one
@@ -27,6 +29,24 @@ def labels_of(part: str) -> dict[str, str]:
         else:
             found |= {fold(label): ours for ours, label in getattr(each, part).items() if ours != "text"}
     return found
+
+
+def keep_last(part: Part) -> None:
+    """Which answers of a person who answered a survey again count? Of each round the last with most items; others go.
+
+    People are told apart by the column that the mapping names; where the tool gives each response an id, all count.
+    """
+    entry = part.entry
+    names = ["\0" + entry.columns[name] for name in ("respondent_id", "wave") if name in entry.columns]
+    if entry.shape != "survey" or "respondent_id" not in entry.columns:
+        return
+    items = (part.data[["\0" + theirs for theirs in entry.items.values()]] != "").sum(axis=1)
+    by_items = part.data.assign(**{"\0items": items}).sort_values("\0items", kind="stable")
+    earlier = by_items.duplicated(names, keep="last").reindex(part.data.index) & (part.data[names[0]] != "")
+    if earlier.any():
+        rows = f"{count(int(earlier.sum()), 'row')} of {entry.file}"
+        part.notes.append(f"{rows} had been answered again by the same person; the last with most answers counts.")
+        part.exclude(earlier, "answered again")
 
 
 def read_answers(part: Part) -> None:

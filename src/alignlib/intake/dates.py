@@ -6,9 +6,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from alignlib.errors import AlignError, Problem
-from alignlib.words import count
+from alignlib.words import count, masked
 
 FIRST_YEAR, LAST_YEAR = 1990, 2100
+_SERIAL = re.compile(r"\d{5}(?:[.,]\d{1,12})?")  # a day as Excel counts them, which is any number of five digits
 _TIME = (
     r"(?:(?:[T,]|,? )\s*(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d+))?)?"
     r"(?:\s*(?P<half>[AaPp])\.?[Mm]\.?)?)?(?:\s*(?P<zone>Z|z|UTC|GMT|[+-]\d{2}(?::?\d{2})?))?$"
@@ -21,7 +22,8 @@ _WAYS = {
 }
 _PATTERNS = {way: re.compile(pattern + _TIME) for way, pattern in _WAYS.items()}
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_SKIPPED, _TWICE = "skipped and moved forward", "had twice; the first was taken"
+WAYS = _SKIPPED, _TWICE = "skipped and moved forward", "had twice; the first was taken"  # in which times are moved
+DAYS = "days"
 Parts = dict[str, str]  # a text, the way it is written and its parts by name; "" is an absent part
 
 
@@ -42,37 +44,51 @@ class Moments:
 
 
 def read_moments(
-    texts: list[str], counts: list[int], where: str, order: str | None, zone: str, zone_declared: bool, as_days: bool
-) -> Moments:
+    texts: list[str], counts: list[int], where: str, order: str | None, zone: str, zone_declared: bool, as_days: bool,
+    plain: dict[str, int] | None = None,
+) -> Moments:  # fmt: skip
     """When do these texts (the distinct values of one column, with how often each occurs) say something happened?
 
     ISO with or without time and offset, d/m/y, m/d/y, d.m.y, with 24 h or 12 h clock, and English month names. Exactly
-    one way must read every value; ``order`` (dmy, mdy) settles what the column leaves open. ``as_days``: only the
-    calendar day as written counts. Raises AlignError: E-DATEMIX, E-DATEFMT, E-ZONE, E-DATE (no value is a date).
-    Impossible days and years outside 1990-2100 are ``wrong``, one by one.
+    one way must read every value; ``order`` (dmy, mdy) settles what the column leaves open, and excel reads numbers as
+    days since 1900. ``as_days``: only the calendar day as written counts. Raises AlignError: E-DATEMIX, E-DATEFMT,
+    E-ZONE, E-DATE (no value is a date).
+    Impossible days and years outside 1990-2100 are ``wrong``, one by one. ``plain``: what the notes must count beside
+    these texts (see plain_dates), {DAYS: values without a time of day, a way in which times were moved: so many}.
     """
-    found = [_parts(text) for text in texts]
+    found = [_parts(_from_serial(text) if order == "excel" else text) for text in texts]
     read = [parts for parts in found if parts]
+    serial = next(filter(_SERIAL.fullmatch, texts), "")
+    if serial and not read:
+        what = f"no value is a date; {serial!r} may be {_from_serial(serial)[:10]}, as Excel counts days"
+        fix = "show the column as dates in the workbook and save it, or set date_order: excel at this input"
+        raise AlignError(Problem("E-DATEFMT", what, where=where, allowed="excel", fix=fix))
     if any(texts) and not read:
-        what = f"no value is a date; the first is {next(filter(None, texts))!r}"
+        first = next(filter(None, texts))  # without a digit it is somebody's name as likely as not
+        what = f"no value is a date{f'; the first is {masked(first)!r}' if re.search('[0-9]', first) else ''}"
         fix = "map the right column, or write dates as 2024-03-15"
         raise AlignError(Problem("E-DATE", what, where=where, fix=fix))
     _one_way(read, where, order)
     day_first, note = _order_of(read, where, order)
     timed = [parts for parts in read if parts["hour"]]
     result = Moments(day_only=all(_is_midnight(parts) for parts in timed), file_notes=[note] if note else [])
+    if serial and order == "excel":
+        result.file_notes.append(f"{where} holds days as Excel counts them: {serial} is {_from_serial(serial)[:10]}.")
+    if any(len(parts["year"]) == 2 for parts in read):
+        result.file_notes.append(f"{where} has years of two digits: 90 to 99 are 1990 to 1999, all others 2000 on.")
     bare, zoned = (next((p["text"] for p in timed if bool(p["zone"]) == has), None) for has in (False, True))
     if bare and zoned and not zone_declared and not as_days:
         what, fix = f"{bare!r} has no time zone and {zoned!r} has one", "say in which zone the bare times are"
         raise AlignError(Problem("E-ZONE", what, where=where, fix=f"{fix}: timezone: Europe/Berlin at this input"))
     as_days = as_days or result.day_only
-    local, days, moved = ZoneInfo(zone), 0, {_SKIPPED: 0, _TWICE: 0}
+    local, also = ZoneInfo(zone), {} if as_days or not plain else plain
+    days, moved = also.get(DAYS, 0), {way: also.get(way, 0) for way in WAYS}
     for text, parts, n in zip(texts, found, counts, strict=True):
-        value, why = _moment(parts, day_first) if parts else (None, "not a date" if text else "")
+        value, why = _moment(parts, day_first) if parts else (None, _why_none(text) if text else "")
         days += n * bool(parts and not parts["hour"])
         is_time = bool(value and parts["hour"] and not as_days)
         if value and is_time:
-            value, shift = _to_utc(value, local)
+            value, shift = to_utc(value, local)
             if shift:
                 moved[shift] += n
         result.values.append(value and value.replace(tzinfo=None))
@@ -83,6 +99,22 @@ def read_moments(
     if days and not as_days:
         result.table_notes.append(f"{count(days, 'value')} of {where} gave the day without a time of day.")
     return result
+
+
+def _from_serial(text: str) -> str:
+    """Which moment is this number of days since 1900, as Excel counts them (with a 29 February that never was)?
+
+    >>> _from_serial("45000"), _from_serial("45000,75"), _from_serial("2024-03-15")
+    ('2023-03-15 00:00:00', '2023-03-15 18:00:00', '2024-03-15')
+    """
+    if not _SERIAL.fullmatch(text):
+        return text
+    seconds = round(float(text.replace(",", ".")) * 86_400)  # a workbook's fractions of a day are never exact
+    return str(datetime(1899, 12, 30) + timedelta(seconds=seconds))
+
+
+def _why_none(text: str) -> str:
+    return "not a date, or a day as Excel counts them: date_order: excel" if _SERIAL.fullmatch(text) else "not a date"
 
 
 def _parts(text: str) -> Parts:
@@ -168,7 +200,7 @@ def _is_midnight(parts: Parts) -> bool:
     return hour in ("0", "00") and parts["minute"] == "00" and parts["second"] in ("", "00") and not parts["zone"]
 
 
-def _to_utc(value: datetime, zone: ZoneInfo) -> tuple[datetime, str]:
+def to_utc(value: datetime, zone: ZoneInfo) -> tuple[datetime, str]:
     """When was this in UTC? In the hour that is skipped it is moved forward; of a doubled hour the first."""
     if value.tzinfo or zone.key == "UTC":
         return value.astimezone(UTC) if value.tzinfo else value, ""

@@ -5,7 +5,7 @@ import re
 import string
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import yaml
 
@@ -88,8 +88,12 @@ class Export:
 
     def all_at(self, pattern: str) -> list[int]:
         """Where do columns of this name stand: of a header cell, or of the code before its question?"""
-        names = [[name for cell in c for name in (cell, cell.partition(". ")[0])] for c in self.columns]
-        return [at for at, each in enumerate(names) if any(re.fullmatch(pattern, plain_name(name)) for name in each)]
+        is_one = re.compile(pattern).fullmatch
+        return [at for at, names in enumerate(self._names) if any(map(is_one, names))]
+
+    @cached_property
+    def _names(self) -> list[set[str]]:
+        return [{plain_name(name) for cell in c for name in (cell, cell.partition(". ")[0])} for c in self.columns]
 
     def at(self, pattern: str) -> int | None:
         """Where does the first column of this name stand?"""
@@ -242,6 +246,11 @@ def _wordings() -> tuple[dict[tuple[str, str], str], dict[str, str]]:
             known |= {("", fold(wording)): code for wording in (code, code.replace("_", ""), item.prompt, *alone)}
             known |= {(stem, fold(item.text)): code for stem in before[item.kind]}
     return known, stems
+
+
+def item_codes() -> list[str]:
+    """Which items may a survey ask?"""
+    return [*read_instrument().items]
 
 
 @cache

@@ -25,16 +25,17 @@ def read_labels(
 ) -> tuple[list[list[str] | None], list[str]]:
     """Which labels does each of these distinct texts hold: None where it is blank, [] where it says none or everyone?
 
-    Labels of a closed set are parted by whatever stands between them; others by the input's ``separators`` alone. A
-    label that means everyone makes the whole cell name none, as does one that means nobody and stands alone. What is
-    not in a closed set is left out, its row stays. Notes say how often each of these happened.
+    Labels of a closed set are parted by whatever stands between them; others by the input's ``separators`` alone, and
+    one that ``values`` names stays whole though it holds such a mark. A label that means everyone makes the
+    whole cell name none, as does one that means nobody and stands alone. What is not in a closed set is left out, its
+    row stays. Notes say how often each of these happened.
     """
     mark, renamed = part.entry.separators.get(rule.name), part.entry.values.get(rule.name, {})
     folded = {plain_name(theirs): ours for theirs, ours in ({own: own for own in rule.allowed} | renamed).items()}
     lists: list[list[str] | None] = []
     told, repeats, strange, unknown = Counter[str](), 0, [], 0
     for text, n in zip(texts, counts, strict=True):
-        pieces = parted(text, mark, folded if rule.allowed else {})
+        pieces = parted(text, mark, folded, bool(rule.allowed))
         meant = [renamed.get(each) or folded.get(plain_name(each), each) for each in pieces]
         labels = [label for label in meant if label not in _NO_LABELS]
         known = [label for label in labels if not rule.allowed or label in rule.allowed]
@@ -79,15 +80,29 @@ def _no_mark(cells: dict[str, int], where: str, name: str) -> list[str]:
     return []
 
 
-def parted(text: str, mark: str | None, closed: dict[str, Any]) -> list[str]:
-    """Into which labels does a cell part? ``closed``: the labels that there may be, without case; {} when any may.
+def parted(text: str, mark: str | None, known: dict[str, Any], is_closed: bool) -> list[str]:
+    """Into which labels does a cell part? ``known``: labels without case; only they may occur where it is closed.
 
-    >>> parted("C3, c4 and C5", None, {"c3": 0, "c4": 0, "c5": 0}), parted("Food, drink; Bank", ";", {})
+    >>> parted("C3, c4 and C5", None, {"c3": 0, "c4": 0, "c5": 0}, True), parted("Food, drink; Bank", ";", {}, False)
     (['C3', 'c4', 'C5'], ['Food, drink', 'Bank'])
+    >>> parted("Food; drink; Bank", ";", {"food; drink": "Food"}, False)
+    ['Food; drink', 'Bank']
     """
-    pieces = [piece.strip() for piece in (text.split(mark) if mark else [text])]
-    for at, piece in reversed(list(enumerate(pieces)) if closed else []):
+    pieces = _kept_whole(text.split(mark), mark, known) if mark else [text.strip()]
+    for at, piece in reversed(list(enumerate(pieces)) if is_closed else []):
         smaller = _MARKS.split(piece)
-        if plain_name(piece) not in closed and any(plain_name(each) in closed for each in smaller):
+        if plain_name(piece) not in known and any(plain_name(each) in known for each in smaller):
             pieces[at : at + 1] = smaller
     return [piece for piece in pieces if piece]
+
+
+def _kept_whole(pieces: list[str], mark: str, known: dict[str, Any]) -> list[str]:
+    """The pieces between marks, those joined again that are a known label with the mark in it; the longest first."""
+    longest = max((label.count(mark) for label in known), default=0) + 1
+    found: list[str] = []
+    while pieces:
+        heads = (pieces[:n] for n in range(min(longest, len(pieces)), 1, -1))
+        head = next((head for head in heads if plain_name(mark.join(head)) in known), pieces[:1])
+        found.append(mark.join(head).strip())
+        pieces = pieces[len(head) :]
+    return found

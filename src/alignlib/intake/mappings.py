@@ -2,7 +2,6 @@
 
 import difflib
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -10,20 +9,26 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pandas as pd
 
 from alignlib.engagement import Input, Lookup, Settings
 from alignlib.errors import AlignError, Problem
-from alignlib.intake.answers import is_hasty, labels_of, read_answers
-from alignlib.intake.exports import ONE_ANSWER, PEOPLE, TOOLS, Export, name_asked, recognise
+from alignlib.intake.answers import is_hasty, keep_last, labels_of, read_answers
+from alignlib.intake.columns import are_same, by_value, is_total, may_be_total, tidy, tidy_column
+from alignlib.intake.currencies import currency_columns, refuse_other_currencies
+from alignlib.intake.exports import PEOPLE, TOOLS, Export, name_asked, recognise
+from alignlib.intake.headers import addresses, anchor_of, by_number
+from alignlib.intake.merged import note_merges
 from alignlib.intake.read import LISTS, Raw, plain_name
-from alignlib.intake.rows import Part, by_value, tidy
+from alignlib.intake.record_ids import other_forms
+from alignlib.intake.repeats import LATEST
+from alignlib.intake.rows import Part
 from alignlib.intake.synonyms import is_mapped_by_headers, map_by_headers, without_labels
 from alignlib.intake.tables import TABLES
 from alignlib.result import RowCount
 from alignlib.words import count, listed
 
-_TOTAL = re.compile(r"(grand |sub-?)?(totals?|sum|summe|gesamt|insgesamt|report total)\W*$", re.IGNORECASE)
 CHECKLIST = ("topic", "question", "helps")  # what the facts checklist says for its reader, and no table holds
 MOST_NAMED = 10  # columns that a note names one by one
 # Columns that stand for people: their values are never printed in a note.
@@ -39,7 +44,8 @@ def map_input(raw: Raw, entry: Input, settings: Settings, lookups: list[Raw]) ->
     "row 1 | row 2", row 2 alone when that is unique, or row 1 alone when row 2 is empty or "Response". One column of
     theirs may feed several of ours (a date is both creation and first stage); one of ours has one origin. A survey
     without ``items`` is mapped by the words of its questions; other rows by their headers (``is_mapped_by_headers``).
-    Raises AlignError with every fault: E-MAP, E-NOCOL, E-DUPCOL, E-DUPID (a lookup's key stands twice).
+    Raises AlignError with every fault: E-MAP, E-NOCOL, E-DUPCOL, E-DUPID (a lookup's key stands twice),
+    E-NUM (amounts in several currencies).
     """
     problems: list[Problem] = []
     known: dict[str, int] = {}
@@ -57,8 +63,10 @@ def map_input(raw: Raw, entry: Input, settings: Settings, lookups: list[Raw]) ->
     problems += [problem for problem in _unknown_names(entry) if problem.code not in asked & {"E-NOCOL"}]
     mapped = [*entry.columns.values(), *entry.stages.values(), *entry.items.values()]
     mapped += [theirs for lookup in entry.lookups for theirs in lookup.match]
+    mapped += [theirs for theirs in (entry.merged_ids, entry.merged_into, entry.keep_latest) if theirs]
     places = known | _places(raw, [theirs for theirs in mapped if theirs not in known], problems)
-    ruled = [entry.columns.get(name, name) for name in entry.exclude]
+    looked_up = {name for lookup in entry.lookups for name in lookup.columns}
+    ruled = [entry.columns.get(name, name) for name in (*entry.exclude, *entry.only) if name not in looked_up]
     ruled_places = places | _places(raw, [theirs for theirs in ruled if theirs not in places], problems)
     rule = export.at(export.tool.leave_out[0]) if export else None
     if export and rule is not None:
@@ -71,7 +79,8 @@ def map_input(raw: Raw, entry: Input, settings: Settings, lookups: list[Raw]) ->
     ]
     if problems:
         raise AlignError(problems)
-    part = _frame(raw, entry, places)
+    money = currency_columns(entry, addresses(raw.headers))
+    part = _frame(raw, entry, places | money)
     part.file_notes += notes
     if entry.table in ANSWERS and settings.survey.mode == "anonymous":
         hidden = {entry.columns.get("respondent_id"), *(theirs for lookup in entry.lookups for theirs in lookup.match)}
@@ -81,7 +90,13 @@ def map_input(raw: Raw, entry: Input, settings: Settings, lookups: list[Raw]) ->
     counts = [_look_up(part, *partner) for partner in partners]
     if export:
         _note_export(part, export, {*ruled_places.values()})
+    elif not notes:
+        used = {*ruled_places.values(), *money.values()}
+        part.unread = [title for at, title in enumerate(titles(raw)) if title and at not in used]
+    note_merges(part)  # before rows are left out: what was merged away is deleted as well
     _leave_out(part, ruled_places)
+    refuse_other_currencies(part, money, settings)
+    keep_last(part)
     _reshape(part)
     _rename_values(part, settings)
     part.data = part.data.drop(columns=[name for name in part.data if str(name).startswith("\0")])
@@ -106,7 +121,9 @@ def _unknown_names(entry: Input) -> Iterator[Problem]:
     for name, n in Counter(given).items():
         if n > 1:
             yield Problem("E-MAP", f"{name} is filled from two places", where=entry.file, fix="keep one of them")
-    made = {"wide": ("stage", "entered_at"), "survey": ("item", "answer", "respondent_id")}.get(entry.shape, ())
+    made = {"wide": ("stage", "entered_at"), "survey": ("item", "answer", "respondent_id"), "merges": ours}.get(
+        entry.shape, ()
+    )
     for column in rule.columns:
         if column.required and column.name not in (*given, *made):
             what = f"{entry.table} needs {column.name} ({column.meaning}), and nothing is mapped to it"
@@ -116,10 +133,10 @@ def _unknown_names(entry: Input) -> Iterator[Problem]:
 
 def _places(raw: Raw, wanted: Iterable[str], problems: list[Problem]) -> dict[str, int]:
     """Where does each of these columns stand? What cannot be found, or not told apart, goes to ``problems``."""
-    names = addresses(raw)
+    names, numbers = addresses(raw.headers), by_number(raw.headers)
     places: dict[str, int] = {}
     for theirs in dict.fromkeys(wanted):
-        hits = names.get(plain_name(theirs), [])
+        hits = names.get(plain_name(theirs)) or numbers.get(theirs, [])
         _tell_apart(raw, theirs, hits, problems)
         if not hits:
             problems.append(_absent(raw, theirs, names))
@@ -128,13 +145,14 @@ def _places(raw: Raw, wanted: Iterable[str], problems: list[Problem]) -> dict[st
 
 
 def _tell_apart(raw: Raw, name: str, hits: list[int], problems: list[Problem]) -> None:
-    if len(hits) > 1 and all(len({row[at] for at in hits}) == 1 for row in raw.rows):
+    if len(hits) > 1 and all(are_same(raw.column(hits[0]), raw.column(hit)) for hit in hits[1:]):
         times = f"{len(hits)} times with the same content"
         raw.notes.append(f"{raw.file} has the column {name} {times}; one is read.")
     elif len(hits) > 1:
         at = ", ".join(str(hit + 1) for hit in hits)
         what = f"the name {name!r} stands over {len(hits)} columns (number {at}) that differ"
-        problems.append(Problem("E-DUPCOL", what, where=raw.file, fix="rename one of them in the file"))
+        fix = f"map the one that is meant by its number, as in column_{hits[0] + 1}, or rename it in the file"
+        problems.append(Problem("E-DUPCOL", what, where=raw.file, fix=fix))
 
 
 def _by_words(
@@ -170,8 +188,9 @@ def _note_export(part: Part, export: Export, used: set[int]) -> None:
         notes.append(f"{file} was read as an export of {export.tool.name}: {count(len(part.entry.items), 'item')}.")
     if kinds := [kind for kind in PEOPLE if any(kind == each for at, each in people.items() if at not in used)]:
         notes.append(f"Columns of {file} with {listed(kinds)} were not read and are stored nowhere.")
-    rest = [at for at in range(len(export.columns)) if at not in used | people.keys() | export.own()]
-    rest = [at for at in rest if any(export.columns[at]) or any(row[at].strip() for row in part.raw.rows)]
+    told = used | people.keys() | export.own()
+    rest = [at for at in range(len(export.columns)) if at not in told]
+    rest = [at for at in rest if any(export.columns[at]) or any(map(str.strip, part.raw.column(at).unique()))]
     if rest:
         names = "; ".join(repr(title if len(title) <= 80 else title[:79] + "…") for title in map(export.title, rest))
         notes.append(f"{count(len(rest), 'column')} of {file} not mapped, and so not read: {names}.")
@@ -181,32 +200,20 @@ def _note_export(part: Part, export: Export, used: set[int]) -> None:
 
 def _absent(raw: Raw, theirs: str, names: dict[str, list[int]]) -> Problem:
     wanted = plain_name(theirs)
-    shown = [" | ".join(dict.fromkeys(filter(None, map(str.strip, parts)))) for parts in zip(*raw.headers, strict=True)]
+    shown = titles(raw)
     near = dict.fromkeys(shown[names[name][0]] for name in difflib.get_close_matches(wanted, names, n=3, cutoff=0.5))
     what = f"there is no column {theirs!r}" + (f"; nearest: {', '.join(near)}" if near else "")
-    lower = (at for at, row in zip(raw.records[:30], raw.rows, strict=False) if wanted in map(plain_name, row))
+    rows = zip(raw.records[:30], raw.rows, strict=False) if isinstance(raw.rows, list) else ()
+    lower = (at for at, row in rows if wanted in map(plain_name, row))
     fix = "correct the name in engagement.yml"
     if record := next(lower, None):
         fix += f"; the header seems to stand lower: skip_rows: {raw.lines[record - 1] - 1}"
     return Problem("E-MAP", what, where=raw.file, allowed=", ".join(filter(None, shown[:30])), fix=fix)
 
 
-def addresses(raw: Raw) -> dict[str, list[int]]:
-    """By which names can each column be called? {plain name: the places it stands at}."""
-    rows = [[plain_name(cell) for cell in row] for row in raw.headers]
-    if len(rows) == 2:  # SurveyMonkey: the question stands over the first of its columns only
-        last = ""
-        rows[0] = [last := cell or last for cell in rows[0]]
-    full: dict[str, list[int]] = {}
-    short: dict[str, list[int]] = {}
-    for at, parts in enumerate(zip(*rows, strict=True)):
-        filled = [part for part in parts if part]
-        full.setdefault(" | ".join(filled) or f"column_{at + 1}", []).append(at)
-        if len(rows) == 2 and parts[1] not in ONE_ANSWER:
-            filled = [parts[1]]
-        for name in filled if len(rows) > 1 else []:
-            short.setdefault(name, []).append(at)
-    return short | full
+def titles(raw: Raw) -> list[str]:
+    """What stands over each column, in the file's own letters?"""
+    return [" | ".join(dict.fromkeys(filter(None, map(str.strip, parts)))) for parts in zip(*raw.headers, strict=True)]
 
 
 def _frame(raw: Raw, entry: Input, places: dict[str, int]) -> Part:
@@ -214,7 +221,9 @@ def _frame(raw: Raw, entry: Input, places: dict[str, int]) -> Part:
     columns: dict[str, Any] = {"record": pd.Series(raw.records, dtype="int64")}
     tidied: dict[str, int] = {}
     for theirs, at in places.items():
-        columns["\0" + theirs], changed = by_value(pd.Series([row[at] for row in raw.rows], dtype="str"), tidy)
+        column = raw.column(at)
+        is_plain = entry.shape == "rows" and entry.table not in ANSWERS  # others put texts of their own into columns
+        columns["\0" + theirs], changed = tidy_column(column if is_plain else column.astype("str"))
         tidied |= {theirs: changed} if changed else {}
     where = [f"{count(n, 'value')} of {entry.file}, column {theirs}" for theirs, n in tidied.items()]
     if len(tidied) > MOST_NAMED:
@@ -222,7 +231,7 @@ def _frame(raw: Raw, entry: Input, places: dict[str, int]) -> Part:
     notes = [f"{each}, had spaces at an end or accents written in another form." for each in where]
     return Part(
         entry, raw, pd.DataFrame(columns), source=dict(entry.columns), rejects=list(raw.rejects), file_notes=notes,
-        excluded={"empty row": list(raw.blank)} if raw.blank else {}, raw_columns=places,
+        excluded={"empty row": np.array(raw.blank)} if raw.blank else {}, raw_columns=places,
     )  # fmt: skip
 
 
@@ -240,7 +249,7 @@ def _add_respondents(part: Part, export: Export) -> None:
 
     def cells(pattern: str) -> list[str]:
         at = export.at(pattern)
-        return [""] * len(raw.rows) if at is None else [tidy(row[at]) for row in raw.rows]
+        return [""] * len(raw.rows) if at is None else [*map(tidy, raw.column(at))]
 
     if "respondent_id" not in {*entry.columns, *entry.constants}:
         behind = f" of {entry.file}" if tool.counted else ""
@@ -256,17 +265,24 @@ def _add_respondents(part: Part, export: Export) -> None:
 def _look_up(part: Part, lookup: Lookup, other: Raw, found: dict[str, int]) -> RowCount:
     """Adds the columns of a second file to each row with the same text; rows without a partner stay and are counted."""
     ((mine, theirs),) = lookup.match.items()
-    table = pd.DataFrame({name: [tidy(row[at]) for row in other.rows] for name, at in found.items()}, dtype="str")
+    table = pd.DataFrame({name: tidy_column(other.column(at).astype("str"))[0] for name, at in found.items()})
     known = table[table[theirs] != ""].drop_duplicates().set_index(theirs, drop=False)
-    if twice := known.index[known.index.duplicated()].tolist():
+    twice = known.index[known.index.duplicated()].unique().tolist()
+    if twice and lookup.several == "first":
+        keys = f"{count(len(twice), 'value')} of {theirs} stood on several rows of {lookup.file}"
+        part.notes.append(f"{keys}; the first row of each was taken.")
+        known = known[~known.index.duplicated()]
+    elif twice:
         what = f"the {theirs} {twice[0]!r} stands on rows that differ"
         raise AlignError(Problem("E-DUPID", what, where=lookup.file, fix="keep one row for each"))
-    keys = part.data["\0" + mine]
+    own = part.data["\0" + mine].astype("str")
+    if forms := other_forms(own.unique(), known.index):
+        own = own.map(lambda key: forms.get(key, key)).astype("str")
     for ours, name in lookup.columns.items():
-        part.data[ours] = keys.map(known[name]).fillna("").astype("str")
+        part.data[ours] = own.map(known[name]).fillna("").astype("str")
         part.source[ours] = f"{name} of {lookup.file}"
-    _note_partners(part, lookup, mine, keys, known.index.tolist())
-    used = int(table[theirs].isin(keys.unique()).sum())
+    _note_partners(part, lookup, mine, own, known.index.tolist())
+    used = int(table[theirs].isin(own.unique()).sum())
     lone = {"no row refers to it": len(other.rows) - used, "empty row": len(other.blank)}
     reasons = {why: n for why, n in lone.items() if n} | dict(Counter(reject.code for reject in other.rejects))
     return RowCount(
@@ -278,7 +294,7 @@ def _look_up(part: Part, lookup: Lookup, other: Raw, found: dict[str, int]) -> R
 def _note_partners(part: Part, lookup: Lookup, mine: str, keys: "pd.Series[str]", known: list[str]) -> None:
     people = part.entry.table in ANSWERS or any(part.entry.columns.get(ours) == mine for ours in PERSONAL)
     lone = keys[(keys != "") & ~keys.isin(known)].value_counts()
-    file, shown = part.entry.file, 0 if people else 10
+    file, shown = part.entry.file, 0 if people or lookup.several == "first" else 10
     for value, n in lone.head(shown).items():
         near = difflib.get_close_matches(str(value), known, n=1, cutoff=0.6)
         what = f"which is not in {lookup.file}" + (f"; the nearest there is {near[0]!r}" if near else "")
@@ -293,26 +309,53 @@ def _note_partners(part: Part, lookup: Lookup, mine: str, keys: "pd.Series[str]"
 
 def _leave_out(part: Part, places: dict[str, int]) -> None:
     """Rejects totals and footers, then excludes what the mapping says: {their column (or ours): [values]}."""
-    ours = [*part.rule.key, *(column.name for column in part.rule.columns if column.required)]
-    by_record = dict(zip(part.raw.records, part.raw.rows, strict=True))
-    if anchor := next((part.entry.columns[name] for name in ours if name in part.entry.columns), None):
-        keys = part.data["\0" + anchor]
-        suspects = part.data.loc[(keys == "") | keys.str.match(_TOTAL), "record"]
-        totals = [r for r in suspects.tolist() if any(_TOTAL.match(cell.strip()) for cell in by_record[r])]
+    if anchor := anchor_of(part.entry):
+        suspects = part.data.loc[may_be_total(part.data["\0" + anchor]), "record"]
+        totals = part.raw.with_total(suspects.tolist(), is_total)
         part.reject(part.data["record"].isin(totals), anchor, "E-TOTAL", "a total or a footer, not a record")
-    for name, values in part.entry.exclude.items():
+    rules = [*((name, labels, True) for name, labels in part.entry.only.items()),
+             *((name, labels, False) for name, labels in part.entry.exclude.items())]  # fmt: skip
+    for name, labels, is_kept in rules:
         theirs = part.entry.columns.get(name, name)
-        cells = part.data["record"].map(lambda record, at=places[theirs]: tidy(by_record[record][at]))
-        part.exclude(cells.isin(values), f"excluded by rule on {theirs}")
+        if theirs in places:
+            every = part.raw.column(places[theirs]).set_axis(pd.Index(part.raw.records))
+            cells = tidy_column(every.loc[part.data["record"]])[0].set_axis(part.data.index)
+        else:
+            cells = part.data[name]  # from a look-up
+        marked, _ = by_value(cells, partial(lambda of, cell: "x" if is_one_of(cell, of) else "", labels))
+        why = f"not {' or '.join(labels)} in {theirs}" if is_kept else f"excluded by rule on {theirs}"
+        part.exclude(marked != "x" if is_kept else marked == "x", why)
+
+
+def is_one_of(cell: str, labels: list[str]) -> bool:
+    """Is this cell one of the labels, whatever their case? One that ends with * stands for all that begin so, * alone
+    for all but blank.
+
+    >>> [is_one_of(cell, ["00Q*"]) for cell in ("00Q1x", "003A")], is_one_of("", ["*"]), is_one_of("", [""])
+    ([True, False], False, True)
+    """
+    plain, known = cell.casefold(), [label.casefold() for label in labels]
+    return plain in known or any(
+        label.endswith("*") and plain.startswith(label[:-1]) and plain not in ("", "null") for label in known
+    )
 
 
 def _reshape(part: Part) -> None:
     """Gives the columns our names; one row a stage (wide) or an item (survey) where the file has one column each."""
     for ours, theirs in part.entry.columns.items():
         part.data[ours] = part.data["\0" + theirs]
+        if (mark := part.entry.separators.get(ours)) and ours.endswith("_id"):  # a list of ids: the first counts
+            several = part.data[ours].str.contains(mark, regex=False)
+            part.data[ours] = part.data[ours].str.split(mark, n=1, regex=False).str[0].str.strip()
+            rows = f"{count(int(several.sum()), 'row')} of {part.entry.file} held several ids in {theirs}"
+            part.notes += [f"{rows}; the first of each was taken."] if several.any() else []
+    if part.entry.keep_latest:
+        part.data[LATEST] = part.data["\0" + part.entry.keep_latest]
     for ours, constant in part.entry.constants.items():
         part.data[ours] = pd.Series(constant, index=part.data.index, dtype="str")
-    if part.entry.shape == "rows":
+    if part.entry.shape == "merges":
+        part.exclude(pd.Series(True, index=part.data.index), "says which record was merged into which")
+    if part.entry.shape in ("rows", "merges"):
         return
     wide = part.entry.shape == "wide"
     named: dict[Any, str] = {**part.entry.stages} if wide else {**part.entry.items}

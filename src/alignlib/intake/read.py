@@ -1,30 +1,45 @@
 """From the bytes of a client's file to a table of text, safely: nothing guessed, nothing lost, nothing run."""
 
-import csv
 import difflib
 import hashlib
-import io
 import json
+import os
 import re
 import unicodedata
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 from alignlib.engagement import Input, Reading
 from alignlib.errors import AlignError, Problem
-from alignlib.files import inside
+from alignlib.files import inside, open_inside
+from alignlib.intake.delimited import decode, delimited
+from alignlib.intake.json_cells import spread_json
+from alignlib.intake.trial import try_parquet
 from alignlib.plain_yaml import strict_yaml
+from alignlib.words import count
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from alignlib.intake.large import Cells
 
 TEXT_FILES = (".csv", ".tsv", ".tab", ".txt")
 WORKBOOKS = (".xlsx", ".xlsm")
 READABLE = (*TEXT_FILES, *WORKBOOKS, ".parquet")
+ARCHIVES = (".zip", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar", ".tar", ".tgz")  # never unpacked: they may hide a bomb
 LISTS = (".yml", ".yaml")  # a checklist that a person fills in: the table facts alone
-DELIMITERS = (",", ";", "\t", "|")
-MAX_BYTES, MAX_COLUMNS, MAX_CELL = 2_000_000_000, 2_000, 16_000_000
+MAX_BYTES, MAX_COLUMNS = 2_000_000_000, 2_000
+LARGE = 64_000_000  # bytes of text from which on a file is read in pieces and kept by column
+MAX_LIST = 4_000_000  # bytes of YAML: more than its own limit of letters
 # What a file is by its first bytes, whatever its name says: (how it starts, what it is, what to do).
 _MAGIC: tuple[tuple[bytes, str, str], ...] = (
     (rb"PK\x03\x04", "a ZIP archive or an Excel workbook", "unpack it, or give it its real ending (.xlsx)"),
     (rb"PAR1", "a Parquet file", "give it its real ending (.parquet)"),
+    (rb"(?s)\xd0\xcf\x11\xe0.*E\0n\0c\0r\0y\0p\0t\0e\0d\0P\0a\0c\0k\0a\0g\0e", "a workbook with a password",
+     "open it in Excel, remove the password and save it again"),
     (rb"\xd0\xcf\x11\xe0", "an old .xls workbook or a workbook with a password", "save it as .xlsx without a password"),
     (rb"\x1f\x8b", "a gzip archive", "unpack it"),
     (rb"%PDF", "a PDF document", "export the table itself as CSV or XLSX"),
@@ -35,17 +50,11 @@ _MAGIC: tuple[tuple[bytes, str, str], ...] = (
 )  # fmt: skip
 _OWN = {".parquet": b"PAR1"} | dict.fromkeys(WORKBOOKS, b"PK\x03\x04")
 _BLANK = b"\xef\xbb\xbf \t\r\n"
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
-# Why bytes are no text, when the encoding was found and not declared.
-_NO_TEXT = {"utf-8": "is no UTF-8, while other letters are", "cp1252": "is neither UTF-8 nor Windows-1252"}
 _INVISIBLE = re.compile("[\u200b\u200c\u200d\u2060\ufeff]")
-_LETTER = re.compile("[\u0080-\ud7ff\ue000-\U0010ffff]")
 _SPACES = re.compile(r"\s+")
-_SEP_LINE = re.compile(r'"?sep=(.)"?\r?\n', re.IGNORECASE)
-_LINE = re.compile(r"\r\n|\n|\r")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Reject:
     """Which record of a file (or which value of it) cannot be used, and why? ``column`` is the file's own name."""
 
@@ -61,13 +70,14 @@ class Raw:
 
     ``headers`` has one list for each header row. ``rejects`` and ``blank`` are records that are not in ``rows``.
     ``lines[i]`` is the line (a workbook's row) on which record i + 1 starts. ``is_workbook`` says that error values
-    such as #N/A are Excel's own.
+    such as #N/A are Excel's own. Large files are kept by column: ask ``column`` rather than all rows. ``totals``: of
+    a large file, of which only some columns are kept, the records with a cell that says total.
     """
 
     file: str
     headers: list[list[str]]
-    rows: list[list[str]]
-    records: list[int]
+    rows: Sequence[list[str]]
+    records: Sequence[int]
     read: int
     sha256: str
     rejects: list[Reject] = field(default_factory=list)
@@ -76,20 +86,52 @@ class Raw:
     notes: list[str] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
     is_workbook: bool = False
+    totals: set[int] | None = None
+
+    def column(self, at: int) -> "pd.Series[str]":
+        """What stands in this column, row by row?"""
+        import pandas as pd
+
+        if isinstance(self.rows, list):
+            return pd.Series([row[at] for row in self.rows], dtype="str")
+        return cast("Cells", self.rows).column(at)
+
+    def cells(self, at: int, records: "list[int]") -> list[str]:
+        """What stands in this column in these records (all of them among ``records``)?"""
+        places = [bisect_left(self.records, record) for record in records]
+        if isinstance(self.rows, list):
+            return [self.rows[place][at] for place in places]
+        column: list[str] = cast("Cells", self.rows).column(at).iloc[places].tolist()
+        return column
+
+    def with_total(self, records: list[int], is_total: Callable[[str], bool]) -> list[int]:
+        """Which of these records have a cell that says total, in whatever column?"""
+        if self.totals is not None:
+            return [record for record in records if record in self.totals]
+        rows = (self.rows[bisect_left(self.records, record)] for record in records)
+        return [record for record, row in zip(records, rows, strict=True) if any(map(is_total, row))]
 
 
-def read_table(folder: Path, reading: Reading) -> Raw:
+def read_table(folder: Path, reading: Reading, extract: Path | None = None) -> Raw:
     """What does this file of the data folder hold, as text?
 
     CSV and other delimited text, XLSX (one sheet), Parquet, and YAML for the facts checklist. Encoding and delimiter
     are found from the whole file or taken from ``reading``; how many rows of a survey's export are its header as well.
+    ``extract`` is the Parquet file that holds a reading's ``source``.
     Raises AlignError: E-OPEN, E-EMPTY, E-TYPE, E-ENC, E-QUOTE, E-WIDTH, E-CHANGED, for workbooks E-SHEET, E-FORMULA,
     E-CORRUPT, E-XLSXSIZE, and for a checklist E-MAP.
     """
-    content = read_bytes(folder, reading.file)
-    kind = Path(reading.file).suffix.lower()
+    place = folder / reading.file if extract is None else extract
+    if extract is None and place.suffix.lower() in TEXT_FILES and _is_large(folder, reading.file):
+        from alignlib.intake.large import read_large
+
+        raw = read_large(folder, reading)
+        spread_json(raw, reading.json_columns)
+        return raw
+    content = read_bytes(folder, reading.file) if extract is None else read_bytes(place.parent, place.name)
+    kind = place.suffix.lower()
     is_list = kind in LISTS and isinstance(reading, Input) and reading.table == "facts"
-    _refuse_other_types(reading.file, ".csv" if is_list else kind, content)
+    refuse_other_types(reading.file, ".csv" if is_list else kind, content)
     notes: list[str] = []
     lines: list[int] = []
     if kind in WORKBOOKS:
@@ -97,49 +139,65 @@ def read_table(folder: Path, reading: Reading) -> Raw:
 
         cells, notes = read_workbook(content, reading)
     elif kind == ".parquet":
-        cells = _parquet_rows(content, reading.file)
+        if extract is None:
+            try_parquet(content, reading.file)
+        cells = _parquet_rows(content, reading)
     elif is_list:
         cells, lines = _listed_facts(decode(content, reading)[0], reading.file)
     else:
         text, encoding = decode(content, reading)
         if encoding == "cp1252":
             notes.append(f"{reading.file} is not UTF-8; it was read as Windows-1252 (cp1252).")
-        cells, lines = _delimited(text, reading)
+        if reading.encoding_errors == "replace" and (n := text.count("\ufffd")):
+            notes.append(f"{count(n, 'sign')} of {reading.file} could not be read; each is now \ufffd, as declared.")
+        cells, lines = delimited(text, reading)
         if reading.skip_rows:
             notes.append(f"The first {reading.skip_rows} lines of {reading.file} were skipped, as declared.")
     lines = lines or list(range(reading.skip_rows + 1, reading.skip_rows + len(cells) + 1))
-    depth = _header_depth(cells, reading)
-    raw = _shaped(cells, lines, reading.file, depth, hashlib.sha256(content).hexdigest(), kind in WORKBOOKS)
+    depth = header_depth(cells, reading)
+    pads = reading.short_rows == "pad"
+    raw = _shaped(cells, lines, reading.file, depth, hashlib.sha256(content).hexdigest(), kind in WORKBOOKS, pads)
     raw.notes = [*notes, *raw.notes]
+    spread_json(raw, reading.json_columns)
     return raw
+
+
+def _is_large(folder: Path, name: str) -> bool:
+    path = inside(folder, name)
+    return path.is_file() and LARGE < path.stat().st_size <= MAX_BYTES
 
 
 def read_bytes(folder: Path, name: str) -> bytes:
     """Which bytes does this ordinary file hold? Refuses links, paths that lead out, and files that change meanwhile."""
-    path = inside(folder, name)
-    if not path.is_file():
+    if not inside(folder, name).exists():
         names = sorted(each.relative_to(folder).as_posix() for each in folder.rglob("*") if each.is_file())[:1000]
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or names[:10]
         what, allowed = "there is no such file in the data folder", ", ".join(near) or "the data folder is empty"
         fix = "correct the file's name in engagement.yml or copy the file into data"
         raise AlignError(Problem("E-OPEN", what, where=name, allowed=allowed, fix=fix))
+    most = MAX_LIST if Path(name).suffix.lower() in LISTS else MAX_BYTES
     try:
-        before = path.stat()
-        if before.st_size > MAX_BYTES:
-            raise AlignError(Problem("E-TYPE", "the file is larger than 2 GB", where=name, fix="split it by year"))
-        content, after = path.read_bytes(), path.stat()
+        with open_inside(folder, name) as handle:
+            before = os.fstat(handle.fileno())
+            if before.st_size > most:
+                what, fix = f"the file is larger than {most // 1_000_000:,} MB", "split it, by year for instance"
+                raise AlignError(Problem("E-TYPE", what, where=name, fix=fix))
+            content, after = handle.read(before.st_size + 1), os.fstat(handle.fileno())
     except OSError as error:
-        what = f"cannot be opened ({error.strerror})"
+        what = f"cannot be read ({error.strerror})"
         raise AlignError(Problem("E-OPEN", what, where=name, fix="check its permissions")) from error
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or len(content) != after.st_size:
         raise AlignError(Problem("E-CHANGED", "the file changed while it was read", where=name, fix="close it there"))
     return content
 
 
-def _refuse_other_types(name: str, kind: str, content: bytes) -> None:
+def refuse_other_types(name: str, kind: str, content: bytes) -> None:
+    """Are these the bytes of a file of this kind? Raises AlignError (E-TYPE, E-EMPTY)."""
     if kind not in READABLE:
         only = " for this table, only for facts" if kind in LISTS else ""
         what, fix = f"files ending in {kind or 'nothing'} are not read{only}", "save it as .xlsx or .csv"
+        if kind in ARCHIVES:
+            fix = "unpack it, and name the file that was in it"
         raise AlignError(Problem("E-TYPE", what, where=name, allowed=", ".join(READABLE), fix=fix))
     if not content.strip(_BLANK):
         raise AlignError(Problem("E-EMPTY", "the file is empty", where=name, fix="export it again"))
@@ -164,106 +222,26 @@ def _is_json(start: bytes) -> bool:
     return False
 
 
-def decode(content: bytes, reading: Reading) -> tuple[str, str]:
-    """Which text do these bytes spell, and in which encoding? Found from all of them; Latin-1 only when declared."""
-    encoding = reading.encoding or _encoding_of(content)
-    codec = "utf-8-sig" if encoding == "utf-8" else encoding
-    if encoding == "utf-16" and not content.startswith(_UTF_16):
-        codec = "utf-16-le" if content[1::2].count(0) >= content[::2].count(0) else "utf-16-be"
-    try:
-        return content.decode(codec), encoding
-    except UnicodeDecodeError as error:
-        at = error.start
-        why = f"is no {encoding}" if reading.encoding else _NO_TEXT.get(encoding, f"is no {encoding}")
-        raise AlignError(Problem(
-            "E-ENC", f"byte {at} (0x{content[at]:02X}) {why}",
-            where=f"{reading.file}, line {len(_LINE.findall(content[:at].decode('latin-1'))) + 1}",
-            allowed="utf-8, utf-16, cp1252, latin-1", fix="save it as UTF-8, or set its encoding in engagement.yml",
-        )) from error  # fmt: skip
-
-
-def _encoding_of(content: bytes) -> str:
-    head = content[:100_000]
-    if content.startswith(_UTF_16) or max(head[::2].count(0), head[1::2].count(0)) > 0.3 * len(head) / 2:
-        return "utf-16"
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError:
-        # UTF-8 letters beside bytes that are none: two encodings in one file, to be refused. Without: Windows-1252.
-        return "utf-8" if _LETTER.search(content.decode("utf-8", "surrogateescape")) else "cp1252"
-    return "utf-8"
-
-
-def _delimited(text: str, reading: Reading) -> tuple[list[list[str]], list[int]]:
-    """Which records does delimited text hold, and on which line does each start?"""
-    declared, first = reading.delimiter, 1
-    if said := _SEP_LINE.match(text):
-        declared, text, first = declared or said[1], text[said.end() :], 2
-    for _ in range(reading.skip_rows):
-        end = _LINE.search(text)
-        text, first = (text[end.end() :] if end else ""), first + 1
-    marks = [declared] if declared else [mark for mark in DELIMITERS if _header_width(text, mark) > 1] or [","]
-    tried: list[tuple[float, int, list[list[str]], list[int]]] = []
-    refused: list[AlignError] = []
-    for mark in marks:
-        try:
-            rows, lines = _records(text, mark, reading.file, first)
-        except AlignError as error:
-            refused.append(error)
-            continue
-        width = len(rows[0]) if rows else 0
-        tried.append((sum(len(row) == width for row in rows) / max(len(rows), 1), width, rows, lines))
-    if not tried:
-        raise refused[0]
-    # Several marks stand in the header: take the one under which most rows have as many fields as the header.
-    return max(tried, key=lambda each: each[:2])[2:]
-
-
-def _header_width(text: str, delimiter: str) -> int:
-    try:
-        return next((len(row) for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row), 0)
-    except csv.Error:
-        return 0
-
-
-def _records(text: str, delimiter: str, name: str, first_line: int) -> tuple[list[list[str]], list[int]]:
-    csv.field_size_limit(MAX_CELL)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    rows: list[list[str]] = []
-    lines: list[int] = []
-    line = first_line
-    try:
-        for row in reader:
-            if row:  # an empty line is no record
-                rows.append(row)
-                lines.append(line)
-            line = first_line + reader.line_num
-    except csv.Error as error:
-        mark, at = re.escape(delimiter), 0
-        good = re.compile(rf'(?:"[^"]*+(?:""[^"]*+)*+"|(?!")[^{mark}\r\n]*+)(?:[{mark}\r\n]|\Z)')
-        while at < len(text) and (well := good.match(text, at)):
-            at = well.end()
-        where = f"{name}, line {first_line + len(_LINE.findall(text[:at]))}"
-        what = "a quotation mark is opened here and not closed properly"
-        fix = 'close it, or write a quotation mark inside a quoted field twice ("")'
-        raise AlignError(Problem("E-QUOTE", what, where=where, fix=fix)) from error
-    return rows, lines
-
-
-def _parquet_rows(content: bytes, name: str) -> list[list[str]]:
+def _parquet_rows(content: bytes, reading: Reading) -> list[list[str]]:
+    """All cells as text, the names first; numbers with the declared decimal sign, as a workbook's."""
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
+    def shown(column: Any) -> list[str]:
+        texts = pc.fill_null(pc.cast(column, pa.string()), "")
+        has_point = pa.types.is_floating(column.type) or pa.types.is_decimal(column.type)
+        return list((pc.replace_substring(texts, ".", reading.decimal or ".") if has_point else texts).to_pylist())
+
+    name = reading.file
     try:
         table = pq.read_table(pa.BufferReader(content))
-        texts = [pc.fill_null(pc.cast(column, pa.string()), "").to_pylist() for column in table.columns]
+        return [list(table.column_names), *map(list, zip(*map(shown, table.columns), strict=True))]
     except pa.ArrowNotImplementedError as error:
         what = "a column holds lists or records"
         raise AlignError(Problem("E-TYPE", what, where=name, fix="write it as text")) from error
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise AlignError(Problem("E-CORRUPT", "the file is damaged", where=name, fix="export it again")) from error
-    return [list(table.column_names), *map(list, zip(*texts, strict=True))]
 
 
 def _listed_facts(text: str, name: str) -> tuple[list[list[str]], list[int]]:
@@ -295,7 +273,7 @@ def _listed_facts(text: str, name: str) -> tuple[list[list[str]], list[int]]:
     return [keys, *([row.get(key) or "" for key in keys] for row in rows)], [1, *at]
 
 
-def _header_depth(cells: list[list[str]], reading: Reading) -> int:
+def header_depth(cells: list[list[str]], reading: Reading) -> int:
     """How many rows are the header? A survey's export shows it, unless the mapping says it."""
     is_survey = isinstance(reading, Input) and reading.table in ("responses", "respondents")
     if not is_survey or "header_rows" in reading.model_fields_set:
@@ -305,8 +283,18 @@ def _header_depth(cells: list[list[str]], reading: Reading) -> int:
     return recognise(cells[:3]).header_rows
 
 
-def _shaped(cells: list[list[str]], lines: list[int], name: str, depth: int, sha256: str, is_workbook: bool) -> Raw:
+def _shaped(
+    cells: list[list[str]], lines: list[int], name: str, depth: int, sha256: str, is_workbook: bool, pads: bool
+) -> Raw:
     """Which rows are the header, and which records have as many fields as it? A workbook's rows are padded."""
+    raw = headed(cells, lines, name, depth, sha256, is_workbook)
+    padded = sort_rows(raw, cells[depth:], raw.lines, 1, pads)
+    judge(raw, cells, lines, padded)
+    return raw
+
+
+def headed(cells: list[list[str]], lines: list[int], name: str, depth: int, sha256: str, is_workbook: bool) -> Raw:
+    """Which table has these header rows, and no rows yet?"""
     n = len(cells) - depth
     if n < 0:
         what = f"the file has fewer than {depth} header rows"
@@ -316,32 +304,48 @@ def _shaped(cells: list[list[str]], lines: list[int], name: str, depth: int, sha
         what = f"the header has {width} columns"
         raise AlignError(Problem("E-WIDTH", what, where=name, allowed=f"up to {MAX_COLUMNS}"))
     headers = [row + [""] * (width - len(row)) for row in cells[:depth]]
-    raw = Raw(name, headers, [], [], n, sha256, lines=lines[depth:], is_workbook=is_workbook)
-    for record, row in enumerate(cells[depth:], start=1):
+    return Raw(name, headers, [], [], n, sha256, lines=lines[depth:], is_workbook=is_workbook)
+
+
+def sort_rows(raw: Raw, cells: list[list[str]], lines: list[int], first: int, pads: bool) -> int:
+    """How many records, from ``first`` on, were filled up to the header's fields?
+
+    Adds to the table those that have as many fields as its header, and tells which others there are.
+    """
+    width, padded = len(raw.headers[0]), 0
+    rows, records = cast("list[list[str]]", raw.rows), cast("list[int]", raw.records)
+    for record, (row, line) in enumerate(zip(cells, lines, strict=True), start=first):
         if len(row) > width and not any(row[width:]):
             row = row[:width]  # a trailing delimiter: the extra field is always empty
         joined = "".join(row)
         if not joined or joined.isspace():
             raw.blank.append(record)
-        elif (nul := "\0" in joined) or (len(row) != width and not is_workbook):
+        elif (nul := "\0" in joined) or ((len(row) > width or (len(row) < width and not pads)) and not raw.is_workbook):
             why = "NUL bytes" if nul else f"{len(row)} fields, the header has {width}"
-            code, line = "E-NUL" if nul else "E-WIDTH", raw.lines[record - 1]
-            raw.rejects.append(Reject(record, "", code, f"{why} (line {line})"))
+            raw.rejects.append(Reject(record, "", "E-NUL" if nul else "E-WIDTH", f"{why} (line {line})"))
             raw.rejected_text[record] = json.dumps(row, ensure_ascii=False)
         else:
-            raw.rows.append(row + [""] * (width - len(row)))
-            raw.records.append(record)
+            padded += len(row) < width and pads
+            rows.append(row + [""] * (width - len(row)))
+            records.append(record)
+    return padded
+
+
+def judge(raw: Raw, cells: list[list[str]], lines: list[int], padded: int) -> None:
+    """Do most records fit the header? ``cells`` are the first rows, the header's too. Raises AlignError (E-WIDTH)."""
+    name, width, headers = raw.file, len(raw.headers[0]), raw.headers
     wrong = [reject.reason for reject in raw.rejects if reject.code == "E-WIDTH"]
-    if len(wrong) > max(1, n / 2):
-        what = f"{len(wrong)} of {n} records do not have the header's {width} fields, the first of them with {wrong[0]}"
+    if len(wrong) > max(1, raw.read / 2):
+        what = f"{len(wrong)} of {raw.read} records do not have the header's {width} fields, the first of them with "
         fix = "set delimiter or skip_rows in engagement.yml, delete what stands below the table, or export it again"
         if headers[0][0].startswith("# ") or headers[0][0] == "#":  # comments, as analytics tools write them
             below = (at for at, row in enumerate(cells) if not row[0].startswith("#"))
             fix = f"the header seems to stand lower: skip_rows: {lines[next(below, 0)] - 1}"
-        raise AlignError(Problem("E-WIDTH", what, where=name, fix=fix))
-    if not n:
+        raise AlignError(Problem("E-WIDTH", what + wrong[0], where=name, fix=fix))
+    if padded:
+        raw.notes.append(f"{count(padded, 'row')} of {name} filled up to the header's {width} fields, as declared.")
+    if not raw.read:
         raw.notes.append(f"{name} has a header and no rows.")
-    return raw
 
 
 def plain_name(name: str) -> str:

@@ -3,14 +3,23 @@
 from collections import Counter
 
 from alignlib.errors import CODES
-from alignlib.intake.mappings import ANSWERS, PERSONAL
+from alignlib.intake.columns import tidy
+from alignlib.intake.mappings import ANSWERS, CHECKLIST, MOST_NAMED, PERSONAL
 from alignlib.intake.read import Reject
-from alignlib.intake.rows import Part, tidy
+from alignlib.intake.rows import Part
 from alignlib.intake.synonyms import quoted
 from alignlib.words import count, legible, masked, number
 
 MOST_SHOWN = 5  # distinct values of one line
 _LONGEST = 60  # letters of a value
+# What mends it, where the values do not say so themselves.
+_CURES = {
+    "E-WIDTH": "export it again; short_rows: pad fills up rows that are too short",
+    "E-NUL": "export it again, or delete these signs", "E-TOTAL": "nothing needs to be done",
+    "E-FUTURE": "correct it, or set as_of to the day of the export", "E-NUM": "correct it where it was entered",
+    "E-DATE": "correct it where it was entered", "E-ORPHAN": "export both files on one day",
+    "E-XLERR": "correct the formula in the workbook, and save it",
+}  # fmt: skip
 
 
 def rejected_lines(part: Part) -> list[str]:
@@ -24,6 +33,22 @@ def rejected_lines(part: Part) -> list[str]:
     return [_line(part, group) for group in groups.values()]
 
 
+def unread_columns(parts: list[Part]) -> list[str]:
+    """Which sentences name the columns that nothing maps, one a file? They are never read: they may be about people."""
+    told: list[str] = []
+    for file in dict.fromkeys(part.entry.file for part in parts):
+        lists = [part.unread for part in parts if part.entry.file == file]
+        names = [
+            name for name in lists[0] or [] if name not in CHECKLIST and all(name in (each or []) for each in lists)
+        ]
+        shown = ", ".join(repr(legible(name)[:_LONGEST]) for name in names[:MOST_NAMED])
+        more = f" and {count(len(names) - MOST_NAMED, 'other')}" if len(names) > MOST_NAMED else ""
+        told += (
+            [f"{count(len(names), 'column')} of {file} not mapped, and so not read: {shown}{more}."] if names else []
+        )
+    return told
+
+
 def _line(part: Part, group: list[Reject]) -> str:
     first = group[0]
     more = f" and {number(len(group) - 1)} more" if len(group) > 1 else ""
@@ -35,11 +60,17 @@ def _line(part: Part, group: list[Reject]) -> str:
         shown += f" and {count(len(values) - MOST_SHOWN, 'other')}"
     why = f" ({first.reason})" if first.reason not in CODES[first.code] else ""
     text = f"{where}: {shown + ': ' if shown else ''}{CODES[first.code]}{why} [{first.code}]"
-    fixed = {rule.name: "yes or no" if rule.kind == "flag" else "one of these" for rule in part.rule.columns
-             if rule.name in ours and (rule.allowed or rule.kind == "flag")}  # fmt: skip
+    rules = [rule for rule in part.rule.columns if rule.name in ours]
+    fixed = {rule.name: "yes or no" if rule.kind == "flag" else "one of these" for rule in rules
+             if rule.allowed or rule.kind == "flag"}  # fmt: skip
+    blank = [rule.name for rule in rules if first.code == "E-DATE" and not rule.required]
     if values and fixed:
         name, meant = next(iter(fixed.items()))
         text += f"; to have it read, write values: {{{name}: {{{quoted(next(iter(values)))}: {meant}}}}}"
+    elif cure := _CURES.get(first.code):
+        text += f"; {cure}"
+        if values and blank:
+            text += f"; if it means none, write values: {{{blank[0]}: {{{quoted(next(iter(values)))}: ''}}}}"
     return text
 
 
@@ -47,7 +78,6 @@ def _values(part: Part, group: list[Reject]) -> Counter[str]:
     """How often does each value of this column stand in these records? Blank cells say nothing."""
     if (at := part.raw_columns.get(group[0].column)) is None:
         return Counter()
-    wanted = {reject.record for reject in group}
-    pairs = zip(part.raw.records, part.raw.rows, strict=True)
-    cells = Counter(masked(legible(tidy(row[at])))[:_LONGEST] for record, row in pairs if record in wanted)
+    wanted = sorted({reject.record for reject in group})
+    cells = Counter(masked(legible(tidy(cell)))[:_LONGEST] for cell in part.raw.cells(at, wanted))
     return Counter({cell: n for cell, n in cells.most_common() if cell})

@@ -2,7 +2,6 @@
 
 import json
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,10 +16,14 @@ import pandas as pd
 from alignlib.engagement import Input, Settings
 from alignlib.errors import AlignError, Problem
 from alignlib.instrument import read_instrument
+from alignlib.intake.columns import distinct, is_among, join, spread, without_blanks
 from alignlib.intake.dates import Moments, day_end, read_moments
 from alignlib.intake.labels import read_labels
+from alignlib.intake.merged import follow_merges
 from alignlib.intake.numbers import read_durations, read_numbers
+from alignlib.intake.plain_dates import beside, in_utc, joined, read_plain
 from alignlib.intake.read import Raw, Reject
+from alignlib.intake.repeats import drop_repeats
 from alignlib.intake.tables import TABLES, TYPES, ColumnRule, TableRule
 from alignlib.result import RowCount
 from alignlib.words import count
@@ -40,8 +43,6 @@ PARENTS = {
 }  # fmt: skip
 XLSX_ERROR = re.compile(r"#(N/A|REF!|VALUE!|DIV/0!|NAME\?|NULL!|NUM!|SPILL!|CALC!)$")
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}")
-_EDGE = "[\\s\u00a0\u200b\u200c\u200d\u2060\ufeff]"
-_TRIM = re.compile(f"^{_EDGE}+|{_EDGE}+$")
 Values = tuple[list[Any], list[str]]  # what each distinct text means, and why it means nothing
 AS_DAY = "\0day "  # beside a column of times: this value is a day as written, not a moment in UTC
 
@@ -60,11 +61,13 @@ class Part:
     data: pd.DataFrame
     source: dict[str, str] = field(default_factory=dict)
     rejects: list[Reject] = field(default_factory=list)
-    excluded: dict[str, list[int]] = field(default_factory=dict)
+    excluded: dict[str, Any] = field(default_factory=dict)  # {reason: an array of records}
     notes: list[str] = field(default_factory=list)
     file_notes: list[str] = field(default_factory=list)
     day_only: set[str] = field(default_factory=set)
     raw_columns: dict[str, int] = field(default_factory=dict)
+    unread: list[str] | None = None  # their columns that nothing maps; None where a note of the file says it
+    merged: dict[str, str] = field(default_factory=dict)  # {id of a merged record: the id that is left}
 
     @property
     def rule(self) -> TableRule:
@@ -96,7 +99,7 @@ class Part:
         if not is_spared or (code == "E-FUTURE" and rule.name == "created_on"):  # what is not there yet is no asset
             return self.reject(bad, rule.name, code, reason)
         if bad.any():
-            why = repeat(reason) if isinstance(reason, str) else reason[bad]
+            why = repeat(reason) if isinstance(reason, str) else reason.loc[bad.index[bad]]
             self.remember(self.data.loc[bad, "record"], rule.name, code, why)
             column = self.data[rule.name]
             self.data = self.data.assign(**{rule.name: column.mask(bad, "" if code == "E-XLERR" else pd.NaT)})
@@ -105,20 +108,27 @@ class Part:
         """Takes these rows out by a rule, and remembers the rule."""
         gone = out.to_numpy(dtype=bool)
         if gone.any():
-            self.excluded.setdefault(reason, []).extend(self.data.loc[gone, "record"].tolist())
+            before, more = self.excluded.get(reason, []), self.data.loc[gone, "record"].to_numpy()
+            self.excluded[reason] = np.concatenate([np.asarray(before, dtype=np.int64), more])
             self.data = self.data.loc[~gone]
 
     def count(self) -> RowCount:
         """How does this file balance? Raises AlignError (E-ROWS) when the fate of a record is not known."""
-        used = set(self.data["record"].tolist())
-        rejected = {reject.record: reject.code for reject in reversed(self.rejects) if reject.record not in used}
-        excluded: dict[int, str] = {}
-        for reason, records in self.excluded.items():
-            excluded |= dict.fromkeys(set(records) - used - rejected.keys() - excluded.keys(), reason)
-        reasons = Counter([rejected[record] for record in sorted(rejected)] + list(excluded.values()))
+        codes = [*dict.fromkeys(reject.code for reject in self.rejects)]
+        names, used = [*self.excluded, *codes], len(self.excluded) + len(codes)
+        fate = np.full(self.raw.read + 1, -1)  # of each record; what is written last counts
+        for at, records in reversed([*enumerate(self.excluded.values())]):
+            fate[records] = at
+        for reject in reversed(self.rejects):
+            fate[reject.record] = len(self.excluded) + codes.index(reject.code)
+        fate[self.data["record"].to_numpy(dtype=np.int64)] = used
+        places, first, n = np.unique(fate[1:], return_index=True, return_counts=True)
+        found = {int(places[i]): int(n[i]) for i in np.argsort(first) if places[i] >= 0}
+        out = {names[at]: n for at, n in found.items() if at < len(self.excluded)}
+        rejected = {names[at]: n for at, n in found.items() if len(self.excluded) <= at < used}
         total = RowCount(
-            file=self.entry.file, table=self.entry.table, read=self.raw.read, used=len(used), rejected=len(rejected),
-            excluded=len(excluded), reasons=dict(reasons),
+            file=self.entry.file, table=self.entry.table, read=self.raw.read, used=found.get(used, 0),
+            rejected=sum(rejected.values()), excluded=sum(out.values()), reasons=rejected | out,
         )  # fmt: skip
         if not total.balances:
             fates = f"{total.used} used, {total.rejected} rejected, {total.excluded} excluded"
@@ -126,35 +136,16 @@ class Part:
             raise AlignError(Problem("E-ROWS", what, where=total.file, fix=fix))
         return total
 
-    def originals(self) -> dict[int, str]:
-        """How did the rejected records read in the file? Only its mapped columns, as JSON."""
-        wanted = {reject.record for reject in self.rejects}
+    def originals(self, rejects: list[Reject] | None = None) -> dict[int, str]:
+        """How did the rejected records (or these ``rejects``) read in the file? Only its mapped columns, as JSON."""
+        among = self.rejects if rejects is None else rejects
+        wanted = sorted({reject.record for reject in among} - self.raw.rejected_text.keys())
+        columns = [self.raw.cells(at, wanted) for at in self.raw_columns.values()]
+        rows = zip(*columns, strict=True) if columns else [()] * len(wanted)
         return self.raw.rejected_text | {
-            record: json.dumps({name: row[at] for name, at in self.raw_columns.items()}, ensure_ascii=False)
-            for record, row in zip(self.raw.records, self.raw.rows, strict=True)
-            if record in wanted
+            record: json.dumps(dict(zip(self.raw_columns, row, strict=True)), ensure_ascii=False)
+            for record, row in zip(wanted, rows, strict=True)
         }
-
-
-def tidy(text: str) -> str:
-    """How is a cell kept: without spaces at its ends, accented letters composed, all else as it was?"""
-    if text.isascii() and text == text.strip():
-        return text
-    return _TRIM.sub("", unicodedata.normalize("NFC", text))
-
-
-def distinct(column: "pd.Series[str]") -> tuple[Any, list[str], list[int]]:
-    """Which distinct texts does a column hold, how often each, and which of them stands in each row?"""
-    codes, uniques = pd.factorize(column)
-    return codes, pd.Series(uniques).tolist(), np.bincount(codes, minlength=len(uniques)).tolist()
-
-
-def by_value(column: "pd.Series[str]", change: Callable[[str], str]) -> "tuple[pd.Series[str], int]":
-    """What becomes of a column when each distinct text is changed, and how many of its values does that touch?"""
-    codes, texts, counts = distinct(column)
-    changed = [change(text) for text in texts]
-    touched = sum(n for old, new, n in zip(texts, changed, counts, strict=True) if old != new)
-    return (pd.Series(changed, dtype="str").take(codes).set_axis(column.index) if touched else column), touched
 
 
 def type_columns(part: Part, settings: Settings) -> list[Problem]:
@@ -181,9 +172,12 @@ def type_columns(part: Part, settings: Settings) -> list[Problem]:
 
 def _put(part: Part, rule: ColumnRule, settings: Settings) -> None:
     """Gives a column its values, one for each distinct text, and rejects the rows whose text is wrong."""
+    if rule.kind == "text" and not rule.allowed:  # any text will do
+        part.data = part.data.assign(**{rule.name: without_blanks(part.data[rule.name])})
+        return
     codes, texts, counts = distinct(part.data[rule.name])
     values, wrong = READERS[rule.kind](part, rule, texts, counts, settings)
-    column = pd.Series(values, dtype=cast(Any, TYPES[rule.kind][1])).take(codes).set_axis(part.data.index)
+    column = spread(values, codes, part.data[rule.name], TYPES[rule.kind][1])
     part.data = part.data.assign(**{rule.name: column})
     if any(wrong):
         reasons = pd.Series(wrong, dtype="str").take(codes).set_axis(part.data.index)
@@ -246,16 +240,19 @@ READERS: dict[str, Callable[[Part, ColumnRule, list[str], list[int], Settings], 
 def _read_time(part: Part, rule: ColumnRule, settings: Settings) -> None:
     """Reads a column of dates or times; a wide file's stages are columns of their own, each read by itself."""
     entry, data = part.entry, part.data
-    source = pd.Series(part.source.get(rule.name, rule.name), index=data.index, dtype="str")
-    if entry.shape == "wide" and rule.name == "entered_at":
+    places = {part.source.get(rule.name, rule.name): data.index}
+    if entry.shape == "wide" and rule.name == "entered_at" and len(data):
         source = data["stage"].map(lambda stage: entry.stages.get(stage, stage))
+        places = {theirs: data.index[source == theirs] for theirs in source.unique()}
     next_day = datetime.combine(settings.as_of, time()) + timedelta(days=1)
     latest = day_end(settings.as_of, settings.timezone)
     pieces, day_only = [], True
-    for theirs in source.unique() if len(data) else [""]:
-        codes, texts, counts = distinct(data.loc[source == theirs, rule.name])
-        where, zone = f"{entry.file}, column {theirs}", entry.timezone or settings.timezone
-        ask = (counts, where, entry.date_order, zone, bool(entry.timezone), rule.kind == "date")
+    for theirs, here in places.items():
+        column, where = data.loc[here, rule.name], f"{entry.file}, column {theirs}"
+        zone, plain = entry.timezone or settings.timezone, read_plain(column, rule.kind == "date")
+        codes, texts, counts = beside(plain, column)
+        utc, tally = in_utc(plain, zone, rule.kind == "date")
+        ask = (counts, where, entry.date_order, zone, bool(entry.timezone), rule.kind == "date", tally)
         try:
             found = read_moments(texts, *ask)
         except AlignError as error:
@@ -263,14 +260,13 @@ def _read_time(part: Part, rule: ColumnRule, settings: Settings) -> None:
             if entry.table != "asset_decisions" or not is_mixed:
                 raise
             found = _only_iso(texts, read_moments([text if _ISO.match(text) else "" for text in texts], *ask))
-        late = [bool(v and v >= (next_day if d else latest)) for v, d in zip(found.values, found.days, strict=True)]
-        piece = pd.DataFrame({"value": pd.Series(found.values, dtype="datetime64[us]"), "late": late,
-                              "wrong": pd.Series(found.wrong, dtype="str"), "as_day": found.days})  # fmt: skip
-        pieces.append(piece.take(codes).set_axis(data.index[source == theirs]))
+        piece = joined(plain, utc, found, codes, rule.kind == "date" or found.day_only)
+        piece["late"] = np.where(piece["as_day"], piece["value"] >= next_day, piece["value"] >= latest)
+        pieces.append(piece.set_axis(here))
         day_only = day_only and found.day_only
         part.notes += found.table_notes
         part.file_notes += found.file_notes
-    read = pd.concat(pieces).reindex(data.index)
+    read = pd.concat(pieces).reindex(data.index) if len(pieces) > 1 else pieces[0]
     values = read["value"].dt.normalize() if rule.kind == "date" else read["value"]
     if rule.kind == "timestamp" and day_only:
         part.day_only.add(f"{entry.table}.{rule.name}")
@@ -301,37 +297,20 @@ def _reject_future(part: Part, rule: ColumnRule, late: "pd.Series[bool]", settin
 def join_parts(parts: list[Part], settings: Settings) -> list[Problem]:
     """What do the files say of each other: rows given twice, orphans, and leads outside the period, which all go?"""
     problems: list[Problem] = []
+    follow_merges(parts)
     by_table: dict[str, list[Part]] = {}
     for part in parts:
         by_table.setdefault(part.entry.table, []).append(part)
-    for table, group in by_table.items():
-        problems += _drop_repeats(TABLES[table], group)
+    for group in by_table.values():
+        problems += drop_repeats(group, settings)
     for table, (column, parent) in PARENTS.items():
         if parent in by_table and table in by_table:
-            known = {each for part in by_table[parent] for each in part.data[column].dropna()}
+            known = join([part.data[column] for part in by_table[parent]])
             lost = [problem for part in by_table[parent] for problem in _all_rejected(part, parent)]
             found = [problem for part in by_table[table] for problem in _drop_orphans(part, column, parent, known)]
-            problems += [problem for problem in (found if known else lost or found) if problem not in problems]
+            problems += [problem for problem in (found if len(known) else lost or found) if problem not in problems]
     _keep_period(by_table, settings)
     return problems
-
-
-def _drop_repeats(rule: TableRule, group: list[Part]) -> list[Problem]:
-    key, columns = list(rule.key), [column.name for column in rule.columns]
-    if not key:
-        return []
-    whole = pd.concat([part.data[columns] for part in group], keys=range(len(group)))
-    again = whole.duplicated(key)
-    lists = {c.name: whole[c.name].map(tuple, na_action="ignore") for c in rule.columns if c.kind == "labels"}
-    differing = whole[again & ~whole.assign(**lists).duplicated(columns)]
-    if len(differing):
-        shown = ", ".join(key) if "respondent_id" in key else f"{key[0]} {differing[key[0]].iloc[0]!r}"
-        what = f"{count(len(differing), 'row')} repeated a key with different values, the first {shown}"
-        where = ", ".join(dict.fromkeys(part.entry.file for part in group))
-        return [Problem("E-DUPID", what, where=where, fix="export each only once, or keep the latest")]
-    for number, part in enumerate(group):
-        part.exclude(again[again.index.get_level_values(0) == number], "identical duplicate")
-    return []
 
 
 def _all_rejected(part: Part, parent: str) -> list[Problem]:
@@ -343,8 +322,8 @@ def _all_rejected(part: Part, parent: str) -> list[Problem]:
     return [Problem(code, what, where=part.entry.file, fix="run alignlib check, which says what was rejected and why")]
 
 
-def _drop_orphans(part: Part, column: str, parent: str, known: set[str]) -> list[Problem]:
-    orphan = ~part.data[column].isin(known)
+def _drop_orphans(part: Part, column: str, parent: str, known: "pd.Series[str]") -> list[Problem]:
+    orphan = ~is_among(part.data[column], known)
     n, of, an = int(orphan.sum()), len(part.data), "an" if column[0] in "aeiou" else "a"
     if n > of / 2 and of > 1:
         what = f"{n} of {of} rows name {an} {column} that is not in {parent}"
@@ -360,14 +339,17 @@ def _drop_orphans(part: Part, column: str, parent: str, known: set[str]) -> list
 def _keep_period(by_table: dict[str, list[Part]], settings: Settings) -> None:
     """Leads created outside the period go, with all that belongs to them."""
     first, last, day = settings.period.start, settings.period.end, timedelta(days=1)
-    outside: set[str] = set()
+    gone = [pd.Series([], dtype="str")]
     for part in by_table.get("leads", []):
+        if part.entry.shape == "merges":
+            continue
         created, as_day = part.data["created_at"], part.data[AS_DAY + "created_at"].astype(bool)
         by_time = created.between(day_end(first - day, settings.timezone), day_end(last, settings.timezone), "left")
         by_day = created.between(pd.Timestamp(first), pd.Timestamp(last + day), "left")
         out = ~by_day.where(as_day, by_time)
-        outside |= set(part.data.loc[out, "lead_id"])
+        gone.append(part.data.loc[out, "lead_id"])
         part.exclude(out, "created outside the period")
+    outside = join(gone)
     for table, (_, parent) in PARENTS.items():
-        for part in by_table.get(table, []) if parent == "leads" else ():
-            part.exclude(part.data["lead_id"].isin(outside), "its lead was created outside the period")
+        for part in by_table.get(table, []) if parent == "leads" and len(outside) else ():
+            part.exclude(is_among(part.data["lead_id"], outside), "its lead was created outside the period")

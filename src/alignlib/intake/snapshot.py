@@ -1,9 +1,10 @@
 """One audit's input, frozen: prepare reads and checks every file into a run folder, open_run reads it back locked."""
 
 import hmac
-import io
 import json
 import secrets
+import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from alignlib.comments import Comment, approved, fingerprint, flags_of
 from alignlib.engagement import Reading, Settings, read_engagement
 from alignlib.errors import AlignError, Problem
-from alignlib.files import make_folder, sha256, write_file
+from alignlib.files import make_folder, sha256, write_file, writing
 from alignlib.instrument import read_instrument
+from alignlib.intake.parquet import write_rejected, write_rows
 from alignlib.intake.tables import SQL_TYPES, TABLES, TYPES, Tables
 from alignlib.result import RowCount, Source
 from alignlib.words import count, legible
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 PRIVATE, SECRET_FILE = "private", "survey.key"  # in the engagement's folder; never sent on
 SETTINGS_JSON, REPORT_JSON, REJECTED_FILE = "settings.json", "intake.json", "rejected.parquet"
+EXTRACTS = "sources"  # the folder of a run that holds what its databases held
 # No files, no extensions, no Python variables, bounded memory; one thread, because two take a fifth more CPU time.
 LOCKED: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": "false", "autoinstall_known_extensions": "false",
@@ -41,14 +44,17 @@ PEOPLE = ("responses", "respondents")  # tables in which an anonymous survey hid
 def prepare(engagement_folder: Path, run_dir: Path) -> Settings:
     """Which settings govern this run, now that all its files are read, checked and frozen in ``run_dir``?
 
-    Writes settings.json, tables/<name>.parquet, intake.json (row counts, sources, notes, fingerprints) and
-    rejected.parquet (private); no comment that nobody approved is in any of them.
+    Writes settings.json, tables/<name>.parquet, intake.json (row counts, sources, notes, fingerprints) and, private,
+    rejected.parquet and what databases held (sources/); no comment that nobody approved is in any of them.
     Raises AlignError with every problem of every file; then nothing is written.
     """
-    import pyarrow as pa
+    with tempfile.TemporaryDirectory() as scratch:
+        return _freeze(engagement_folder, run_dir, Path(scratch))
 
+
+def _freeze(engagement_folder: Path, run_dir: Path, scratch: Path) -> Settings:
     settings = read_engagement(engagement_folder)
-    parts, row_counts, sources, notes, problems = take_in(engagement_folder, settings)
+    parts, row_counts, sources, notes, problems = take_in(engagement_folder, settings, scratch)
     if problems:
         raise AlignError(problems)
     _blank_comments(parts, engagement_folder)
@@ -56,12 +62,13 @@ def prepare(engagement_folder: Path, run_dir: Path) -> Settings:
     make_folder(run_dir, private=True)
     prints: dict[str, str] = {}
     for name in TABLES:
-        frames = [part.data.assign(file=part.entry.file) for part in parts if part.entry.table == name]
-        schema = arrow_schema(name)
-        if tables := [pa.Table.from_pandas(each[schema.names], schema, preserve_index=False) for each in frames]:
-            file = write_file(run_dir / "tables" / f"{name}.parquet", _parquet(pa.concat_tables(tables)))
-            prints[name] = sha256(file)
-    write_file(run_dir / REJECTED_FILE, _parquet(_rejected(parts, settings)), private=True)
+        if group := [part for part in parts if part.entry.table == name]:
+            prints[name] = sha256(write_rows(run_dir / "tables" / f"{name}.parquet", arrow_schema(name), group))
+    for name in kept_extracts(settings):
+        with writing(run_dir / EXTRACTS / name, private=True) as copy, (scratch / name).open("rb") as extract:
+            shutil.copyfileobj(extract, copy)
+    hidden = [settings.survey.mode == "anonymous" and part.entry.table in PEOPLE for part in parts]
+    write_rejected(run_dir / REJECTED_FILE, parts, hidden, [part.entry.table == "responses" for part in parts])
     report = {
         "row_counts": [each.model_dump() for each in row_counts], "sources": [each.model_dump() for each in sources],
         "notes": notes, "day_only": sorted(_day_only(parts)), "fingerprints": prints,
@@ -74,21 +81,25 @@ def prepare(engagement_folder: Path, run_dir: Path) -> Settings:
 def check(engagement_folder: Path) -> tuple[list[RowCount], Notes, list[Problem], list[str]]:
     """What is wrong with an engagement's files? Row counts, notes, problems, and what was rejected (rejected_lines).
 
-    Notes name the files of data/ that no input names. Writes nothing. Raises AlignError only when engagement.yml itself
-    cannot be read.
+    Notes name the files of data/ that no input names, and columns that nothing maps. Writes nothing. Raises AlignError
+    only when engagement.yml itself cannot be read.
     """
-    from alignlib.intake.rejected import rejected_lines
+    from alignlib.intake.rejected import rejected_lines, unread_columns
 
     settings = read_engagement(engagement_folder)
     parts, row_counts, _, notes, problems = take_in(engagement_folder, settings)
+    notes.setdefault(FILE_NOTES, []).extend(unread_columns(parts))
     if unread := _unread_files(engagement_folder / "data", settings):
-        notes.setdefault(FILE_NOTES, []).append(unread)
+        notes[FILE_NOTES].append(unread)
     return row_counts, notes, problems, [line for part in parts for line in rejected_lines(part)]
 
 
 def _unread_files(folder: Path, settings: Settings) -> str:
     """Which sentence says that files were delivered which nothing reads? "" when there are none."""
+    from alignlib.intake.database import databases
+
     named = {folder / each.file for entry in settings.inputs for each in (entry, *entry.lookups)}
+    named |= {folder / source.file for source in databases(settings)}
     files = (path for path in sorted(folder.rglob("*")) if path.is_file() and path not in named)
     rest = [path.relative_to(folder).as_posix() for path in files if not path.name.startswith((".", "~$"))]
     rest = [legible(name) for name in rest if name not in LEFT_ASIDE]
@@ -100,9 +111,16 @@ def _unread_files(folder: Path, settings: Settings) -> str:
 
 
 def take_in(
-    engagement_folder: Path, settings: Settings
+    engagement_folder: Path, settings: Settings, scratch: Path | None = None
 ) -> "tuple[list[Part], list[RowCount], list[Source], Notes, list[Problem]]":
-    """What do all the files say once read, mapped, typed and checked against each other? Collects every problem."""
+    """What do all the files say once read, mapped, typed and checked against each other? Collects every problem.
+
+    Tables of a database are extracted into ``scratch``, which is left behind only when it is given.
+    """
+    if scratch is None:
+        with tempfile.TemporaryDirectory() as own:
+            return take_in(engagement_folder, settings, Path(own))
+    from alignlib.intake.database import databases, extract
     from alignlib.intake.mappings import map_input
     from alignlib.intake.read import read_table
     from alignlib.intake.rows import join_parts, type_columns
@@ -110,16 +128,22 @@ def take_in(
     parts: list[Part] = []
     row_counts: list[RowCount] = []
     sources: list[Source] = []
-    problems: list[Problem] = []
     notes: Notes = {}
     read: dict[str, Raw] = {}
+    extracts, problems = extract(engagement_folder / "data", databases(settings), scratch)
     for entry in settings.inputs:
+        if any(each.source and each.source not in extracts for each in (entry, *entry.lookups)):
+            continue  # the problem is told already
         try:
             raws = []
             for reading in (entry, *entry.lookups):
-                key = json.dumps({name: getattr(reading, name) for name in Reading.model_fields})
-                read[key] = read.get(key) or read_table(engagement_folder / "data", reading)
-                raws.append(read[key])
+                key, held = reading.model_dump_json(include={*Reading.model_fields}), reading.source
+                whole = reading.model_dump_json()  # of a large file only the columns are kept that this input names
+                raw = read.get(key) or read.get(whole) or read_table(
+                    engagement_folder / "data", reading, extracts[held] if held else None
+                )  # fmt: skip
+                read[key if isinstance(raw.rows, list) else whole] = raw
+                raws.append(raw)
             part, counts = map_input(raws[0], entry, settings, raws[1:])
             row_counts += counts
             sources += [Source(file=r.file, table=entry.table, rows=r.read, sha256=r.sha256) for r in raws]
@@ -138,10 +162,21 @@ def take_in(
     return parts, row_counts, sources, notes, problems
 
 
+def kept_extracts(settings: Settings) -> list[str]:
+    """Which extracts of a database does a run keep? Not those in which people answer: they hold who wrote what."""
+    from alignlib.intake.database import databases, snapshot_name
+
+    people = set(databases(settings, PEOPLE))
+    return [snapshot_name(source) for source in databases(settings) if source not in people]
+
+
 def _values_rejected(part: "Part") -> list[str]:
     """How many values were left out of rows that are otherwise used?"""
-    used = set(part.data["record"].tolist())
-    codes = Counter(reject.code for reject in part.rejects if reject.record in used)
+    import numpy as np
+
+    used = np.zeros(part.raw.read + 1, bool)
+    used[part.data["record"].to_numpy(dtype=np.int64)] = True
+    codes = Counter(reject.code for reject in part.rejects if used[reject.record])
     rest = "the rest of each row is used"
     return [f"{count(n, 'value')} of {part.entry.file} had to be left out ({c}); {rest}." for c, n in codes.items()]
 
@@ -231,24 +266,6 @@ def arrow_rows(name: str, rows: list[dict[str, Any]]) -> "pa.Table":
     return pa.Table.from_pylist(numbered, schema=schema)
 
 
-def _rejected(parts: "list[Part]", settings: Settings) -> "pa.Table":
-    import pyarrow as pa
-
-    rows: list[dict[str, Any]] = []
-    for part in parts:
-        entry = part.entry
-        hidden = settings.survey.mode == "anonymous" and entry.table in PEOPLE
-        texts = {} if hidden or entry.table == "responses" else part.originals()  # a row holds what a person wrote
-        used = set(part.data["record"].tolist())
-        rows += [
-            {"file": entry.file, "table": entry.table, "original": texts.get(reject.record, ""), **vars(reject),
-             "row_is_used": None if hidden else reject.record in used} for reject in part.rejects
-        ]  # fmt: skip
-    types = {"record": pa.int64(), "row_is_used": pa.bool_()}
-    names = ("file", "table", "record", "column", "code", "reason", "row_is_used", "original")
-    return pa.Table.from_pylist(rows, schema=pa.schema([(name, types.get(name, pa.string())) for name in names]))
-
-
 def _day_only(parts: "list[Part]") -> frozenset[str]:
     """Which timestamp columns are recorded by day in every file that feeds their table?"""
     filled = [
@@ -256,14 +273,6 @@ def _day_only(parts: "list[Part]") -> frozenset[str]:
         if column.kind == "timestamp" and part.data[column.name].notna().any()
     ]  # fmt: skip
     return frozenset(name for name, _ in filled) - {name for name, part in filled if name not in part.day_only}
-
-
-def _parquet(table: "pa.Table") -> bytes:
-    import pyarrow.parquet as pq
-
-    buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd")
-    return buffer.getvalue()
 
 
 def open_run(run_dir: Path, settings_sha256: str = "") -> tuple[Settings, Tables]:

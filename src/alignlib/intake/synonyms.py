@@ -11,9 +11,10 @@ from pydantic import TypeAdapter
 
 from alignlib.engagement import Input, Settings
 from alignlib.errors import Problem
+from alignlib.intake.columns import distinct, tidy
 from alignlib.intake.labels import EVERYONE, MARKS
 from alignlib.intake.read import Raw, plain_name
-from alignlib.intake.rows import FLAGS, tidy
+from alignlib.intake.rows import FLAGS
 from alignlib.intake.tables import TABLES, ColumnRule
 from alignlib.plain_yaml import strict_yaml
 from alignlib.resources import read_resource
@@ -57,7 +58,9 @@ class Reading:
 
     def cells(self, theirs: str) -> list[str]:
         """What stands in the column of this header?"""
-        return [tidy(row[self.headers[theirs]]) for row in self.raw.rows]
+        codes, texts, _ = distinct(self.raw.column(self.headers[theirs]))
+        tidied = [*map(tidy, texts)]
+        return [tidied[code] for code in codes]
 
 
 @cache

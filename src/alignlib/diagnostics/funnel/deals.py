@@ -18,6 +18,7 @@ _SQL = """
 select opportunity_id, lead_id, outcome, opened_at, closed_at, amount, owner_id as owner, region, product, segment,
   persona, conversation from opportunities order by opportunity_id, file, record
 """
+MOST_BACKWARDS = 0.2  # of closed opportunities: where more close before they open, the dates mean something else
 _CUTS = (("region", "Region:"), ("product", "Product:"), ("quarter", "Closed in"))
 
 
@@ -138,19 +139,25 @@ def summary(deals: pd.DataFrame, settings: Settings) -> Exhibit:
 def durations(deals: pd.DataFrame, settings: Settings) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """How long was each opportunity open (days), and how did it end (0 open, 1 won, 2 lost)?
 
-    Also how many have no known length, and why: those are left out. Open ones count until the as-of day.
+    Also how many have no known length, and why: those are left out. Open ones count until the as-of day. No length is
+    told at all where more than one, and more than a fifth, of the closed ones were closed before they were opened.
     """
     ended = deals["outcome"].map({"open": 0, "won": 1, "lost": 2}).to_numpy(int)
     closed_at = pd.to_datetime(deals["closed_at"]).mask(ended == 0, pd.Timestamp(settings.as_of))
     start = pd.to_datetime(deals["opened_at"]).dt.normalize()
     days = days_between(start, closed_at.dt.normalize())
     started, is_open = start.notna().to_numpy(), ended == 0
+    dated, backwards = np.isfinite(days) & ~is_open, (days < 0) & ~is_open
     odd = {
         "without a start": ~started, "closed without a date": started & closed_at.isna().to_numpy(),
-        "closed before opened": (days < 0) & ~is_open, "opened after the as-of day": (days < 0) & is_open,
+        "closed before opened": backwards, "opened after the as-of day": (days < 0) & is_open,
     }  # fmt: skip
     known = np.isfinite(days) & (days >= 0)
-    return days[known], ended[known], [f"{number(int(which.sum()))} {why}" for why, which in odd.items() if which.any()]
+    said = [f"{number(int(which.sum()))} {why}" for why, which in odd.items() if which.any()]
+    if backwards.sum() > max(1, MOST_BACKWARDS * dated.sum()):
+        known[:] = False
+        said.append("so many that no length is told")
+    return days[known], ended[known], said
 
 
 def _quarter(label: Any) -> str:

@@ -259,7 +259,7 @@ def _not_judged(gaps: list[BlockGap], any_answers: bool, k: int) -> list[NotJudg
         absent = [block for block in missing if block.theme == theme]
         said.append(NotJudged(
             what=f"The teams\u2019 views on {listed([in_sentence(block.title) for block in absent])}", theme=theme,
-            why="the survey that was delivered did not ask",
+            why="no answer to any of it was delivered",
             settle="answers of both teams to: " + " ".join(i.text for block in absent for i in block.items),
         ))  # fmt: skip
     return said
