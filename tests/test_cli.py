@@ -317,7 +317,7 @@ def test_export_knows_five_kinds_and_ends_with_2_otherwise(tmp_path: Path) -> No
 def test_a_filled_in_table_is_read_whole_and_never_written_over(tmp_path: Path) -> None:
     engagement = _commented(tmp_path, "Talk more.")
     checked = alignlib("check", "acme", cwd=tmp_path)
-    assert checked.returncode == 0 and "1 rows read = 1 used" in checked.stdout and "82 items" in checked.stdout
+    assert checked.returncode == 0 and "1 row read = 1 used" in checked.stdout and "82 items" in checked.stdout
     again = alignlib("survey", "export", "acme", "--to", "csv", "--out", "acme/data", cwd=tmp_path)
     assert again.returncode == 2 and "may hold answers" in again.stderr
     assert "Talk more." in (engagement / "data" / "form.csv").read_text(encoding="utf-8-sig")
@@ -334,7 +334,7 @@ def test_a_german_form_is_read_whole(tmp_path: Path) -> None:
     given = ["Vertrieb", "Ja", "Stimme eher zu", "Kann ich nicht sagen", *[""] * (codes.count(",") - 3)]
     (folder / "data" / "form.csv").write_text(f"{codes}\n{','.join(given)}\n")
     checked = alignlib("check", "acme", cwd=tmp_path)
-    assert checked.returncode == 0 and "1 rows read = 1 used" in checked.stdout and "Rejected" not in checked.stdout
+    assert checked.returncode == 0 and "1 row read = 1 used" in checked.stdout and "Rejected" not in checked.stdout
 
 
 def test_a_filled_in_workbook_is_read_whole(tmp_path: Path) -> None:
@@ -344,7 +344,7 @@ def test_a_filled_in_workbook_is_read_whole(tmp_path: Path) -> None:
     book.save(table)
     checked = alignlib("check", "acme", cwd=tmp_path)
     assert checked.returncode == 0, checked.stderr
-    assert "1 rows read = 1 used" in checked.stdout and "Rejected" not in checked.stdout
+    assert "1 row read = 1 used" in checked.stdout and "Rejected" not in checked.stdout
 
 
 def test_plan_says_what_a_survey_could_tell_and_refuses_impossible_numbers(tmp_path: Path) -> None:

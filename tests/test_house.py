@@ -33,11 +33,14 @@ ALLOWED: dict[str, set[str]] = {
     "incidence": {"stats"},
     "association": {"stats"},
     "plain_yaml": set(),
-    "engagement": {"files", "plain_yaml"},
+    "addresses": set(),
+    "plain_fields": set(),
+    "engagement": {"files", "plain_yaml", "addresses", "plain_fields"},
     "disclosure": {"result"},
     "charts": {"result"},
     "show": {"result", "charts", "resources"},
-    "intake": {"engagement", "files", "resources", "result", "instrument", "comments", "plain_yaml"},
+    "intake": {"engagement", "files", "resources", "result", "instrument", "comments", "plain_yaml", "addresses"},
+    "imports": {"engagement", "files", "grievances", "intake", "plain_yaml", "resources", "result"},
     "judging": {"stats", "result", "engagement"},
     "agreement": {"stats"},
     "permutation": {"stats"},
@@ -63,14 +66,14 @@ ALLOWED: dict[str, set[str]] = {
     "drafts": {"engagement", "instrument", "resources", "result", "files", "intake", "pipeline"},
     "portfolio": {"engagement", "instrument", "result", "report"},
     "cli": {
-        "drafts", "portfolio", "pipeline", "editions", "runs", "workshop", "intake", "samples", "resources",
+        "drafts", "portfolio", "pipeline", "editions", "runs", "workshop", "intake", "imports", "samples", "resources",
         "engagement", "files", "result", "forms", "planning", "comments",
     },
 }  # fmt: skip
 FREE = {"words", "errors"}
 
 # Budget, in lines.
-LONGEST_MODULE, WHOLE_PACKAGE = 400, 27_800
+LONGEST_MODULE, WHOLE_PACKAGE = 400, 32_000
 LONGEST_CELL, MOST_CELLS = 10, 12
 
 # Parts that may look at the clock; everything else must give the same figures tomorrow.
@@ -79,7 +82,7 @@ CLOCK = {"cli", "runs", "workshop", "editions"}
 # Calls that write, outside files.py, and why each may: (module, call).
 WRITERS: dict[tuple[str, str], str] = {
     ("cli", "shutil.copytree"): "copies the kit's own template into a folder that did not exist",
-    ("intake.snapshot", ".write_table"): "makes Parquet in memory; alignlib.files writes it",
+    ("intake.parquet", ".write_table"): "makes Parquet slice by slice into the file that alignlib.files opened",
     ("samples", ".write_table"): "makes Parquet in memory; alignlib.files writes it",
     ("workshop.store", "os.open"): "SQLite writes its own file; this makes it empty, for its owner alone",
     ("workshop.store", "os.link"): "gives a finished store its name without ever taking another's place",

@@ -44,9 +44,14 @@ def demo(out: Out = Path("demo"), seconds: Seconds = 600) -> None:
 @app.command()
 def new(name: Annotated[str, typer.Argument(help="Name of the new engagement's folder.")]) -> None:
     """Start an engagement: copy the template, with the e-mail that asks a client for the files."""
+    from alignlib.files import is_portable
     from alignlib.resources import resource
 
     folder = Path(name)
+    parts = [folder.name] if folder.is_absolute() or not folder.parts else folder.parts
+    if len(name) > 1_000 or not all(map(is_portable, parts)):
+        what, fix = "no folder can be called so on every system", "use letters, digits and hyphens, or a whole path"
+        raise AlignError(Problem("E-USE", what, where=name[:100], fix=fix))
     if folder.exists():
         raise AlignError(Problem("E-USE", "this folder exists already", where=name, fix="choose another name"))
     shutil.copytree(resource("templates", "engagement"), folder)
@@ -70,18 +75,35 @@ def lock(engagement: Engagement, by: By = "") -> None:
     typer.echo(f"{lock_state(engagement, settings)} Recorded in {path}.")
 
 
-@app.command()
-def check(engagement: Engagement) -> None:
-    """Read a client's files and say what is wrong, by file, row and column. Writes nothing."""
-    from alignlib.intake.snapshot import check as check_files
-    from alignlib.words import number
+@app.command("import")
+def import_files(
+    engagement: Engagement,
+    files: Annotated[list[Path], typer.Argument(help="Files as a system exported them; copied into data/.")],
+    answers: Annotated[Path | None, typer.Option("--answers", help="YAML file with the answers.")] = None,
+) -> None:  # fmt: skip
+    """Take in a client's files: say what each is, ask what only a person knows, write the mapping, show the rows."""
+    from alignlib.imports import console
 
+    ask = typer.prompt if sys.stdin.isatty() and answers is None else None
+    for line in console.import_files(engagement, files, answers, ask):
+        typer.echo(line)
+
+
+@app.command()
+def check(engagement: Annotated[Path, typer.Argument(help="An engagement, or a folder of many.")]) -> None:
+    """Read a client's files and say what is wrong, by file, row and column; of many clients, what each needs."""
+    from alignlib.imports.console import balance
+    from alignlib.imports.triage import engagements, told, triage
+    from alignlib.intake.snapshot import check as check_files
+
+    if many := engagements(engagement):
+        standings = triage(many)
+        for line in told(standings):
+            typer.echo(line)
+        raise typer.Exit(int(any(each.needs for each in standings)))
     counts, notes, problems, rejected = check_files(engagement)
-    for count in counts:
-        typer.echo(f"{count.file} ({count.table}): {number(count.read)} rows read = {number(count.used)} used"
-                   f" + {number(count.rejected)} rejected + {number(count.excluded)} excluded")  # fmt: skip
-        for reason, rows in count.reasons.items():
-            typer.echo(f"    {number(rows)}: {reason}")
+    for line in (line for each in counts for line in balance(each)):
+        typer.echo(line)
     for line in rejected:
         typer.echo(f"Rejected: {line}")
     for note in dict.fromkeys(note for group in notes.values() for note in group):

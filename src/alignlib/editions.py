@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from alignlib import report
 from alignlib.errors import AlignError, Problem
-from alignlib.files import sha256, write_file
+from alignlib.files import inside, sha256, write_file
 from alignlib.report.phrases import READERS
 from alignlib.result import Record, read_record
 
@@ -70,6 +70,17 @@ def _asked(kinds: list[str], audience: str, template: Path | None) -> None:
         problems.append(Problem("E-USE", "--template is for the deck", fix="add pptx after --to, or leave it out"))
     if problems:
         raise AlignError(problems)
+
+
+def find_brand(engagement: Path) -> Path | None:
+    """Which brand.yml holds for this engagement? Its own, or, where that sets nothing, an agency's in the folder above.
+
+    Raises AlignError (E-BRAND) when the engagement's own cannot be read.
+    """
+    from alignlib.report.brand import BRAND_FILE, sets_nothing
+
+    own, above = (inside(folder, BRAND_FILE) for folder in (engagement, engagement.resolve().parent))
+    return next((path.resolve() for path in (own, above) if path.exists() and not sets_nothing(path)), None)
 
 
 def brand_of(path: Path | None) -> "Brand":

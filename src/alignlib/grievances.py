@@ -34,7 +34,7 @@ class Grievance:
     ``item``: the statement whose bad side makes the complaint; ``mirror``: the other team's guess at that answer.
     ``holds``: whether any or all tests must hold. ``pair``: the counter-complaint. ``kind``: ``perception`` can be
     tested by nothing outside the survey, ``credit`` is a range over rules. ``brings``: its play brings the record that
-    would settle it.
+    would settle it. ``reads``: the table.column that its tests cannot do without ("a | b": one of them will do).
     """
 
     id: str
@@ -49,6 +49,7 @@ class Grievance:
     pair: str = ""
     kind: Literal["estimate", "perception", "credit"] = "estimate"
     brings: bool = False
+    reads: tuple[str, ...] = ()
 
     @property
     def claimants(self) -> tuple[Team, ...]:
@@ -64,4 +65,5 @@ def read_docket() -> tuple[Grievance, ...]:
     ['G1', 'G2', 'G3', 'G4']
     """
     rows: list[dict[str, Any]] = yaml.safe_load(read_resource("templates", "docket.yml"))
-    return tuple(Grievance(**{**row, "tests": tuple(Trial(**test) for test in row["tests"])}) for row in rows)
+    made = ({"tests": tuple(Trial(**test) for test in row["tests"]), "reads": tuple(row["reads"])} for row in rows)
+    return tuple(Grievance(**(row | parts)) for row, parts in zip(rows, made, strict=True))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alignlib import __version__, report
-from alignlib.editions import DONE, RESULTS, Delivered, brand_of, enter, given, recorded
+from alignlib.editions import DONE, RESULTS, Delivered, brand_of, enter, find_brand, given, recorded
 from alignlib.engagement import Settings, lock_state, read_engagement
 from alignlib.errors import AlignError, Problem
 from alignlib.files import inside, make_folder, sha256, write_file
@@ -79,19 +79,17 @@ def load(run_dir: str = "", settings_sha256: str = "") -> Run:
 def run_audit(engagement: Path, out: Path, say: Say, seconds: float = 600, since: Path | None = None) -> Delivered:
     """What does the audit of this engagement say, and what changed ``since`` the ``results.json`` of an earlier one?
 
-    Writes the report in each format, under the engagement's ``brand.yml`` if it has one, the work list of content,
-    ``results.json`` and ``notebooks/`` to ``out``; ``say(step, number, of)`` is told what begins, ``seconds`` limits
-    each notebook. Only once every notebook ran and the rows balance is each file replaced whole, and what is left of
-    an earlier audit removed, ``private/done.json`` last; on any failure AlignError is raised and an earlier audit is
-    left as it was. A format that cannot be made is no such failure: it is told, and the others stand.
+    Writes the report in each format, under the ``brand.yml`` of the engagement or of the folder above, the work list of
+    content, ``results.json`` and ``notebooks/`` to ``out``; ``say(step, number, of)`` is told what begins, ``seconds``
+    limits each notebook. Only once every notebook ran and the rows balance is each file replaced whole, and what is
+    left of an earlier audit removed, ``private/done.json`` last; on any failure AlignError is raised and an earlier
+    audit is left as it was. A format that cannot be made is no such failure: it is told, and the others stand.
     """
     from alignlib.audit.comparison import RULES
     from alignlib.intake.snapshot import prepare
     from alignlib.report import worklist
-    from alignlib.report.brand import BRAND_FILE
 
-    settings, branded = read_engagement(engagement), inside(engagement, BRAND_FILE)
-    brand_file = branded.resolve() if branded.exists() else None
+    settings, brand_file = read_engagement(engagement), find_brand(engagement)
     brand = brand_of(brand_file)
     given(out)
     previous, previous_sha256 = (_earlier(since, out, settings), sha256(since)) if since else (None, "")

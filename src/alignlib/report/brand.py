@@ -69,6 +69,11 @@ def read_brand(path: Path) -> Brand:
     return brand
 
 
+def sets_nothing(path: Path) -> bool:
+    """Is every setting of this brand.yml switched off? Raises AlignError (E-BRAND) when it cannot be read."""
+    return not _read(path)[0]
+
+
 class _Refused(Exception):
     def __init__(self, what: str, fix: str) -> None:
         self.what, self.fix = what, fix
@@ -76,10 +81,10 @@ class _Refused(Exception):
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
-    from alignlib.plain_yaml import strict_yaml
+    from alignlib.plain_yaml import strict_yaml, yaml_text
 
     try:
-        data, lines = strict_yaml(path.read_text(encoding="utf-8"))
+        data, lines = strict_yaml(yaml_text(path))
     except (OSError, UnicodeDecodeError) as error:
         fix = f"name a {BRAND_FILE}; `alignlib new` makes one with explanations"
         raise AlignError(Problem("E-BRAND", "cannot be read as UTF-8 text", where=path.name, fix=fix)) from error

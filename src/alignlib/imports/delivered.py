@@ -1,0 +1,59 @@
+"""One delivered file on its way into an engagement: what it holds, and which rows some rules leave of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from alignlib.imports.vendors import Match
+from alignlib.intake.columns import tidy_column
+from alignlib.intake.mappings import is_one_of
+from alignlib.intake.read import Raw
+
+
+@dataclass
+class Delivered:
+    """One file of the data folder: what it holds, which export it is, and how it had to be read (sheet, skip_rows)."""
+
+    name: str
+    raw: Raw
+    match: Match | None = None
+    reading: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def known(self) -> Match:
+        """As which export was it recognised? Raises ValueError when as none."""
+        if self.match is None:
+            raise ValueError(f"{self.name} was not recognised")
+        return self.match
+
+    @cached_property
+    def titles(self) -> list[str]:
+        """Which headers has it, as they stand?"""
+        parts = zip(*self.raw.headers, strict=True)
+        return [" | ".join(dict.fromkeys(filter(None, map(str.strip, each)))) for each in parts]
+
+    def cells(self, title: str) -> list[str]:
+        """What stands in the column of this header?"""
+        at = self.titles.index(title)
+        return tidy_column(self.raw.column(at).astype("str"))[0].tolist()
+
+    def as_written(self, title: str, labels: list[str]) -> list[str]:
+        """The labels as this file writes them: TRUE where the rule says true; as in the rule where none occurs."""
+        if title not in self.titles:
+            return list(labels)
+        there: dict[str, list[str]] = {}
+        for cell in dict.fromkeys(self.cells(title)):
+            there.setdefault(cell.casefold(), []).append(cell)
+        return list(dict.fromkeys(each for label in labels for each in there.get(label.casefold(), [label])))
+
+    def left(self, only: Mapping[str, list[str]], exclude: Mapping[str, list[str]]) -> list[bool]:
+        """Which rows do these rules leave? Rules on what is no header here (a look-up fills it) leave all."""
+        kept = [True] * len(self.raw.rows)
+        for rules, wanted in ((only, True), (exclude, False)):
+            for title, labels in rules.items():
+                cells = self.cells(title) if title in self.titles else ()
+                kept = (
+                    [k and is_one_of(x, labels) == wanted for k, x in zip(kept, cells, strict=True)] if cells else kept
+                )
+        return kept
