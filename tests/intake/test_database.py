@@ -218,13 +218,6 @@ def test_a_second_table_adds_columns_and_each_table_is_extracted_once(
     assert sorted(seen) == ["crm.leads", "crm.owners"]
 
 
-def test_the_first_rows_can_be_looked_at(crm: Server, tmp_path: Path) -> None:
-    raw = database.peek(tmp_path, Database(url=crm.address, table="crm.leads"), rows=1)
-    assert raw.headers == [["id", "created", "source"]] and raw.read == 1 and raw.file == "crm.leads (database)"
-    with pytest.raises(AlignError, match="E-DATABASE"):
-        database.peek(tmp_path, Database(url=crm.address, table="nothing"))
-
-
 # --- what is kept -----------------------------------------------------------------------------------------------------
 
 

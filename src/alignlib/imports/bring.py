@@ -19,7 +19,6 @@ from alignlib.imports.vendors import FOLDER, Export, Match, match, read_exports,
 from alignlib.imports.written import written
 from alignlib.intake.delimited import LINE, decode, delimited
 from alignlib.intake.exports import recognise as survey_export
-from alignlib.intake.mappings import titles
 from alignlib.intake.read import READABLE, TEXT_FILES, WORKBOOKS, Raw, read_table
 from alignlib.plain_yaml import SETTINGS_FILE
 from alignlib.words import count, legible, masked
@@ -207,7 +206,7 @@ def _find_header(
                 if is_first and error.problems[0].code == "E-WIDTH":
                     continue
                 break  # the whole file says what is wrong with it
-            if recognise(exports, titles(raw)):
+            if recognise(exports, raw.titles):
                 lines = LINE.split(text)[:skip]
                 rows = delimited("\n".join(lines), Reading(file=name, delimiter=reading.get("delimiter")))[0]
                 return skip, lines, _is_table(rows)

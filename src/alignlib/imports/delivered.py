@@ -30,22 +30,12 @@ class Delivered:
     @cached_property
     def titles(self) -> list[str]:
         """Which headers has it, as they stand?"""
-        parts = zip(*self.raw.headers, strict=True)
-        return [" | ".join(dict.fromkeys(filter(None, map(str.strip, each)))) for each in parts]
+        return self.raw.titles
 
     def cells(self, title: str) -> list[str]:
         """What stands in the column of this header?"""
         at = self.titles.index(title)
         return tidy_column(self.raw.column(at).astype("str"))[0].tolist()
-
-    def as_written(self, title: str, labels: list[str]) -> list[str]:
-        """The labels as this file writes them: TRUE where the rule says true; as in the rule where none occurs."""
-        if title not in self.titles:
-            return list(labels)
-        there: dict[str, list[str]] = {}
-        for cell in dict.fromkeys(self.cells(title)):
-            there.setdefault(cell.casefold(), []).append(cell)
-        return list(dict.fromkeys(each for label in labels for each in there.get(label.casefold(), [label])))
 
     def left(self, only: Mapping[str, list[str]], exclude: Mapping[str, list[str]]) -> list[bool]:
         """Which rows do these rules leave? Rules on what is no header here (a look-up fills it) leave all."""

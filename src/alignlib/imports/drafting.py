@@ -147,12 +147,11 @@ def _plain(rule: InputRule) -> str:
 def _rules(file: Delivered, rule: InputRule, key: Literal["only", "exclude"]) -> dict[str, list[str]]:
     """Which rows does this rule leave out, or keep alone, by the file's own headers and labels?"""
     words, known = file.known.headers, file.known.export.headers.keys()
-    rules = {
-        words.get(word, word): labels
+    return {
+        words.get(word, word): list(labels)
         for word, labels in getattr(rule, key).items()
         if word in words or word not in known
     }
-    return {their: file.as_written(their, labels) for their, labels in rules.items()}
 
 
 def _says_better(other: Delivered, rule: InputRule) -> bool:

@@ -221,14 +221,14 @@ def recognise(exports: dict[str, Export], titles: Sequence[str]) -> list[Match]:
     then the one that needs more, then the one that knows more.
     """
     fits = [each for export in exports.values() if (each := match(export, titles))]
-    known = {id(each): len({*each.headers.values()}) for each in fits}
-    own = [each for each in fits if not each.export.is_general]
-    most = max((known[id(each)] for each in own), default=0) + 1_000 * any(each.export.unread for each in own)
-    rank = {
-        id(each): (not each.export.is_general or known[id(each)] > most + 1, len(each.export.needs), known[id(each)])
-        for each in fits
-    }
-    if any(each.export.is_general and rank[id(each)][0] for each in fits):
-        fits = [each for each in fits if each.export.is_general]
-    best = max((rank[id(each)] for each in fits), default=None)
-    return [each for each in fits if rank[id(each)] == best]
+    general, own = ([each for each in fits if bool(each.export.is_general) is way] for way in (True, False))
+    knows_more = max(map(_known, general), default=0) > max(map(_known, own), default=0) + 1
+    gives_inputs = all(each.export.inputs for each in own)
+    among = general if not own or (knows_more and gives_inputs) else own
+    rank = [(len(each.export.needs), _known(each)) for each in among]
+    return [each for each, mine in zip(among, rank, strict=True) if mine == max(rank)]
+
+
+def _known(found: Match) -> int:
+    """How many columns of the file does its export know?"""
+    return len({*found.headers.values()})

@@ -5,7 +5,6 @@ import hashlib
 import json
 import re
 import sqlite3
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, time
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alignlib.addresses import PASSWORD, USER
-from alignlib.engagement import Database, Reading, Settings
+from alignlib.engagement import Database, Settings
 from alignlib.errors import AlignError, Problem
 from alignlib.files import inside, writing
 from alignlib.intake.tables import TABLES
@@ -24,7 +23,6 @@ from alignlib.words import legible
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from alignlib.intake.read import Raw
 
 BATCH, MAX_BYTES = 10_000, 20_000_000_000  # rows at a time; of text in all: a view may never end
 SQLITE_STEPS = 100_000  # of a million instructions each: minutes, after which a query is given up
@@ -51,9 +49,7 @@ _FAULTS: tuple[tuple[str, str, str], ...] = (
 )  # fmt: skip
 
 
-def extract(
-    folder: Path, sources: Iterable[Database], into: Path, limit: int | None = None
-) -> tuple[dict[Database, Path], list[Problem]]:
+def extract(folder: Path, sources: Iterable[Database], into: Path) -> tuple[dict[Database, Path], list[Problem]]:
     """Which Parquet file of ``into`` holds each of these tables now, every value as text, and what went wrong?
 
     All tables of one address are read in one read-only transaction (PostgreSQL: REPEATABLE READ), so that they fit each
@@ -72,24 +68,12 @@ def extract(
                 for source in group:
                     try:
                         with _told([source]), connection.begin_nested():
-                            found[source] = _extract(connection, source, into, limit)
+                            found[source] = _extract(connection, source, into)
                     except AlignError as error:
                         problems += error.problems
         except AlignError as error:
             problems += error.problems
     return found, list(dict.fromkeys(problems))
-
-
-def peek(folder: Path, source: Database, rows: int = 50) -> "Raw":
-    """What do the first rows of this table say, as text? Raises AlignError as ``extract`` lists problems."""
-    from alignlib.intake.read import read_table
-
-    with tempfile.TemporaryDirectory() as into:
-        found, problems = extract(folder, [source], Path(into), rows)
-        if problems:
-            raise AlignError(problems)
-        reading = Reading.model_validate({"source": source})
-        return read_table(folder, reading, found[source])
 
 
 @contextmanager
@@ -189,14 +173,14 @@ def _open_sqlite(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _extract(connection: "sa.Connection", source: Database, into: Path, limit: int | None) -> Path:
+def _extract(connection: "sa.Connection", source: Database, into: Path) -> Path:
     import pyarrow as pa
     import pyarrow.parquet as pq
     import sqlalchemy as sa
 
     where = f"{source.table} (database)"
     schema, name = _find(connection, source.table, where)
-    query: sa.Select[Any] = sa.select(sa.literal_column("*")).select_from(sa.table(name, schema=schema)).limit(limit)
+    query: sa.Select[Any] = sa.select(sa.literal_column("*")).select_from(sa.table(name, schema=schema))
     result = connection.execute(query, execution_options={"yield_per": BATCH})
     titles = list(result.keys())
     if not titles:

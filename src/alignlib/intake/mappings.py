@@ -92,7 +92,7 @@ def map_input(raw: Raw, entry: Input, settings: Settings, lookups: list[Raw]) ->
         _note_export(part, export, {*ruled_places.values()})
     elif not notes:
         used = {*ruled_places.values(), *money.values()}
-        part.unread = [title for at, title in enumerate(titles(raw)) if title and at not in used]
+        part.unread = [title for at, title in enumerate(raw.titles) if title and at not in used]
     note_merges(part)  # before rows are left out: what was merged away is deleted as well
     _leave_out(part, ruled_places)
     refuse_other_currencies(part, money, settings)
@@ -200,7 +200,7 @@ def _note_export(part: Part, export: Export, used: set[int]) -> None:
 
 def _absent(raw: Raw, theirs: str, names: dict[str, list[int]]) -> Problem:
     wanted = plain_name(theirs)
-    shown = titles(raw)
+    shown = raw.titles
     near = dict.fromkeys(shown[names[name][0]] for name in difflib.get_close_matches(wanted, names, n=3, cutoff=0.5))
     what = f"there is no column {theirs!r}" + (f"; nearest: {', '.join(near)}" if near else "")
     rows = zip(raw.records[:30], raw.rows, strict=False) if isinstance(raw.rows, list) else ()
@@ -209,11 +209,6 @@ def _absent(raw: Raw, theirs: str, names: dict[str, list[int]]) -> Problem:
     if record := next(lower, None):
         fix += f"; the header seems to stand lower: skip_rows: {raw.lines[record - 1] - 1}"
     return Problem("E-MAP", what, where=raw.file, allowed=", ".join(filter(None, shown[:30])), fix=fix)
-
-
-def titles(raw: Raw) -> list[str]:
-    """What stands over each column, in the file's own letters?"""
-    return [" | ".join(dict.fromkeys(filter(None, map(str.strip, parts)))) for parts in zip(*raw.headers, strict=True)]
 
 
 def _frame(raw: Raw, entry: Input, places: dict[str, int]) -> Part:

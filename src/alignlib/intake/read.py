@@ -88,6 +88,12 @@ class Raw:
     is_workbook: bool = False
     totals: set[int] | None = None
 
+    @property
+    def titles(self) -> list[str]:
+        """What stands over each column, in the file's own letters?"""
+        columns = zip(*self.headers, strict=True)
+        return [" | ".join(dict.fromkeys(filter(None, map(str.strip, cells)))) for cells in columns]
+
     def column(self, at: int) -> "pd.Series[str]":
         """What stands in this column, row by row?"""
         import pandas as pd

@@ -111,9 +111,7 @@ def map_by_headers(raw: Raw, entry: Input, settings: Settings) -> tuple[Input, l
     exclude) stands. Problems: E-MAP (two headers fit, or a column's separator cannot be told), E-NOCOL (nothing fits a
     column that the table needs); each names the line to write in engagement.yml.
     """
-    titles = [
-        " | ".join(dict.fromkeys(filter(None, map(str.strip, parts)))) for parts in zip(*raw.headers, strict=True)
-    ]
+    titles = raw.titles
     reading = Reading(entry, raw, {title: titles.index(title) for title in titles if title})
     there = {plain_name(title): title for title in reversed(reading.headers)}
     declared = {ours: plain_name(theirs) for ours, theirs in entry.columns.items()}
