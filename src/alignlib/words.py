@@ -13,7 +13,8 @@ _CONTROL = re.compile(  # what XML cannot hold, and what turns the reading direc
     "[^\\t\\n\\r -~\u00a0-\u2029\u202f-\u2065\u206a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 )
 _UNIT = re.compile(r"(?<=\d) (?=%|million\b)")  # the space between a figure and its unit
-EMAIL = re.compile(r"[^\s@<>,;:]+@[^\s@<>,;:]+\.\w{2,}")
+# Begun at the first letter of a word alone: else a long word without "@" is read again from each of its letters.
+EMAIL = re.compile(r"(?<![^\s@<>,;:])[^\s@<>,;:]+@[^\s@<>,;:]+\.\w{2,}")
 # What bears a person's name: a folder under "users", or OneDrive's "personal", also escaped in a link; and one under
 # "home" that holds something, for what a website has there is a page.
 _SLASH, _FOLDER_NAME = r"(?:[/\\]|%2f|%5c)", r"(?:(?!%2f|%5c)[^/\\?&#])+"
