@@ -1,6 +1,7 @@
 """The one door to notebooks, templates and playbook: the same from a clone and from an installed wheel."""
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ def read_resource(*parts: str) -> str:
     return resource(*parts).read_text(encoding="utf-8")
 
 
+@cache
 def plays() -> dict[str, Play]:
     """Which plays does this kit hold, by id, in the order of their numbers?
 

@@ -2,12 +2,16 @@
 
 from base64 import b64encode
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from alignlib import charts, words
 from alignlib.charts.tables import Table, table
 from alignlib.resources import read_resource
 from alignlib.result import Exhibit, Finding, Result
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 _MOST_ROWS = 12
 _ABSENT = {  # exhibits whose absence leaves no question open
@@ -98,12 +102,17 @@ def _findings(findings: list[Finding]) -> Table:
 
 
 def _page(**said: Any) -> str:
+    blank = {"title": "", "lead": "", "picture": "", "alt": "", "width": 0, "table": None, "notes": []}
+    return view_template().render(blank | {"most": _MOST_ROWS} | said).strip()
+
+
+@cache
+def view_template() -> "Template":
+    """Which template shows a view? Compiled once, not for each."""
     from jinja2 import Environment, StrictUndefined
 
-    blank = {"title": "", "lead": "", "picture": "", "alt": "", "width": 0, "table": None, "notes": []}
     environment = Environment(autoescape=True, undefined=StrictUndefined, finalize=_written)
-    template = environment.from_string(read_resource("templates", "notebook", "view.html.j2"))
-    return template.render(blank | {"most": _MOST_ROWS} | said).strip()
+    return environment.from_string(read_resource("templates", "notebook", "view.html.j2"))
 
 
 def _written(value: Any) -> Any:

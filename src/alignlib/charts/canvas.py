@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from math import ceil, floor, log10, pi, sqrt
 from typing import Any
 
@@ -131,8 +132,12 @@ def _path(spots: Sequence[tuple[float, float]]) -> str:
 
 def span(text: str, size: int = 13, bold: bool = False) -> float:
     """How many pixels does a text take, about? Estimated on the wide side, so that what fits here fits on the page."""
-    ems = sum(_EMS.get(each) or (1.0 if ord(each) > 0x2E7F else 0.7 if each.isupper() else 0.58) for each in text)
-    return ems * size * (1.05 if bold else 1)
+    return sum(map(_ems, text)) * size * (1.05 if bold else 1)
+
+
+@cache
+def _ems(each: str) -> float:
+    return _EMS.get(each) or (1.0 if ord(each) > 0x2E7F else 0.7 if each.isupper() else 0.58)
 
 
 def fitted(text: str, room: float, size: int = 13, bold: bool = False) -> str:

@@ -6,6 +6,7 @@ to the same moments. One text of each way stands witness for them there.
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -113,7 +114,8 @@ def _cast(
 def in_utc(plain: Plain, zone: str, as_days: bool) -> "tuple[NDArray[np.int64], dict[str, int]]":
     """When was each plain time in UTC, read in this zone where it has no offset, and how many were moved how?
 
-    Within an hour a zone has one offset, unless a change falls into it: then each of its times is looked at.
+    Within a day, and else within an hour, a zone has one offset, unless a change falls into it: then each of its times
+    is looked at.
     """
     bare, told = plain.has_time & ~plain.has_zone, dict.fromkeys(WAYS, 0)
     told[DAYS] = int((plain.is_plain & ~plain.has_time).sum())
@@ -125,8 +127,8 @@ def in_utc(plain: Plain, zone: str, as_days: bool) -> "tuple[NDArray[np.int64], 
         written = moments[chosen]
         codes, hours = pd.factorize(written // _HOUR)
         for hour in set(hours.tolist()) - known.keys():
-            first, last = _shift(hour * _HOUR, local), _shift((hour + 1) * _HOUR - 1, local)
-            known[hour] = first if first == last else (0, _CHANGING)
+            of_day = _lasting(hour // 24 * _DAY, _DAY, zone)
+            known[hour] = of_day if of_day[1] != _CHANGING else _lasting(hour * _HOUR, _HOUR, zone)
         offsets, ways = (np.array([known[hour][i] for hour in hours.tolist()], np.int64)[codes] for i in (0, 1))
         for place in np.flatnonzero(ways == _CHANGING):
             offsets[place], ways[place] = _shift(int(written[place]), local)
@@ -134,6 +136,13 @@ def in_utc(plain: Plain, zone: str, as_days: bool) -> "tuple[NDArray[np.int64], 
         for way, name in enumerate(WAYS):
             told[name] += int((ways == way).sum())
     return moments, told
+
+
+@cache
+def _lasting(start: int, length: int, zone: str) -> tuple[int, int]:
+    """Which shift do all times of a day or an hour share? Changing when the first and the last do not."""
+    first, last = (_shift(moment, ZoneInfo(zone)) for moment in (start, start + length - 1))
+    return first if first == last else (0, _CHANGING)
 
 
 def _shift(moment: int, zone: ZoneInfo) -> tuple[int, int]:

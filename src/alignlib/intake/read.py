@@ -241,7 +241,7 @@ def _parquet_rows(content: bytes, reading: Reading) -> list[list[str]]:
 
     name = reading.file
     try:
-        table = pq.read_table(pa.BufferReader(content))
+        table = pq.ParquetFile(pa.BufferReader(content)).read()
         return [list(table.column_names), *map(list, zip(*map(shown, table.columns), strict=True))]
     except pa.ArrowNotImplementedError as error:
         what = "a column holds lists or records"

@@ -2,6 +2,7 @@
 
 import hmac
 import json
+import re
 import secrets
 import shutil
 import tempfile
@@ -281,8 +282,6 @@ def open_run(run_dir: Path, settings_sha256: str = "") -> tuple[Settings, Tables
     ``settings_sha256`` is the fingerprint the notebook was given; empty when none was.
     Raises AlignError: E-OPEN (no prepared run), E-CHANGED.
     """
-    import pyarrow.parquet as pq
-
     try:
         settings = Settings.model_validate(json.loads((run_dir / SETTINGS_JSON).read_text(encoding="utf-8")))
         report = json.loads((run_dir / REPORT_JSON).read_text(encoding="utf-8"))
@@ -297,8 +296,7 @@ def open_run(run_dir: Path, settings_sha256: str = "") -> tuple[Settings, Tables
         what, fix = f"{changed[0]} is not what was prepared", "prepare the run again"
         raise AlignError(Problem("E-CHANGED", what, where=run_dir.name, fix=fix))
     return settings, open_tables(
-        {n: path if pq.read_metadata(path).num_rows > LARGE else pq.read_table(path) for n, path in paths.items()},
-        [RowCount.model_validate(each) for each in report["row_counts"]],
+        paths, [RowCount.model_validate(each) for each in report["row_counts"]],
         [Source.model_validate(each) for each in report["sources"]], report["notes"], frozenset(report["day_only"]),
     )  # fmt: skip
 
@@ -313,27 +311,36 @@ def open_tables(
     """How are these tables asked? Over the kit's one DuckDB connection, which can read nothing else and is locked.
 
     Every table of TABLES exists; those not in ``frames`` are empty and not ``present``. One given as a path to Parquet
-    is never empty and is read anew at each question: it may be larger than memory.
+    that holds more than LARGE rows is read anew at each question: it may be larger than memory.
     """
     import duckdb
+    import pyarrow.parquet as pq
 
-    paths = {name: text(str(frame.resolve())) for name, frame in frames.items() if isinstance(frame, Path)}
+    rows = {n: pq.read_metadata(f).num_rows if isinstance(f, Path) else f.num_rows for n, f in frames.items()}
+    kept = {n: text(str(f.resolve())) for n, f in frames.items() if isinstance(f, Path) and rows[n] > LARGE}
     connection = duckdb.connect(":memory:", config=LOCKED)
-    connection.execute(f"SET allowed_paths = [{', '.join(paths.values())}]")
-    connection.execute("SET enable_external_access = false")
     for name, rule in TABLES.items():
-        if name in paths:
-            connection.execute(f"CREATE VIEW {ident(name)} AS SELECT * FROM read_parquet({paths[name]})")
+        if name in kept:
+            connection.execute(f"CREATE VIEW {ident(name)} AS SELECT * FROM read_parquet({kept[name]})")
             continue
         columns = ", ".join(f"{ident(column.name)} {SQL_TYPES[column.kind]}" for column in rule.columns)
         connection.execute(f"CREATE TABLE {ident(name)} ({columns}, file VARCHAR, record BIGINT)")
-        if name in frames:
-            connection.register("incoming", frames[name])
+        if isinstance(frame := frames.get(name), Path):
+            connection.execute(f"INSERT INTO {ident(name)} SELECT * FROM read_parquet({text(_literal(frame))})")
+        elif frame is not None:
+            connection.register("incoming", frame)
             connection.execute(f"INSERT INTO {ident(name)} SELECT * FROM incoming")
             connection.unregister("incoming")
+    connection.execute(f"SET allowed_paths = [{', '.join(kept.values())}]")
+    connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
-    present = frozenset(name for name, frame in frames.items() if isinstance(frame, Path) or frame.num_rows)
+    present = frozenset(name for name, n in rows.items() if n)
     return Tables(connection, present, row_counts or [], sources or [], notes or {}, day_only)
+
+
+def _literal(path: Path) -> str:
+    """A path as DuckDB reads it and no other: its signs of a pattern stand for themselves."""
+    return re.sub(r"[*?\[]", r"[\g<0>]", str(path.resolve()))
 
 
 def ident(name: str) -> str:

@@ -73,6 +73,7 @@ class Tables:
     sources: list[Source] = field(default_factory=list)
     notes: dict[str, list[str]] = field(default_factory=dict)
     day_only: frozenset[str] = frozenset()
+    _kept: set[str] = field(default_factory=set, repr=False, compare=False)
 
     def has(self, *names: str) -> bool:
         """Were all these tables delivered, with at least one row?"""
@@ -86,6 +87,20 @@ class Tables:
     def query(self, sql: str, values: dict[str, Any] | None = None) -> "pd.DataFrame":
         """What does this query say, as a small pandas frame? Values are bound by name (``$name``), never pasted."""
         return self.connection.execute(sql, values or {}).df()
+
+    def rows(self, sql: str, values: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+        """What does this query say, as plain Python values with None for what is missing? For few rows."""
+        asked = self.connection.execute(sql, values or {})
+        names = [column[0] for column in asked.description]
+        found = (dict(zip(names, row, strict=True)) for row in asked.fetchall())
+        return [{name: None if value != value else value for name, value in row.items()} for row in found]
+
+    def keep(self, name: str, sql: str, values: dict[str, Any]) -> str:
+        """Which table holds what this query says? It is asked once; ``name`` has to tell it from any other."""
+        if name not in self._kept:
+            self.connection.execute(f"create temp table {name} as {sql}", values)
+            self._kept.add(name)
+        return name
 
     def records_of(self, *names: str) -> tuple[list[Source], list[RowCount]]:
         """From which files do these tables come, and how do they balance?"""

@@ -15,8 +15,10 @@ def try_parquet(content: bytes, name: str) -> None:
     Two kilobytes can ask for all of a machine's memory; that a file is damaged otherwise is for the reader to say.
     """
     try:
-        call = [sys.executable, "-m", "alignlib.intake.trial"]
-        ended = subprocess.run(call, input=content, capture_output=True, timeout=SECONDS, check=False).returncode
+        call, own = [sys.executable, "-m", "alignlib.intake.trial"], os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+        ended = subprocess.run(
+            call, input=content, capture_output=True, timeout=SECONDS, check=False, env=own
+        ).returncode
     except subprocess.TimeoutExpired:
         ended = 1
     if ended:
@@ -38,7 +40,7 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     ended = 0
     try:
-        pq.read_table(pa.BufferReader(sys.stdin.buffer.read()), use_threads=False)
+        pq.ParquetFile(pa.BufferReader(sys.stdin.buffer.read())).read(use_threads=False)
     except MemoryError:  # Arrow's own, and Python's
         ended = 1
     except (pa.ArrowException, OSError, UnicodeDecodeError):

@@ -47,18 +47,17 @@ class Topic(NamedTuple):
 
 def render(document: Document, brand: Brand = PLAIN) -> str:
     """Which HTML shows this document? One file: styles and charts inline, a strict Content-Security-Policy."""
-    templates = _templates()
-    style = templates.get_template("report.css").render(brand=brand)
-    page = templates.get_template("report.html.j2").render(
-        doc=document, brand=brand, logo=b64encode(brand.logo).decode(), style=Inlined(style), style_hash=_hash(style),
-        topics=tuple(_topics(document)),
+    style = templates().get_template("report.css").render(brand=brand)
+    page = templates().get_template("report.html.j2").render(
+        doc=document, brand=brand, logo=b64encode(brand.logo).decode(), style=Inlined(style),
+        style_hash=policy_hash(style), topics=tuple(_topics(document)),
         pictures={name: Inlined(svg) for name, svg in draw(document, brand).items()},
     )  # fmt: skip
     return page.strip() + "\n"
 
 
 @cache
-def _templates() -> "Environment":
+def templates() -> "Environment":
     """Which templates are there? Compiled once, for that takes a quarter of a report's time."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -73,7 +72,7 @@ def _templates() -> "Environment":
     return environment
 
 
-def _hash(style: str) -> Inlined:
+def policy_hash(style: str) -> Inlined:
     """Which source allows this stylesheet and no other, nor any style attribute?"""
     return Inlined(f"'sha256-{b64encode(sha256(style.encode()).digest()).decode()}'")
 

@@ -27,7 +27,7 @@ class Printing:
     """
 
     def __init__(self, fonts: tuple[str, ...]) -> None:
-        self._maps = tuple(found for font in fonts for found in _held(font))
+        self._maps = tuple(found for font in fonts for found in characters(font))
         self._all = frozenset().union(*self._maps)
         self.missing: set[str] = set()
 
@@ -76,8 +76,8 @@ class Printing:
 
 
 @cache
-def _held(font: str) -> tuple[frozenset[int], ...]:
-    """The characters of each font in a file or a collection, but for private ones, which mean nothing outside it."""
+def characters(font: str) -> tuple[frozenset[int], ...]:
+    """Which characters has each font of this file or collection? Not private ones, which mean nothing outside it."""
     from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
     from fontTools.ttLib.ttCollection import TTCollection  # type: ignore[import-untyped]
 

@@ -169,17 +169,15 @@ def _facts(tables: Tables, settings: Settings, stock: Stock) -> pd.DataFrame:
     its conversation was open in its segments; past_until: one in or past any of the asset's. sought_on, was_opened: a
     search asked for it in vain, some search opened it. shown_on: it was first shown to anybody.
     """
-    as_of, facts = settings.as_of, stock.assets
+    as_of, facts, assets = settings.as_of, stock.assets, assets_now(tables, settings.as_of)
     one_each = "select asset_id, conversations = ['C1'] as is_only_c1, list_contains(conversations, 'C1') as has_c1"
-    asked: list[tuple[str, dict[str, Any]]] = [(f"{assets_now(tables)} {one_each} from assets_now", {"as_of": as_of})]
+    asked: list[tuple[str, dict[str, Any]]] = [(f"{assets} {one_each} from assets_now", {"as_of": as_of})]
     if tables.has("opportunities"):
-        asked.append((assets_now(tables) + _DEALS, {"as_of": as_of, **_zones(tables, settings)}))
+        asked.append((assets + _DEALS, {"as_of": as_of, **_zones(tables, settings)}))
     if tables.has("leads"):
-        asked.append(
-            (assets_now(tables) + _LEADS, {"as_of": as_of, "zone": zone_of(tables, settings, "leads.created_at")})
-        )
+        asked.append((assets + _LEADS, {"as_of": as_of, "zone": zone_of(tables, settings, "leads.created_at")}))
     if _told_by_searches(tables):
-        asked.append((assets_now(tables) + _SOUGHT, {
+        asked.append((assets + _SOUGHT, {
             "as_of": as_of, "zone": zone_of(tables, settings, "searches.searched_at"), "stop": STOP_WORDS,
             "most": MOST_FOUND, "opens": tables.filled("searches", "opened_asset_id"),
         }))  # fmt: skip

@@ -91,13 +91,14 @@ def cells(tables: Tables, settings: Settings) -> list[Row]:
     return sorted(found, key=lambda r: (-standing[r["segment"]], r["segment"], r["conversation"]))
 
 
-def fill_first(tables: Tables, settings: Settings) -> list[Row]:
+def fill_first(tables: Tables, settings: Settings, grid: list[Row] | None = None) -> list[Row]:
     """Which ten cells of conversation and segment are worth filling first?
 
     Cells without a usable asset, ranked by what stands there (``worth``), then by the segment's planned revenue, then
     by name; cells where neither is known are left out. It does not say that an asset would win the money.
+    ``grid``, here and in ``part``: what ``cells`` said, to save asking again.
     """
-    return _ranked(cells(tables, settings))
+    return _ranked(cells(tables, settings) if grid is None else grid)
 
 
 def _ranked(grid: list[Row]) -> list[Row]:
@@ -106,7 +107,7 @@ def _ranked(grid: list[Row]) -> list[Row]:
     return gaps[:FILLED]
 
 
-def part(tables: Tables, settings: Settings) -> Part:
+def part(tables: Tables, settings: Settings, grid: list[Row] | None = None) -> Part:
     """Which share of open pipeline stands in a segment and conversation for which no usable asset exists?
 
     Counted over open opportunities that name segment, conversation and amount. What the others hold may stand in a gap
@@ -118,7 +119,8 @@ def part(tables: Tables, settings: Settings) -> Part:
     stock_now = records(tables, _STOCK, as_of=settings.as_of, talks=CONVERSATIONS)[0]
     if not stock_now["tagged"]:
         return missing(_WHAT, "no asset names a conversation", TAG_WANTED)
-    grid, made = cells(tables, settings), Part(caveats=_asset_caveats(stock_now, tables, settings))
+    grid = cells(tables, settings) if grid is None else grid
+    made = Part(caveats=_asset_caveats(stock_now, tables, settings))
     gaps = [row for row in grid if row["gap"]]
     says = f"{words.of(len(gaps), len(grid))} cells of segment and conversation hold no usable asset"
     if grid[0]["amount"] is None:

@@ -19,7 +19,7 @@ from alignlib.diagnostics.content import (
     worklist,
 )
 from alignlib.diagnostics.content.deals import OPEN_NOW, open_now
-from alignlib.diagnostics.content.parts import missing
+from alignlib.diagnostics.content.parts import missing, records
 from alignlib.diagnostics.content.stock import Stock, read_stock
 from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
@@ -80,12 +80,12 @@ def _parts(tables: Tables, settings: Settings) -> Iterator[Part]:
 
 def _of_assets(tables: Tables, settings: Settings, stock: Stock) -> Iterator[Part]:
     """What can be said of each asset?"""
-    found = causes.causes(tables, settings, stock)
+    found, grid = causes.causes(tables, settings, stock), coverage.cells(tables, settings)
     yield use.part(tables, settings, stock)
     yield causes.part(tables, settings, stock, found)
-    yield coverage.part(tables, settings)
-    yield gap_value.part(tables, settings)
-    yield worklist.part(tables, settings, stock, coverage.fill_first(tables, settings), found)
+    yield coverage.part(tables, settings, grid)
+    yield gap_value.part(tables, settings, grid)
+    yield worklist.part(tables, settings, stock, coverage.fill_first(tables, settings, grid), found)
     yield shown.part(tables, settings, stock)
     yield teaching.part(tables, settings, stock)
     yield tailoring.part(tables, settings, stock)
@@ -122,7 +122,8 @@ def _basis(tables: Tables, settings: Settings) -> list[str]:
         uses = "no log of uses"
         if tables.has("asset_usage"):
             uses = f"{words.count(_rows(tables, 'asset_usage'), 'entry', 'entries')} in the log of uses"
-        lines.append(f"{words.count(library.inventory(tables, settings.as_of)['assets'], 'asset')}, {uses}")
+        n = records(tables, "select count(*) as n from assets_now", as_of=settings.as_of)[0]["n"]
+        lines.append(f"{words.count(n, 'asset')}, {uses}")
     if tables.has("opportunities"):
         n = _rows(tables, f"opportunities where {OPEN_NOW}", open_now(tables, settings))
         lines.append(words.count(n, "open opportunity", "open opportunities"))

@@ -8,7 +8,7 @@ import numpy as np
 
 from alignlib import words
 from alignlib.diagnostics.content.deals import OPEN_NOW, open_now
-from alignlib.diagnostics.content.parts import assets_now, missing
+from alignlib.diagnostics.content.parts import missing, records
 from alignlib.diagnostics.content.stock import zone_of
 from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
@@ -195,7 +195,7 @@ def _segment_sides(tables: Tables, settings: Settings) -> tuple[list[Side], list
     if tables.has("assets"):
         effort.append(_assets(tables, settings, "segment"))
     if tables.has("campaign_touches") and tables.has("leads"):
-        groups = _groups(tables, _TOUCHES, **_period(tables, settings, "campaign_touches.touched_at"))
+        groups = records(tables, _TOUCHES, **_period(tables, settings, "campaign_touches.touched_at"))
         effort.append(Side("Touches", "the campaigns’ reach", "lead", groups))
     if tables.has("opportunities"):
         money, deals = (_deals(tables, settings, "segment", weight) for weight in ("amount", "1"))
@@ -204,28 +204,22 @@ def _segment_sides(tables: Tables, settings: Settings) -> tuple[list[Side], list
     return effort, sales
 
 
-def _groups(tables: Tables, sql: str, **values: Any) -> list[dict[str, Any]]:
-    frame = tables.query((assets_now(tables) if "as_of" in values else "") + sql, values)
-    found = [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
-    return [row | {"labels": list(row["labels"])} for row in found]
-
-
 def _assets(tables: Tables, settings: Settings, label: str) -> Side:
     """How do assets divide? Those that name no label are nowhere, and the name says so where they are many."""
-    groups = _groups(tables, _ASSETS.format(f"{label}s"), as_of=settings.as_of)
-    n = int(_groups(tables, "select count(*) as n, [] as labels from assets_now", as_of=settings.as_of)[0]["n"])
+    groups = records(tables, _ASSETS.format(f"{label}s"), as_of=settings.as_of)
+    n = int(records(tables, "select count(*) as n, [] as labels from assets_now", as_of=settings.as_of)[0]["n"])
     side = Side("Assets", "the content", "asset", groups)
     return replace(side, what=f"the content that names a {label}") if n - side.n > n / 5 else side
 
 
 def _deals(tables: Tables, settings: Settings, label: str, weight: str) -> list[dict[str, Any]]:
-    return _groups(tables, _DEALS.format(label, weight, OPEN_NOW), **open_now(tables, settings))
+    return records(tables, _DEALS.format(label, weight, OPEN_NOW), **open_now(tables, settings))
 
 
 def _planned(tables: Tables, figure: str, short: str, what: str) -> Side:
-    rows = _groups(tables, _PLAN.format(figure))
-    known = [row for row in rows if row["weight"] >= 0]
-    unknown = frozenset(row["labels"][0] for row in rows if not row["weight"] >= 0)
+    rows = records(tables, _PLAN.format(figure))
+    known = [row for row in rows if row["weight"] is not None and row["weight"] >= 0]
+    unknown = frozenset(row["labels"][0] for row in rows if row not in known)
     return Side(short, what, "", known, unknown)
 
 
@@ -274,7 +268,7 @@ def _personas(tables: Tables, settings: Settings, made: Part) -> list[Pair]:
     if tables.has("assets"):
         sides.append(_assets(tables, settings, "persona"))
     if tables.has("leads"):
-        groups = _groups(tables, _LEADS, **_period(tables, settings, "leads.created_at"))
+        groups = records(tables, _LEADS, **_period(tables, settings, "leads.created_at"))
         sides.append(Side("Leads", "leads", "lead", groups))
     if not tables.has("opportunities"):
         return []

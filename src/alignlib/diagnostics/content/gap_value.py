@@ -70,7 +70,7 @@ class Year:
         return np.asarray(np.clip(chance, 0, 1) - self.won)
 
 
-def part(tables: Tables, settings: Settings) -> Part:
+def part(tables: Tables, settings: Settings, grid: list[Row] | None = None) -> Part:
     """What is the expected value, a year, of a usable asset in every conversation that has none in its segment?
 
     The value of deals opened a year in a segment, times the share of the five conversations that hold no usable asset
@@ -78,9 +78,10 @@ def part(tables: Tables, settings: Settings) -> Part:
     clustered by segment and seller). Whichever conversation a closed deal stood in counts nowhere: it is where it
     ended. Money in minor units; 80 % intervals from the slope and the amounts, drawn again. Not judged without deals
     won and lost in four segments that differ in coverage, or without amounts: never 0. It does not say that content is
-    the cause: well-supplied segments may be the better ones, and what shows of that is said.
+    the cause: well-supplied segments may be the better ones, and what shows of that is said. ``grid``: what
+    ``coverage.cells`` said, to save asking again.
     """
-    grid = cells(tables, settings)
+    grid = cells(tables, settings) if grid is None else grid
     gaps = [row for row in grid if row["gap"]]
     if not gaps or not any(row["n"] + row["n_stale"] for row in grid):
         return Part()  # that conversations are named nowhere is said where gaps are judged
@@ -112,8 +113,10 @@ def read_deals(tables: Tables, settings: Settings) -> pd.DataFrame:
     zone = zone_of(tables, settings, "opportunities.opened_at")
     deals = tables.query(sql, {"zone": zone, "start": settings.period.start, "end": settings.period.end,
                                "as_of": settings.as_of})  # fmt: skip
-    assets = tables.query(assets_now(tables) + _ASSETS, {"as_of": settings.as_of, "talks": CONVERSATIONS,
-                                                         "stale": settings.content.stale_days})  # fmt: skip
+    assets = tables.query(
+        assets_now(tables, settings.as_of) + _ASSETS,
+        {"as_of": settings.as_of, "talks": CONVERSATIONS, "stale": settings.content.stale_days},
+    )
     at_hand = supplied(assets, deals["segment"].to_numpy(), deals["day"].to_numpy(float))
     return deals.assign(won=(deals["outcome"] == "won").astype(float), supplied=at_hand)
 

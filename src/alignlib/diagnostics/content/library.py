@@ -20,10 +20,11 @@ _MADE = """select year(created_on)::integer as year, coalesce(type, 'not recorde
 
 def part(tables: Tables, settings: Settings) -> Part:
     """How old is the content, what of it names no conversation or too many, and what stands there twice?"""
-    parts = [age(tables, settings), tags(tables, settings)]
+    stock = inventory(tables, settings.as_of)
+    parts = [age(tables, settings, stock), tags(tables, settings, stock)]
     exhibits = [exhibit for each in parts for exhibit in each.exhibits]
     return Part([finding for each in parts for finding in each.findings],
-                [*exhibits, *_tidy(tables, settings), *_made(tables, settings)],
+                [*exhibits, *_tidy(tables, stock), *_made(tables, settings)],
                 not_judged=[gap for each in parts for gap in each.not_judged])  # fmt: skip
 
 
@@ -51,12 +52,13 @@ def made_by_year(tables: Tables, as_of: date) -> list[Row]:
     return records(tables, _MADE, as_of=as_of)
 
 
-def age(tables: Tables, settings: Settings) -> Part:
+def age(tables: Tables, settings: Settings, stock: dict[str, int] | None = None) -> Part:
     """Which share of dated assets was neither made nor reviewed within ``content.stale_days`` of the as-of date?
 
     Undated assets are counted apart, neither fresh nor stale. Interval by Wilson. It does not say what is out of date.
+    ``stock``: what ``inventory`` said, to save asking again.
     """
-    days, stock = settings.content.stale_days, inventory(tables, settings.as_of)
+    days, stock = settings.content.stale_days, stock or inventory(tables, settings.as_of)
     dated = stock["assets"] - stock["undated"]
     if not dated:
         settle = "the day each asset was made and last reviewed"
@@ -79,12 +81,11 @@ def age(tables: Tables, settings: Settings) -> Part:
     return Part([finding], [_bars("content.age", title, rows, " by age", read, says_not=says_not, is_detail=False)])
 
 
-def tags(tables: Tables, settings: Settings) -> Part:
+def tags(tables: Tables, settings: Settings, stock: dict[str, int]) -> Part:
     """Which share of assets names none of the five conversations, and which topics does the library hold?
 
     Not judged when no asset names a conversation at all: then the tag does not exist rather than being left out.
     """
-    stock = inventory(tables, settings.as_of)
     assets, k = stock["assets"], stock["no_conversation"]
     if k == assets:
         part = missing("Which conversation each asset serves", "no asset names a conversation", TAG_WANTED)
@@ -114,9 +115,8 @@ def _inventory_exhibit(tables: Tables, settings: Settings, stock: dict[str, int]
     return _bars("content.inventory", says + often, rows, f" by {one}", read, play="P12")
 
 
-def _tidy(tables: Tables, settings: Settings) -> list[Exhibit]:
+def _tidy(tables: Tables, stock: dict[str, int]) -> list[Exhibit]:
     """What stands in the way of finding things: tags that say nothing, and titles that stand there twice?"""
-    stock = inventory(tables, settings.as_of)
     rows = [_bar("three conversations or more", stock["over_tagged"], stock, "serve none in particular")]
     if tables.filled("assets", "title"):
         rows.append(_bar("a title that another carries", stock["repeated"], stock, "letter by letter"))

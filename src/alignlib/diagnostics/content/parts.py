@@ -1,5 +1,6 @@
 """What the parts of the content diagnostic share: which assets stand at the as-of date, and how a share is judged."""
 
+from datetime import date
 from typing import Any, Literal
 
 from alignlib import words
@@ -11,21 +12,19 @@ from alignlib.stats import wilson
 
 TAG_WANTED = "a column in the library export that names the conversation (C1 to C5) of each asset"
 
-# One row an asset that stood at $as_of. dated_on: the later of creation and last review, NULL when neither is known.
-# What the owner of the content corrected counts in place of the inventory, and what is to be retired no longer stands;
-# of several decisions on one asset the latest.
+# One row an asset that stood at $as_of, worked out once because every part asks for it. dated_on: the later of creation
+# and last review, NULL when neither is known. What the owner of the content corrected counts in place of the inventory,
+# and what is to be retired no longer stands; of several decisions on one asset the latest.
 _CORRECTED = ("personas", "segments", "conversations", "reviewed_on", "expires_on", "is_customisable", "is_approved")
-_ASSETS = """
-with corrected as (select a.asset_id, title, type, owner_team, specificity, url, pains, topics, cost, created_on,
+_ASSETS = """with corrected as (
+  select a.asset_id, title, type, owner_team, specificity, url, pains, topics, cost, created_on,
     {columns}
   from assets a{decisions}
-), assets_now as (
-  select * replace (coalesce(list_distinct(conversations), []) as conversations,
+) select * replace (coalesce(list_distinct(conversations), []) as conversations,
       coalesce(list_distinct(personas), []) as personas, coalesce(list_distinct(segments), []) as segments,
       coalesce(list_distinct(pains), []) as pains, coalesce(list_distinct(topics), []) as topics),
     greatest(created_on, case when reviewed_on <= $as_of then reviewed_on end) as dated_on
-  from corrected where created_on is null or created_on <= $as_of
-)"""
+  from corrected where created_on is null or created_on <= $as_of"""
 DECIDED = """(
     select * from asset_decisions where coalesce(decided_on <= $as_of, true) qualify 1 = row_number() over (
       partition by asset_id order by decided_on desc nulls last, record desc, file desc)
@@ -33,11 +32,13 @@ DECIDED = """(
 _DECISIONS = f""" left join {DECIDED} d on d.asset_id = a.asset_id where decision is distinct from 'retire'"""
 
 
-def assets_now(tables: Tables) -> str:
+def assets_now(tables: Tables, as_of: date) -> str:
     """Which SQL makes the common table ``assets_now``: one row an asset that stood at ``$as_of``, as corrected?"""
     decided = tables.has("asset_decisions")
     made = (f"coalesce(d.{name}, a.{name}) as {name}" if decided else name for name in _CORRECTED)
-    return _ASSETS.format(columns=", ".join(made), decisions=_DECISIONS if decided else "")
+    sql = _ASSETS.format(columns=", ".join(made), decisions=_DECISIONS if decided else "")
+    kept = tables.keep(f"assets_at_{as_of:%Y%m%d}", sql, {"as_of": as_of})
+    return f"with assets_now as (from {kept} where $as_of is not null)"  # so that the day may always be bound
 
 
 def missing(what: str, why: str, settle: str, theme: str = "content") -> Part:
@@ -56,8 +57,7 @@ def records(tables: Tables, sql: str, **values: Any) -> list[dict[str, Any]]:
 
     With ``as_of`` the query may ask ``assets_now``, and may go on with further common tables (", uses as ...").
     """
-    frame = tables.query((assets_now(tables) if "as_of" in values else "") + sql, values).astype(object)
-    return [{str(k): None if v != v else v for k, v in row.items()} for row in frame.to_dict("records")]
+    return tables.rows((assets_now(tables, values["as_of"]) if "as_of" in values else "") + sql, values)
 
 
 def portion(k: int, n: int, many: str) -> str:

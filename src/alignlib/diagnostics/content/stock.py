@@ -141,7 +141,7 @@ def read_stock(tables: Tables, settings: Settings) -> Stock:
     values = {"as_of": settings.as_of, "start": start, "end": end, "stale": settings.content.stale_days}
     if stock.log == "events":
         values["zone"] = zone_of(tables, settings, "asset_usage.used_at")
-    frame = tables.query(assets_now(tables) + _FRAME.format(used=used, seen=seen), values)
+    frame = tables.query(assets_now(tables, settings.as_of) + _FRAME.format(used=used, seen=seen), values)
     if stock.log == "events":
         counts = stock.counts | {"unknown": int(frame["unknown"].max()) if len(frame) else 0}
         stock, frame = replace(stock, counts=counts), frame.drop(columns="unknown")

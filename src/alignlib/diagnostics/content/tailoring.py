@@ -228,7 +228,8 @@ def outdated(tables: Tables, settings: Settings, stock: Stock) -> Part:
     if not records(tables, fit + dated, as_of=settings.as_of)[0]["n"]:
         return missing(what, "neither expiry nor approval of assets is recorded", settle)
     values = _span(tables, settings)
-    sent = tables.query(assets_now(tables) + fit + _BY_SELLER, values) if stock.log == "events" else pd.DataFrame()
+    asked = assets_now(tables, settings.as_of) + fit + _BY_SELLER
+    sent = tables.query(asked, values) if stock.log == "events" else pd.DataFrame()
     if sent.empty:
         return missing(what, "the log of uses tells of no shares", _LOG)
     nobody = sent["is_nobody"].to_numpy(bool)

@@ -140,7 +140,7 @@ def _facts(tables: Tables, settings: Settings, stock: Stock, found: pd.DataFrame
     """What do the rules look at? The stock with causes, costs and decisions, one row an asset."""
     days, facts = settings.content.unused_days, stock.assets.merge(found, on="asset_id", how="left")
     facts = facts.merge(
-        tables.query(assets_now(tables) + _LABELS, {"as_of": settings.as_of}), on="asset_id", how="left"
+        tables.query(assets_now(tables, settings.as_of) + _LABELS, {"as_of": settings.as_of}), on="asset_id", how="left"
     )
     if tables.has("asset_decisions"):
         decided = tables.query(_DECIDED, {"as_of": settings.as_of})
@@ -200,7 +200,7 @@ def _served(tables: Tables, settings: Settings, done: pd.DataFrame, cells: list[
     asked = {"cells": list(stale), "talks": [cell["conversation"] for cell in stale.values()],
              "places": [cell["segment"] for cell in stale.values()], "as_of": settings.as_of}  # fmt: skip
     fixed = done["asset_id"][(done["disposition"] == "fix") & done["is_unusable"]]
-    served = tables.query(assets_now(tables) + _SERVED, asked)
+    served = tables.query(assets_now(tables, settings.as_of) + _SERVED, asked)
     return served[served["asset_id"].isin(fixed)]
 
 

@@ -290,10 +290,10 @@ def _checked(tables: Tables, settings: Settings, filled: set[str]) -> Iterator[S
     bound = {"forward": len(there & set(STAGES)), "end": end_of(settings).to_pydatetime()}
     sql = f"with {made} {asked}"
     found = tables.query(sql, {name: it for name, it in bound.items() if f"${name}" in sql})
-    marks, counts = found["marks"].to_numpy(), found["n"]
+    marks, counts, first = (found[name].to_numpy() for name in ("marks", "n", "at"))
     for i, check in enumerate(checks):
         among, holds = ((marks >> bit & 1 == 1) & (filled >= set(check.needs.split())) for bit in (2 * i, 2 * i + 1))
-        at = sorted(place for places in found.loc[holds, "at"] for place in map(tuple, places))
+        at = sorted(place for places in first[holds] for place in map(tuple, places))
         yield Seen(check, int(counts[holds].sum()), int(counts[among].sum()), tuple(at[:MOST_NAMED]))
 
 
