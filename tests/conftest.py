@@ -1,16 +1,20 @@
 """What every test may ask for: the repository, and the real data sets when they are at hand."""
 
+import gc
 import os
 import shutil
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from alignlib.engagement import Settings, read_engagement
+from alignlib.intake.snapshot import prepare
 from alignlib.pipeline import load
 from alignlib.result import Result
+from alignlib.samples import write_sample
 
 settings.register_profile("same_every_time", derandomize=True, deadline=None, database=None, max_examples=100)
 settings.load_profile("same_every_time")
@@ -24,11 +28,47 @@ def root() -> Path:
     return ROOT
 
 
+def pytest_collection_finish() -> None:
+    """Modules and collected tests live to the end: the collector of garbage need not go through them ever again."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="session")
-def planted() -> tuple[Settings, dict[str, Result]]:
-    """What was agreed in the planted sample company, and what do the three diagnostics say? Worked out once."""
-    run = load()
-    return run.settings, dict(run.results)
+def written(tmp_path_factory: pytest.TempPathFactory) -> Callable[[bool], Path]:
+    """Where is the sample company, planted or null, as it was written? Once for all: who changes it copies it."""
+    return cache(lambda planted: write_sample(tmp_path_factory.mktemp("company") / "engagement", planted))
+
+
+@pytest.fixture(scope="session")
+def prepared(written: Callable[[bool], Path]) -> Callable[[bool], Path]:
+    """Where is the run prepared from the sample company, planted or null? Once for all tests, which only read it."""
+
+    @cache
+    def run(planted: bool) -> Path:
+        folder = written(planted).parent
+        prepare(shutil.copytree(written(planted), folder / "copy"), folder / "run")
+        return folder / "run"
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def diagnosed(prepared: Callable[[bool], Path]) -> Callable[[bool], tuple[Settings, dict[str, Result]]]:
+    """What was agreed in the sample company, planted or null, and what do the diagnostics say? Worked out once."""
+
+    @cache
+    def results(planted: bool) -> tuple[Settings, dict[str, Result]]:
+        run = load(str(prepared(planted)))
+        return run.settings, dict(run.results)
+
+    return results
+
+
+@pytest.fixture(scope="session")
+def planted(diagnosed: Callable[[bool], tuple[Settings, dict[str, Result]]]) -> tuple[Settings, dict[str, Result]]:
+    """What was agreed in the planted sample company, and what do the three diagnostics say?"""
+    return diagnosed(True)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -9,22 +11,22 @@ from typing import Any
 import jsonschema
 import pytest
 
-from alignlib.diagnostics import content, funnel, survey
-from alignlib.engagement import read_engagement
+from alignlib.engagement import Settings, read_engagement
 from alignlib.errors import AlignError
-from alignlib.intake.snapshot import open_run, prepare
 from alignlib.pipeline import run_audit
 from alignlib.resources import front_matter, plays, read_resource
-from alignlib.result import Finding, read_record
-from alignlib.samples import TRUTH_FILE, write_sample
+from alignlib.result import Finding, Result, read_record
+from alignlib.samples import TRUTH_FILE
+
+Diagnosed = Callable[[bool], tuple[Settings, dict[str, Result]]]
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def demo(tmp_path_factory: pytest.TempPathFactory, written: Callable[[bool], Path]) -> Path:
     """The sample company, audited once for all tests here."""
     out = tmp_path_factory.mktemp("demo") / "with a space"
     said: list[tuple[str, int, int]] = []
-    run_audit(write_sample(out / "engagement"), out, lambda *step: said.append(step))
+    run_audit(shutil.copytree(written(True), out / "engagement"), out, lambda *step: said.append(step))
     assert [number for _, number, _ in said] == [1, 2, 3, 4, 5, 6] and {of for *_, of in said} == {6}
     return out
 
@@ -33,18 +35,16 @@ def results(demo: Path) -> dict[str, Any]:
     return dict(json.loads((demo / "results.json").read_text(encoding="utf-8")))
 
 
-def found(planted: bool, folder: Path) -> tuple[dict[str, Finding], dict[str, Any]]:
-    engagement = write_sample(folder / "engagement", planted=planted)
-    prepare(engagement, folder / "run")
-    settings, tables = open_run(folder / "run")
-    made = [module.diagnose(tables, settings) for module in (survey, content, funnel)]
-    truth = json.loads((engagement / TRUTH_FILE).read_text(encoding="utf-8"))["findings"]
-    return {finding.key: finding for result in made for finding in result.findings}, truth
+def found(diagnosed: tuple[Settings, dict[str, Result]]) -> dict[str, Finding]:
+    return {finding.key: finding for result in diagnosed[1].values() for finding in result.findings}
 
 
 @pytest.mark.parametrize("planted", [True, False])
-def test_each_planted_truth_is_found_on_its_side_of_the_limit(planted: bool, tmp_path: Path) -> None:
-    findings, truth = found(planted, tmp_path)
+def test_each_planted_truth_is_found_on_its_side_of_the_limit(
+    planted: bool, written: Callable[[bool], Path], diagnosed: Diagnosed
+) -> None:
+    findings = found(diagnosed(planted))
+    truth = json.loads((written(planted) / TRUTH_FILE).read_text(encoding="utf-8"))["findings"]
     sides = {"beyond": {"act", "watch"}, "within": {"good", "unclear"}, "any": {"act", "watch", "good", "unclear"}}
     assert len(truth) >= 15 and set(truth) <= set(findings)
     wrong = {
@@ -55,8 +55,8 @@ def test_each_planted_truth_is_found_on_its_side_of_the_limit(planted: bool, tmp
         assert findings[key].measure.value == pytest.approx(truth[key]["value"], abs=1e-4), key
 
 
-def test_the_play_a_finding_names_lists_that_finding(tmp_path: Path) -> None:
-    findings, _ = found(True, tmp_path)
+def test_the_play_a_finding_names_lists_that_finding(diagnosed: Diagnosed) -> None:
+    findings = found(diagnosed(True))
     named = [finding for finding in findings.values() if finding.play]
     assert len(named) >= 10 and all(finding.play is None for finding in findings.values() if finding.level == "good")
     for finding in named:
@@ -65,8 +65,8 @@ def test_the_play_a_finding_names_lists_that_finding(tmp_path: Path) -> None:
         assert any(fnmatchcase(finding.key, key) for key in listed), (finding.key, page)
 
 
-def test_the_null_company_raises_nothing_to_act_on(tmp_path: Path) -> None:
-    findings, _ = found(False, tmp_path)
+def test_the_null_company_raises_nothing_to_act_on(diagnosed: Diagnosed) -> None:
+    findings = found(diagnosed(False))
     assert [key for key, finding in findings.items() if finding.level == "act"] == []
 
 

@@ -1,6 +1,7 @@
 """Figures from outside: each with origin, year, sample and grade; quoted only by key; grade D never as a benchmark."""
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +26,20 @@ TEMPLATES = sorted(
 )
 
 
+@cache
+def file() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(read_resource("templates", "figures.yml"))
+    return found
+
+
 def listed() -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = yaml.safe_load(read_resource("templates", "figures.yml"))["figures"]
+    found: list[dict[str, Any]] = file()["figures"]
     return found
 
 
 def figures() -> dict[str, dict[str, Any]]:
     """Each figure by its key, with the marks by which a quotation of it is found."""
-    marks = yaml.safe_load(read_resource("templates", "figures.yml"))["marks"]
+    marks = file()["marks"]
     return {figure["id"]: figure | marks[figure["id"]] for figure in listed()}
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import yaml
 
 from alignlib.engagement import read_engagement
 from alignlib.instrument import Item, read_instrument
-from alignlib.intake.snapshot import check, open_run, prepare
+from alignlib.intake.snapshot import check, open_run
 from alignlib.resources import read_resource
 from alignlib.samples import TRUTH_FILE, write_sample
 
@@ -25,9 +26,8 @@ OTHER = {"sales": "marketing", "marketing": "sales"}
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    root = tmp_path_factory.mktemp("samples")
-    return {kind: write_sample(root / kind, planted=kind == "planted") for kind in KINDS}
+def folders(written: Callable[[bool], Path]) -> dict[str, Path]:
+    return {kind: written(kind == "planted") for kind in KINDS}
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -170,14 +170,15 @@ def test_nobody_is_named_and_no_address_is_given(sample: Sample) -> None:
             assert all(people.fullmatch(name) for name in frame[column]), (path.name, column)
 
 
-def test_intake_balances_with_the_rows_the_truth_expects(sample: Sample, tmp_path: Path) -> None:
+def test_intake_balances_with_the_rows_the_truth_expects(
+    sample: Sample, folders: dict[str, Path], prepared: Callable[[bool], Path]
+) -> None:
     counts, _, problems, _ = check(sample.folder)
     assert problems == []
     found = {c.table: {"read": c.read, "used": c.used, "rejected": c.rejected, "excluded": c.excluded} for c in counts}
     assert found == sample.truth["rows"]
     assert sum(row["rejected"] for row in found.values()) == 5 and sum(row["excluded"] for row in found.values()) == 25
-    prepare(sample.folder, tmp_path / "run")
-    _, tables = open_run(tmp_path / "run")
+    _, tables = open_run(prepared(sample.folder == folders["planted"]))
     assert all(tables.has(table) for table in found)
     sources = tables.query("select distinct source from leads")["source"]
     assert "Internal test" not in set(sources)

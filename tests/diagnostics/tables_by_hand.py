@@ -1,5 +1,8 @@
 """Tables written by hand: rows a reader can count, without files and without intake."""
 
+import weakref
+from functools import cache
+from itertools import count
 from typing import Any
 
 import duckdb
@@ -8,13 +11,28 @@ import pyarrow as pa
 from alignlib.intake.tables import SQL_TYPES, TABLES, Tables
 from alignlib.result import RowCount, Source
 
+_names = count(1)
+
+
+@cache
+def _database() -> duckdb.DuckDBPyConnection:
+    return duckdb.connect()
+
+
+def connect() -> duckdb.DuckDBPyConnection:
+    """A database of its own in memory, beside others: to start DuckDB anew takes longer than to fill a few tables."""
+    connection, name = _database().cursor(), f"by_hand_{next(_names)}"
+    connection.execute(f"attach ':memory:' as {name}; use {name}")
+    weakref.finalize(connection, _database().execute, f"detach {name}")
+    return connection
+
 
 def make_tables(rows: dict[str, list[dict[str, Any]]], day_only: frozenset[str] = frozenset()) -> Tables:
     """Which tables hold exactly these rows? Columns not given are NULL; a column no table knows is an error.
 
     Dates and times may be written as text: "2026-03-31", "2026-03-31 09:30".
     """
-    connection = duckdb.connect()
+    connection = connect()
     for name, records in rows.items():
         columns = {column.name: SQL_TYPES[column.kind] for column in TABLES[name].columns}
         columns |= {"file": "VARCHAR", "record": "BIGINT"}

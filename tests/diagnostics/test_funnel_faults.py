@@ -12,14 +12,12 @@ import pandas as pd
 import pytest
 from scipy.stats import binom
 
-from alignlib import samples
-from alignlib.diagnostics import funnel
 from alignlib.diagnostics.funnel import faults
 from alignlib.diagnostics.funnel.spells import read_spells
 from alignlib.engagement import Settings, parse_settings
-from alignlib.intake.snapshot import open_run, prepare
+from alignlib.intake.snapshot import open_run
 from alignlib.intake.tables import Tables
-from alignlib.result import Part, RowCount
+from alignlib.result import Part, Result, RowCount
 
 Rows = dict[str, list[dict[str, Any]]]
 MOST_RAISED = binom.ppf(0.999, 1000, 0.001)  # the rule's own chance of a false alarm, in 1,000 worlds
@@ -364,10 +362,8 @@ def test_the_day_is_told_to_every_reader_and_the_one_agreed_wins(make_tables: An
 
 
 @pytest.mark.parametrize("planted", [True, False])
-def test_the_sample_companys_dirt_is_told(tmp_path: Path, planted: bool) -> None:
-    samples.write_sample(tmp_path / "sample", planted)
-    prepare(tmp_path / "sample", tmp_path / "run")
-    agreed, tables = open_run(tmp_path / "run")
+def test_the_sample_companys_dirt_is_told(prepared: Callable[[bool], Path], planted: bool) -> None:
+    agreed, tables = open_run(prepared(planted))
     told = by_fault(found(tables, agreed))
     dirt = {
         "A date that is none": "leads.csv", "A total or a footer": "opportunities.csv",
@@ -380,11 +376,8 @@ def test_the_sample_companys_dirt_is_told(tmp_path: Path, planted: bool) -> None
     assert not {"10 stage events or more at one moment", faults.RETIRED.fault, faults.BEGAN.fault} & told.keys()
 
 
-def test_what_the_sample_company_is_told_uses_typographic_apostrophes(tmp_path: Path) -> None:
-    samples.write_sample(tmp_path / "sample", True)
-    prepare(tmp_path / "sample", tmp_path / "run")
-    agreed, tables = open_run(tmp_path / "run")
-    told = funnel.diagnose(tables, agreed)
+def test_what_the_sample_company_is_told_uses_typographic_apostrophes(planted: tuple[Any, dict[str, Result]]) -> None:
+    told = planted[1]["funnel"]
     said = [each.model_dump_json(exclude={"rule"}) for each in (*told.findings, *told.exhibits, *told.not_judged)]
     assert any("Marketing’s" in text for text in said)
     assert [text for text in said if re.search(r"[A-Za-z]'s?\b", text)] == []

@@ -230,7 +230,7 @@ def test_no_text_breaks_the_workbook_and_every_printed_page_names_the_client(sai
 
 
 def test_a_text_longer_than_a_cell_is_cut_where_one_sees_it() -> None:
-    book = openpyxl.load_workbook(io.BytesIO(xlsx.render(document.build(with_text("👩" * 40_000)))))
+    book = openpyxl.load_workbook(io.BytesIO(xlsx.render(document.build(with_text("👩" * 17_000)))))
     title = book["2.1 Hostile"]["A1"].value
     assert title.endswith("👩…") and len(title.encode("utf-16-le")) <= 2 * 32_767
 
