@@ -38,7 +38,8 @@ from alignlib.engagement import Settings, parse_settings
 from alignlib.errors import AlignError
 from alignlib.instrument import read_instrument
 from alignlib.intake.snapshot import prepare
-from alignlib.pipeline import safe_to_release
+from alignlib.pipeline import load
+from alignlib.release import safe_to_release
 
 FEW = "fewer than five people"
 SECRET = bytes(range(32))
@@ -656,7 +657,7 @@ def published(folder: Path, rows: Rows, wave: str = "", mode: str = "mode: anony
     )
     with TemporaryDirectory() as out:  # another folder each time: what was published is known all the same
         settings = prepare(folder, Path(out) / "run")
-        safe_to_release(folder, Path(out) / "run", settings)
+        safe_to_release(folder, load(str(Path(out) / "run")).tables, settings)
 
 
 def test_the_same_survey_may_be_published_again_and_a_wave_with_one_less_or_one_corrected_may_not(
@@ -759,7 +760,7 @@ def test_the_record_is_private_and_holds_no_code_and_no_answer(tmp_path: Path) -
     published(tmp_path, staff())
     private = tmp_path / "private"
     assert os.name == "nt" or private.stat().st_mode & 0o777 == 0o700
-    assert {path.name for path in private.iterdir()} == {"release_log.json", "survey.key"}
+    assert {path.name for path in private.iterdir()} == {"lock", "release_log.json", "survey.key"}
     assert os.name == "nt" or all(path.stat().st_mode & 0o777 == 0o600 for path in private.iterdir())
     text = (private / "release_log.json").read_text()
     assert not re.search(r"P\d\d|r-[0-9a-f]", text)

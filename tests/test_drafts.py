@@ -335,7 +335,7 @@ def test_the_card_passes_the_release_log_and_is_refused_when_it_would_tell_what_
     with pytest.raises(AlignError, match="E-SMALL"):
         write_draft("relay", engagement, tmp_path / "again.md")
     assert not (tmp_path / "again.md").exists() and log.read_bytes() == logged
-    assert left_in(engagement / "private") == {"survey.key", "release_log.json"}
+    assert left_in(engagement / "private") == {"lock", "survey.key", "release_log.json"}
 
 
 def test_wrong_settings_leave_no_folder_behind(tmp_path: Path) -> None:

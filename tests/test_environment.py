@@ -36,7 +36,8 @@ def recorded(entries: list[dict[str, Any]]) -> set[tuple[str, frozenset[str]]]:
 
 
 def test_the_lock_holds_every_dependency_with_its_bounds(project: dict[str, Any], locked: dict[str, Any]) -> None:
-    wanted = {plain(requirement) for requirement in project["project"]["dependencies"]}
+    declared = [project["project"]["dependencies"], *project["project"]["optional-dependencies"].values()]
+    wanted = {plain(requirement) for each in declared for requirement in each}
     assert recorded(locked["metadata"]["requires-dist"]) == wanted, "run: uv lock"
 
 

@@ -33,13 +33,16 @@ MINIMAL = ("{version: 1, client: X, period: {start: 2026-01-01, end: 2026-03-31}
 DIAGNOSED = {"survey": survey, "content": content, "funnel": funnel}
 
 
-def computed(name: str, run_dir: Path, settings: Settings, seconds: float) -> Result:
-    """What the notebook of this name computes, in this process."""
+def computed(name: str, run_dir: Path, settings: Settings, seconds: float, in_process: bool) -> None:
+    """Works out in this process what the notebook of this name does, and keeps it."""
     run = pipeline.load(str(run_dir), settings.sha256())
     made = run.results if name == "audit" else {}
     result = audit(made, settings, run.previous) if made else DIAGNOSED[name].diagnose(run.tables, run.settings)
+    kept(name, run_dir, result)
+
+
+def kept(name: str, run_dir: Path, result: Result) -> None:
     (run_dir / "results" / f"{name}.json").write_text(result.model_dump_json(), encoding="utf-8")
-    return result
 
 
 def rendered(kind: str, told: document.Document, brand: Brand, extra: dict[str, Any]) -> bytes | str | list[Problem]:
@@ -121,9 +124,9 @@ def test_an_audit_since_an_earlier_one_says_what_changed_and_names_that_record(
     later = text.replace("as_of: 2026-04-30", "as_of: 2026-05-15") + "\ndone: [{play: P4, on: 2026-05-10}]\n"
     assert later.count("2026-05-15") == 1
     known = read_record(before).results  # the same files: only what the audit makes of them is made anew
-    monkeypatch.setattr(pipeline, "_run", lambda name, run_dir, settings, _: (
+    monkeypatch.setattr(pipeline, "_run", lambda name, run_dir, settings, *_, **__: kept(name, run_dir, (
         audit({key: known[key] for key in DIAGNOSED}, settings, pipeline.load(str(run_dir)).previous)
-        if name == "audit" else known[name]))  # fmt: skip
+        if name == "audit" else known[name])))  # fmt: skip
     monkeypatch.setattr(report, "_rendered", rendered)
     (engagement / SETTINGS_FILE).write_text(later, encoding="utf-8")
     try:
@@ -210,7 +213,7 @@ def test_rows_in_another_order_give_the_same_figures(before: Path, tmp_path: Pat
 def again(engagement: Path, before: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The engagement, of which each notebook gives at once what it gave the first time; renderers are stood in for."""
     known = read_record(before).results
-    monkeypatch.setattr(pipeline, "_run", lambda name, *_: known[name])
+    monkeypatch.setattr(pipeline, "_run", lambda name, run_dir, *_, **__: kept(name, run_dir, known[name]))
     monkeypatch.setattr(report, "_rendered", rendered)
     return engagement
 

@@ -127,7 +127,8 @@ def write_draft(kind: Kind, engagement: Path, out: Path | None = None) -> Path:
     """
     from alignlib.files import make_folder, write_file
     from alignlib.intake.snapshot import PRIVATE, prepare
-    from alignlib.pipeline import load, safe_to_release
+    from alignlib.pipeline import load
+    from alignlib.release import safe_to_release
 
     target = out or engagement / FOLDER / f"{kind}.md"
     if target.exists():
@@ -140,7 +141,7 @@ def write_draft(kind: Kind, engagement: Path, out: Path | None = None) -> Path:
         prepare(engagement, folder)
         text = draft(kind, settings, load(str(folder), settings.sha256()).results)
         if kind == "relay":
-            safe_to_release(engagement, folder, settings)
+            safe_to_release(engagement, load(str(folder)).tables, settings)
     return write_file(target, text)
 
 

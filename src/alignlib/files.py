@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import stat
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -142,7 +143,7 @@ def _refused(root: Path, what: str, fix: str = "copy the file into the data fold
 
 
 def _write_problem(path: Path, error: OSError) -> Problem:
-    full = error.errno == errno.ENOSPC
+    full = error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None))
     return Problem(
         "E-WRITE",
         "the disk is full" if full else f"cannot be written ({error.strerror})",
@@ -159,3 +160,64 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def move_folder(folder: Path, target: Path) -> Path:
+    """Where does this finished folder stand now? It appears there whole, by one rename, in nobody's place.
+
+    Its files were written by ``writing``, so their content is on the disk. Raises AlignError (E-WRITE).
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _sync_folder(folder)
+        folder.rename(target)
+        _sync_folder(target.parent)
+        _sync_folder(folder.parent)
+    except OSError as error:
+        raise AlignError(_write_problem(target, error)) from error
+    return target
+
+
+@contextmanager
+def locked(path: Path, seconds: float = 0) -> Iterator[None]:
+    """Who may work on this folder now? Whoever holds the lock on this file, until its process ends, however it does.
+
+    Waits so many seconds for another to let go. Raises AlignError: E-LOCKED (another process holds it), E-WRITE.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+    except OSError as error:
+        raise AlignError(_write_problem(path, error)) from error
+    until = time.monotonic() + seconds
+    try:
+        while not _lock(descriptor, is_last=time.monotonic() >= until):
+            time.sleep(0.05)
+    except OSError as error:
+        os.close(descriptor)
+        fix = "wait until it has ended, or give --out another folder"
+        raise AlignError(
+            Problem("E-LOCKED", "another run is working on this folder", str(path.parent), fix=fix)
+        ) from error
+    try:
+        yield
+    finally:
+        os.close(descriptor)  # and so lets go of it
+
+
+def _lock(descriptor: int, is_last: bool) -> bool:
+    """Is it ours now? The last try raises OSError where it is not."""
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        if is_last:
+            raise
+        return False
+    return True

@@ -1,16 +1,17 @@
 """One audit, from an engagement's folder to what the client gets: the only place that knows runs and report."""
 
-import hmac
 import json
+import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from alignlib import __version__, report
 from alignlib.editions import DONE, RESULTS, Delivered, brand_of, enter, find_brand, given, recorded
@@ -18,18 +19,20 @@ from alignlib.engagement import Settings, lock_state, read_engagement
 from alignlib.errors import AlignError, Problem
 from alignlib.files import inside, make_folder, sha256, write_file
 from alignlib.intake.tables import Tables
+from alignlib.preload import PRELOAD
+from alignlib.release import safe_to_release
 from alignlib.report.phrases import READERS
 from alignlib.resources import resource
 from alignlib.result import SEED, Record, Result, read_record, to_json
-from alignlib.words import count, masked, spelled
-
-if TYPE_CHECKING:
-    from alignlib.disclosure import ReleaseLog
+from alignlib.runs.children import Apart, Children, Step, at_once
+from alignlib.runs.kernels import Warm
+from alignlib.runs.notebook import stopped_at
+from alignlib.words import masked
 
 DIAGNOSTICS = ("survey", "content", "funnel")
+LAST = len(DIAGNOSTICS) + 3  # steps of an audit
 ENGINES = ("duckdb", "numpy", "pandas", "pyarrow", "scipy")  # what computes; the rest only draws, reads or writes
 PREVIOUS = "previous.json"  # in a run's folder: the earlier audit it is compared with
-FRESH = "ask again as a new wave with fresh answers from everybody"
 Say = Callable[[str, int, int], None]
 
 
@@ -48,8 +51,7 @@ class Run:
 
         found = {}
         for name, diagnostic in zip(DIAGNOSTICS, (survey, content, funnel), strict=True):
-            path = self.folder / "results" / f"{name}.json"
-            found[name] = (Result.model_validate_json(path.read_text(encoding="utf-8")) if path.exists()
+            found[name] = (_result(self.folder, name) if _result_file(self.folder, name).exists()
                            else diagnostic.diagnose(self.tables, self.settings))  # fmt: skip
         return found
 
@@ -76,7 +78,10 @@ def load(run_dir: str = "", settings_sha256: str = "") -> Run:
         return Run(folder, *open_run(folder))
 
 
-def run_audit(engagement: Path, out: Path, say: Say, seconds: float = 600, since: Path | None = None) -> Delivered:
+def run_audit(
+    engagement: Path, out: Path, say: Say, seconds: float = 600, since: Path | None = None, apart: Apart = at_once,
+    assure: Step = lambda: None,
+) -> Delivered:  # fmt: skip
     """What does the audit of this engagement say, and what changed ``since`` the ``results.json`` of an earlier one?
 
     Writes the report in each format, under the ``brand.yml`` of the engagement or of the folder above, the work list of
@@ -84,46 +89,144 @@ def run_audit(engagement: Path, out: Path, say: Say, seconds: float = 600, since
     limits each notebook. Only once every notebook ran and the rows balance is each file replaced whole, and what is
     left of an earlier audit removed, ``private/done.json`` last; on any failure AlignError is raised and an earlier
     audit is left as it was. A format that cannot be made is no such failure: it is told, and the others stand.
+    ``apart`` runs the steps: here, in this process, or in children of it (``runs.children``), where notebooks need no
+    kernel and no fault of a step reaches the next. ``assure`` is asked last before what is published is recorded.
     """
-    from alignlib.audit.comparison import RULES
-    from alignlib.intake.snapshot import prepare
-    from alignlib.report import worklist
-
     settings, brand_file = read_engagement(engagement), find_brand(engagement)
-    brand = brand_of(brand_file)
+    brand_of(brand_file)
     given(out)
-    previous, previous_sha256 = (_earlier(since, out, settings), sha256(since)) if since else (None, "")
-    notebooks = (*DIAGNOSTICS, "audit")
-    private = make_folder(out / "private", private=True)
-    run_dir, last = private / "run", len(notebooks) + 2
+    if since:
+        _earlier(since, out, settings)
+    run_dir = make_folder(out / "private", private=True) / "run"
     shutil.rmtree(run_dir, ignore_errors=True)
     make_folder(run_dir / "results", private=True)
-    say("reading the files", 1, last)
-    prepare(engagement, run_dir)
-    if previous:
-        write_file(run_dir / PREVIOUS, to_json(previous), private=True)
-    results = {}
-    for number, name in enumerate(notebooks, start=2):
-        say(f"{name}.ipynb", number, last)
-        results[name] = _run(name, run_dir, settings, seconds)
-    say("writing the report", last, last)
-    record = Record(
+
+    def prepared() -> None:
+        from alignlib.intake.snapshot import prepare
+
+        say("reading the files", 1, LAST)
+        prepare(engagement, run_dir)
+        if since:
+            write_file(run_dir / PREVIOUS, to_json(_earlier(since, out, settings)), private=True)
+
+    def finished() -> None:
+        say("writing the report", LAST, LAST)
+        record = _record(engagement, run_dir, settings, sha256(since) if since else "")
+        _finish(engagement, out, run_dir, settings, record, brand_file, assure)
+
+    def notebook(name: str, number: int) -> None:
+        say(f"{name}.ipynb", number, LAST)
+        _run(name, run_dir, settings, seconds, in_process=apart is not at_once)
+
+    apart({"reading the files": prepared})
+    with _told_by_cell(run_dir / "notebooks"):
+        apart({f"{name}.ipynb": partial(notebook, name, number) for number, name in enumerate(DIAGNOSTICS, start=2)})
+        apart({"audit.ipynb": partial(notebook, "audit", LAST - 1)})
+    apart({"writing the report": finished})
+    return delivered(out)
+
+
+@contextmanager
+def _told_by_cell(folder: Path) -> Iterator[None]:
+    """A notebook that was ended from outside names the cell in which that happened."""
+    try:
+        yield
+    except AlignError as error:
+        raise AlignError(_with_cell(problem, folder) for problem in error.problems) from error
+
+
+def _with_cell(problem: Problem, folder: Path) -> Problem:
+    cell = stopped_at(folder / problem.where.replace(".ipynb", ".failed.ipynb"))
+    is_open = problem.code in ("E-KERNEL", "E-MEMORY", "E-TIME") and not problem.what.startswith("cell ")
+    return replace(problem, what=f"cell {cell}: {problem.what}") if cell and is_open else problem
+
+
+def audit_apart(
+    engagement: Path, out: Path, say: Say, seconds: float = 600, since: Path | None = None, bytes_: int = 4 << 30
+) -> Delivered:
+    """What does the audit of this engagement say? As ``run_audit``, with each step in a fork of a warm process.
+
+    The three diagnostics run side by side, everything is imported once, and no step takes more than ``bytes_``. Where
+    no process can be forked, notebooks get ordinary kernels.
+    """
+    try:
+        warm = Warm(PRELOAD)
+        warm.ready()
+    except AlignError as error:
+        say(f"ordinary kernels are used, which takes several times longer: {error.problems[0].what}", 0, LAST)
+        return run_audit(engagement, out, say, seconds, since)
+    given = {"engagement": engagement, "out": out, "seconds": seconds, "since": since or "", "bytes_": bytes_}
+    problems: list[Problem] = []
+    reading, writing = os.pipe()
+    with os.fdopen(reading, encoding="utf-8") as told, warm:
+        texts = {name: value if isinstance(value, float | int) else str(value) for name, value in given.items()}
+        child = warm.fork("alignlib.pipeline:audit_in_fork", texts, Path.cwd(), more=[writing])
+        os.close(writing)
+        for line in told:
+            event = json.loads(line)
+            if "problems" in event:
+                problems = [Problem(**each) for each in event["problems"]]
+            else:
+                say(*event["say"])
+        code = child.wait()
+    if problems:
+        raise AlignError(problems)
+    if code:
+        raise AlignError(Problem("E-FAULT", f"the process of this audit ended in the middle ({code})"))
+    return delivered(out)
+
+
+def audit_in_fork(given: dict[str, Any], descriptors: list[int]) -> int:
+    """How does a fork audit? Each step in a child; it tells over a pipe what begins and what went wrong."""
+
+    def tell(event: dict[str, Any]) -> None:
+        os.write(descriptors[0], json.dumps(event).encode() + b"\n")
+
+    def say(*step: str | int) -> None:
+        tell({"say": step})
+
+    since = Path(given["since"]) if given["since"] else None
+    apart = Children(given["seconds"], bytes_=given["bytes_"], width=len(DIAGNOSTICS))
+    try:
+        run_audit(Path(given["engagement"]), Path(given["out"]), say, given["seconds"], since, apart)
+    except AlignError as error:
+        tell({"problems": [vars(problem) for problem in error.problems]})
+        return 1
+    return 0
+
+
+def _record(engagement: Path, run_dir: Path, settings: Settings, since_sha256: str) -> Record:
+    """What the four notebooks found, with what it was worked out from and by."""
+    from alignlib.audit.comparison import RULES
+
+    results = {name: _result(run_dir, name) for name in (*DIAGNOSTICS, "audit")}
+    return Record(
         kit_version=__version__, client=settings.client, synthetic=settings.synthetic,
         period_start=settings.period.start.isoformat(), period_end=settings.period.end.isoformat(),
         as_of=settings.as_of.isoformat(), currency=settings.currency, settings_sha256=settings.sha256(),
         thresholds_lock=lock_state(engagement, settings), results=results,
         versions={"python": platform.python_version(), **{name: version(name) for name in ENGINES}},
         timezone=settings.timezone, path=settings.funnel.path, seed=SEED, rules_sha256=settings.sha256(RULES),
-        since_sha256=previous_sha256,
+        since_sha256=since_sha256,
     )  # fmt: skip
+
+
+def _finish(
+    engagement: Path, out: Path, run_dir: Path, settings: Settings, record: Record, brand_file: Path | None,
+    assure: Step,
+) -> None:  # fmt: skip
+    """Makes what the client gets, once it is known that it may be given."""
+    from alignlib.report import worklist
+
     _balanced(record)
     _names_nobody(record)
-    shared, problems = report.make(record, brand=brand)
+    shared, problems = report.make(record, brand=brand_of(brand_file))
     if (listed := worklist.workbook(record)) is not None:
         shared[worklist.FILE] = listed
     shared[RESULTS] = to_json(record)
-    safe_to_release(engagement, run_dir, settings)
-    return Delivered(record, _publish(out, run_dir, record, shared, brand_file), tuple(problems))
+    assure()
+    safe_to_release(engagement, load(str(run_dir)).tables, settings)
+    _publish(out, run_dir, record, shared, brand_file, problems)
 
 
 def _earlier(path: Path, out: Path, settings: Settings) -> Record:
@@ -147,16 +250,25 @@ def _earlier(path: Path, out: Path, settings: Settings) -> Record:
     return record
 
 
-def _run(name: str, run_dir: Path, settings: Settings, seconds: float) -> Result:
+def _run(name: str, run_dir: Path, settings: Settings, seconds: float, in_process: bool) -> None:
     from alignlib.runs.notebook import run_notebook
 
     executed = run_dir / "notebooks" / f"{name}.ipynb"
     parameters = {"run_dir": str(run_dir.resolve()), "settings_sha256": settings.sha256()}
-    result = run_notebook(resource("notebooks", f"{name}.ipynb"), executed, parameters, run_dir, seconds)
+    result = run_notebook(
+        resource("notebooks", f"{name}.ipynb"), executed, parameters, run_dir, seconds, in_process=in_process
+    )
     if result.diagnostic != name:
         raise AlignError(Problem("E-RESULT", f"the result is of {result.diagnostic}, not of {name}", executed.name))
-    write_file(run_dir / "results" / f"{name}.json", to_json(result), private=True)
-    return result
+    write_file(_result_file(run_dir, name), to_json(result), private=True)
+
+
+def _result_file(run_dir: Path, name: str) -> Path:
+    return run_dir / "results" / f"{name}.json"
+
+
+def _result(run_dir: Path, name: str) -> Result:
+    return Result.model_validate_json(_result_file(run_dir, name).read_text(encoding="utf-8"))
 
 
 def _names_nobody(record: Record) -> None:
@@ -190,92 +302,11 @@ def _balanced(record: Record) -> None:
         raise AlignError(problems)
 
 
-def safe_to_release(engagement: Path, run_dir: Path, settings: Settings) -> None:
-    """May what the survey publishes stand beside what was published of this wave before, in whatever folder?
-
-    Records it if so. Raises AlignError (E-SMALL) when a small group could be told from both together, when the answers
-    are those of another wave, and when answers published as anonymous would now be named. The record is written before
-    anything is published: one that knows too much is safe, one that knows too little is not.
-    """
-    from alignlib.diagnostics import survey
-    from alignlib.disclosure import LOG_FILE, ReleaseLog, audit_release
-    from alignlib.intake.snapshot import PRIVATE, engagement_secret
-
-    tables, path, named = load(str(run_dir)).tables, engagement / PRIVATE / LOG_FILE, settings.survey.mode == "named"
-    log, waves, wave = survey.release_log(tables, settings), _waves(path), survey.last_wave(tables)
-    if not log.releases or (named and not waves):
-        return
-    secret = engagement_secret(engagement)
-    known = {name: ReleaseLog.from_json(json.dumps(found)) for name, found in waves.items()}
-    log = (_as_coded(log, secret) if named else log).sealed(secret)
-    log.promised = settings.survey.smallest_group
-    again = next((name for name, before in known.items() if name != wave and log.repeats(before)), None)
-    if named and (wave in known or again is not None):
-        raise _promised(wave)
-    if again is not None:
-        raise _renamed(wave, again)
-    if named:
-        return
-    log = known[wave].merged(log) if wave in known else log
-    if ways := audit_release(log, log.promised):
-        raise _too_close(wave, ways, log.promised, wave in known)
-    waves[wave] = json.loads(log.to_json(secret))
-    write_file(path, json.dumps({"waves": waves}, ensure_ascii=False), private=True)
-
-
-def _as_coded(log: "ReleaseLog", secret: bytes) -> "ReleaseLog":
-    """How does a log of named answers look with the codes that the intake gives to anonymous ones?"""
-    from alignlib.disclosure import ReleaseLog
-
-    coded = ReleaseLog()
-    for r in log.releases:
-        codes = {who: "r-" + hmac.digest(secret, str(who).encode(), "sha256").hex()[:12] for who in r.members}
-        coded.add(r.key, r.group, {codes[who]: score for who, score in r.members.items()})
-    return coded
-
-
-def _where(wave: str) -> str:
-    return f"the survey, wave {wave}" if wave else "the survey"
-
-
-def _promised(wave: str) -> AlignError:
-    what = "these answers were given under the promise of anonymity"
-    return AlignError(Problem("E-SMALL", what, _where(wave), fix=f"set survey.mode back to anonymous, or {FRESH}"))
-
-
-def _renamed(wave: str, before: str) -> AlignError:
-    name = f"as wave {before}" if before else "without a name of its own"
-    fix = "give the round its own answers: a new wave needs fresh answers from everybody, "
-    fix += "or leave the wave's name as it was"
-    return AlignError(Problem("E-SMALL", f"most of these answers were published before {name}", _where(wave), fix=fix))
-
-
-def _too_close(wave: str, ways: list[str], k: int, was_published: bool) -> AlignError:
-    """Which refusal says how much tells of how few? Two examples in words, and no keys of our own."""
-    keys, said = zip(*(way.split(": ", 1) for way in ways), strict=True)
-    n, few = len(set(keys)), f"fewer than {spelled(k)} people"
-    what, fix = f"{count(n, 'figure')} would tell what {few} answered", "leave out the survey"
-    if was_published:
-        what = f"{count(n, 'figure differs', 'figures differ')} from what was published before by {few}"
-        fix = "keep the earlier report; a second one of this survey would tell by its difference what they answered; "
-        fix += FRESH
-    examples = "; ".join([*dict.fromkeys(said)][:2]).replace(".", " ")
-    return AlignError(Problem("E-SMALL", f"{what} ({examples})", _where(wave), fix=fix))
-
-
-def _waves(path: Path) -> dict[str, Any]:
-    """What was published of each wave so far? Raises AlignError (E-CORRUPT): damaged must not pass for nothing."""
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8"))["waves"]) if path.exists() else {}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        fix = "restore it from a copy: it holds what was published before"
-        raise AlignError(Problem("E-CORRUPT", "it is damaged", where=path.name, fix=fix)) from error
-
-
 def _publish(
-    out: Path, run_dir: Path, record: Record, shared: report.Content, brand_file: Path | None
-) -> tuple[Path, ...]:
-    """Which files tell this audit? What an earlier one wrote and this one did not is removed: it tells another."""
+    out: Path, run_dir: Path, record: Record, shared: report.Content, brand_file: Path | None,
+    problems: Sequence[Problem],
+) -> None:  # fmt: skip
+    """Writes the files that tell this audit. What an earlier one wrote and this one did not is removed."""
     reports = {report.file_name(kind, audience) for kind in report.FORMATS for audience in READERS}
     before = set(recorded(out).get("files", {})) | reports
     enter(out, "client", list(shared))
@@ -286,6 +317,13 @@ def _publish(
     for name in sorted(before - set(files)):
         inside(out, name).unlink(missing_ok=True)
     done = {"settings_sha256": record.settings_sha256, "kit_version": record.kit_version,
-            "brand": str(brand_file) if brand_file else None, "files": files}  # fmt: skip
+            "brand": str(brand_file) if brand_file else None, "files": files,
+            "undelivered": [vars(problem) for problem in problems]}  # fmt: skip
     write_file(out / DONE, json.dumps(done, indent=1), private=True)
-    return tuple(written)
+
+
+def delivered(out: Path) -> Delivered:
+    """What did the audit that was finished in this folder make?"""
+    done = recorded(out)
+    files = tuple(out / name for name in done["files"])
+    return Delivered(read_record(out / RESULTS), files, tuple(Problem(**each) for each in done["undelivered"]))

@@ -107,11 +107,21 @@ def test_leaving_with_exit_0_in_the_middle_is_no_success(tmp_path: Path) -> None
     assert "cell 2" in failure(tmp_path, "import sys\nsys.exit(0)", RESULT)
 
 
+def test_running_out_of_memory_has_a_code_of_its_own(tmp_path: Path) -> None:
+    text = failure(tmp_path, "raise MemoryError", RESULT)
+    assert "cell 2: the notebook ran out of memory" in text and "E-MEMORY" in text
+
+
+def test_an_output_that_no_notebook_can_hold_is_said(tmp_path: Path) -> None:
+    text = failure(tmp_path, "display({'a/x': [None, 1]}, raw=True)", RESULT)
+    assert "cell 2: no notebook can hold what it put out" in text and "E-NOTEBOOK" in text
+
+
 def test_the_time_limit_counts_all_cells_together_and_ends_what_they_started(tmp_path: Path) -> None:
     child = "import subprocess, pathlib\nchild = subprocess.Popen(['sleep', '600'])\n"
     child += "pathlib.Path('child.txt').write_text(str(child.pid))"
     text = failure(tmp_path, child, *["import time\ntime.sleep(4)"] * 10, RESULT, seconds=8)
-    assert "E-KERNEL" in text and "took longer than 8 seconds" in text
+    assert "E-TIME" in text and "took longer than 8 seconds" in text
     pid = int((tmp_path / "child.txt").read_text())
     state = Path(f"/proc/{pid}/stat")
     assert not state.exists() or state.read_text().split()[2] == "Z"

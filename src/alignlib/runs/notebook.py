@@ -2,12 +2,15 @@
 
 import ast
 import json
+import math
 import os
 import re
 import signal
 import sys
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +21,14 @@ from alignlib.result import Result, harvest
 
 Value = str | int | float | bool
 KERNEL = "python3"
+# What a process that shall run notebooks itself should have imported before; none of it starts a thread.
+PRELOAD = (
+    "alignlib.runs.inprocess", "ipykernel.debugger", "IPython.core.completerlib", "IPython.core.oinspect", "sqlite3",
+)  # fmt: skip
 _NEVER_STARTED = "Kernel died before replying to kernel_info"  # in jupyter_client's own words
+_MEMORY_ERRORS = ("MemoryError", "OutOfMemoryException")  # Python's and NumPy's, DuckDB's
+_NO_MEMORY = "the notebook ran out of memory"
+_NOT_HELD = "no notebook can hold what it put out"
 _TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
 _SECRET = re.compile(r"token|password|secret|api_?key|dsn", re.IGNORECASE)
 
@@ -80,13 +90,17 @@ def check_parameters(notebook: Path, given: Mapping[str, Any]) -> None:
         raise AlignError(problems)
 
 
-def run_notebook(notebook: Path, executed: Path, parameters: Mapping[str, Value], cwd: Path, seconds: float) -> Result:
+def run_notebook(
+    notebook: Path, executed: Path, parameters: Mapping[str, Value], cwd: Path, seconds: float, in_process: bool = False
+) -> Result:
     """Which result does this notebook give with these parameters?
 
     Runs every cell in a fresh kernel of this very interpreter, working in ``cwd``, ended with all it started after
-    ``seconds`` in total. The executed notebook is written to ``executed`` only when every cell ran and the last holds a
-    result; otherwise it goes beside it as ``NAME.failed.ipynb`` and AlignError (E-NOTEBOOK, E-KERNEL or E-RESULT)
-    says which cell failed and how. Papermill's own metadata is never asked: it calls a killed kernel "completed".
+    ``seconds`` in total; or, ``in_process``, in this very process, which then should have been made for it and is ended
+    by whoever made it. The executed notebook is written to ``executed`` only when every cell ran and the last holds a
+    result; otherwise it goes beside it as ``NAME.failed.ipynb`` and AlignError (E-NOTEBOOK, E-KERNEL, E-TIME, E-MEMORY
+    or E-RESULT) says which cell failed and how. Papermill's own metadata is never asked: it calls a killed kernel
+    "completed".
     """
     from papermill.iorw import load_notebook_node, nbformat
     from papermill.parameterize import parameterize_notebook
@@ -98,7 +112,7 @@ def run_notebook(notebook: Path, executed: Path, parameters: Mapping[str, Value]
     if parameters:
         node = parameterize_notebook(node, dict(parameters), kernel_name=KERNEL, language="python")
     try:
-        problem = _execute(node, cwd, seconds)
+        problem = _execute_here(node, cwd, failed.absolute()) if in_process else _execute(node, cwd, seconds)
         if problem and _NEVER_STARTED in problem[1]:  # another program took a port that was free a moment before
             problem = _execute(node, cwd, seconds)
         problem = problem or _unfinished(node)
@@ -116,6 +130,7 @@ def run_notebook(notebook: Path, executed: Path, parameters: Mapping[str, Value]
 def _execute(node: Any, cwd: Path, seconds: float) -> tuple[str, str] | None:
     """Runs the cells in place; returns (code, what happened) when they did not all run."""
     from nbclient.exceptions import CellControlSignal, DeadKernelError
+    from nbformat import ValidationError
     from papermill.clientwrap import PapermillNotebookClient
     from papermill.engines import NotebookExecutionManager
 
@@ -132,14 +147,97 @@ def _execute(node: Any, cwd: Path, seconds: float) -> tuple[str, str] | None:
     timer.start()
     try:
         client.execute()
+    except ValidationError as error:
+        return "E-NOTEBOOK", f"cell {_last_cell(node)}: {_NOT_HELD} ({str(error).splitlines()[0]})"
     except (DeadKernelError, CellControlSignal, RuntimeError) as error:
-        cell = sum(1 for cell in _code_cells(node) if cell.get("execution_count") or cell.get("outputs")) or 1
+        cell = _last_cell(node)
         if expired.is_set():
-            return "E-KERNEL", f"cell {cell}: the notebook took longer than {seconds:g} seconds and was ended"
+            return "E-TIME", f"cell {cell}: the notebook took longer than {seconds:g} seconds and was ended"
         return "E-KERNEL", f"cell {cell}: the kernel died ({str(error).splitlines()[0]})"
     finally:
         timer.cancel()
     return None
+
+
+def _execute_here(node: Any, cwd: Path, failed: Path) -> tuple[str, str] | None:
+    """Runs the cells in place, in this process; returns (code, what happened) when they did not all run.
+
+    Nobody can ask a process that was killed how far its notebook came. So it is written before the first cell, then
+    before and after a cell where the last writing is over a second ago (each costs a cell's worth of time: two flushes
+    to disk), and at once when this process is asked to end (SIGTERM), as whoever means to kill it should.
+    """
+    from contextlib import chdir
+
+    from nbclient.exceptions import DeadKernelError
+    from nbformat import ValidationError
+
+    from alignlib.runs.inprocess import run_cells
+
+    def keep() -> None:
+        write_file(failed, json.dumps(node), private=True)
+
+    try:
+        with chdir(cwd), _kept_when_asked_to_end(keep):
+            run_cells(node, KERNEL, _at_times(keep))
+    except MemoryError:
+        return "E-MEMORY", f"cell {_last_cell(node)}: {_NO_MEMORY}"
+    except ValidationError as error:
+        return "E-NOTEBOOK", f"cell {_last_cell(node)}: {_NOT_HELD} ({str(error).splitlines()[0]})"
+    except (DeadKernelError, RuntimeError) as error:
+        return "E-KERNEL", f"cell {_last_cell(node)}: the kernel died ({str(error).splitlines()[0]})"
+    return None
+
+
+def _at_times(keep: Callable[[], None]) -> Callable[..., None]:
+    """Papermill's saving, which it asks for at each step of each cell: the first time, then once a second at most."""
+    last = -math.inf
+
+    def save(**_: Any) -> None:
+        nonlocal last
+        if time.monotonic() - last > 1:
+            keep()
+            last = time.monotonic()
+
+    return save
+
+
+@contextmanager
+def _kept_when_asked_to_end(keep: Callable[[], None]) -> Iterator[None]:
+    here = os.getpid()
+
+    def leave(number: int, _: Any) -> None:
+        try:
+            if os.getpid() == here:  # and not in a process that a cell forked
+                sys.stdout.flush()
+                sys.stderr.flush()
+                keep()
+        finally:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def stopped_at(failed: Path) -> int | None:
+    """Which code cell was running when ``NAME.failed.ipynb`` was written? None when none was, or it cannot be read."""
+    try:
+        cells = _code_cells(json.loads(failed.read_text(encoding="utf-8")))
+        running = [cell["metadata"].get("papermill", {}).get("status") == "running" for cell in cells]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return running.index(True) + 1 if True in running else None
+
+
+def _last_cell(node: Any) -> int:
+    """The number of the last cell that was begun."""
+    return sum(1 for cell in _code_cells(node) if cell.get("execution_count") or cell.get("outputs")) or 1
 
 
 def _end_uninterrupted(manager: Any) -> None:
@@ -175,6 +273,8 @@ def _unfinished(node: Any) -> tuple[str, str] | None:
     for number, cell in enumerate(_code_cells(node), start=1):
         for output in cell.get("outputs", []):
             if output["output_type"] == "error":
+                if output["ename"].endswith(_MEMORY_ERRORS):
+                    return "E-MEMORY", f"cell {number}: {_NO_MEMORY}"
                 last = (str(output.get("evalue", "")).strip().splitlines() or [""])[0]
                 return "E-NOTEBOOK", f"cell {number}: {output['ename']}: {last}"
         if cell.get("execution_count") is None:
