@@ -5,25 +5,42 @@ import io
 import json
 import subprocess
 import sys
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import openpyxl
 import pytest
 from typer.testing import CliRunner
 
-from alignlib.cli import app
+from alignlib.cli import app, main
 from alignlib.errors import AlignError, Problem
 from alignlib.files import sha256
 from alignlib.result import Record, to_json
 
+Ended = subprocess.CompletedProcess[str]
 
-def alignlib(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+
+def started(*words: str, cwd: Path) -> Ended:
+    """How does a command end that a person starts? A process of its own: each command has one test that does this."""
     command = [sys.executable, "-m", "alignlib.cli", *words]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=240, check=False)
 
 
+def alignlib(*words: str, cwd: Path) -> Ended:
+    """How does a command end in this process? The same words, exit code and output, without starting Python anew."""
+    out, error, code = io.StringIO(newline=""), io.StringIO(newline=""), 0
+    with chdir(cwd), redirect_stdout(out), redirect_stderr(error), pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sys, "argv", ["alignlib", *words])
+        try:
+            main()
+        except SystemExit as ended:
+            assert isinstance(ended.code, int | None)
+            code = ended.code or 0
+    return Ended(words, code, out.getvalue(), error.getvalue())
+
+
 def test_new_copies_the_template_with_the_letter_and_refuses_to_overwrite(tmp_path: Path) -> None:
-    made = alignlib("new", "acme", cwd=tmp_path)
+    made = started("new", "acme", cwd=tmp_path)
     assert made.returncode == 0 and "request-email.md" in made.stdout
     assert "alignlib survey export acme" in made.stdout
     assert all((tmp_path / "acme" / name).exists() for name in ("engagement.yml", "brand.yml", "request-email.md"))
@@ -38,7 +55,7 @@ def test_a_fresh_engagement_can_be_locked_and_checked(tmp_path: Path) -> None:
     assert "\nthresholds: {}\n" in text
     settings.write_text(text.replace("\nthresholds: {}\n", "\nthresholds: {leaked_leads: 0.10}\n"))
     assert "not locked" in _lock_state(tmp_path / "acme")
-    locked = alignlib("lock", "acme", "--by", "the sponsor", cwd=tmp_path)
+    locked = started("lock", "acme", "--by", "the sponsor", cwd=tmp_path)
     assert locked.returncode == 0 and "unchanged since" in locked.stdout
     settings.write_text(settings.read_text() + "\n")
     assert "unchanged since" in _lock_state(tmp_path / "acme")
@@ -69,7 +86,7 @@ def test_check_says_where_each_rejected_value_stands(tmp_path: Path) -> None:
     from alignlib.samples import write_sample
 
     write_sample(tmp_path / "sample")
-    checked = alignlib("check", "sample", cwd=tmp_path)
+    checked = started("check", "sample", cwd=tmp_path)
     assert checked.returncode == 0
     assert "leads.csv (leads): 2,716 rows read = 2,700 used + 1 rejected + 15 excluded" in checked.stdout
     assert checked.stdout.count("Rejected: ") == 5 and "leads.csv, record" in checked.stdout
@@ -78,7 +95,7 @@ def test_check_says_where_each_rejected_value_stands(tmp_path: Path) -> None:
 
 def test_wrong_settings_end_with_2_and_every_line_named(tmp_path: Path) -> None:
     (tmp_path / "engagement.yml").write_text("version: 1\nclient: X\ncurency: EUR\n")
-    ended = alignlib("audit", ".", "--out", "out", cwd=tmp_path)
+    ended = started("audit", ".", "--out", "out", cwd=tmp_path)
     assert ended.returncode == 2
     assert (
         "line 3" in ended.stderr and "did you mean 'currency'" in ended.stderr and "period is missing" in ended.stderr
@@ -163,7 +180,7 @@ def _finished(folder: Path) -> Path:
 def test_report_writes_what_is_asked_for_and_says_where(tmp_path: Path) -> None:
     out = _finished(tmp_path)
     (tmp_path / "brand.yml").write_text('name: Weber\nsales: "#0B5D3B"\nmarketing: "#7B2D8B"\n')
-    made = alignlib("report", "out", "--to", "HTML, html", "--for", "board", "--brand", "brand.yml", cwd=tmp_path)
+    made = started("report", "out", "--to", "HTML, html", "--for", "board", "--brand", "brand.yml", cwd=tmp_path)
     assert made.returncode == 0, made.stderr
     assert made.stdout == f"Wrote {Path('out') / 'report-board.html'}\n"
     assert "Acme" in (out / "report-board.html").read_text(encoding="utf-8")
@@ -203,7 +220,7 @@ def test_audit_says_where_every_file_is_and_ends_with_1_when_a_format_failed(
     record = _record().model_copy(update={"results": {"audit": audit}})
     for problems in ((), failed):
         delivered = editions.Delivered(record, made, problems)
-        monkeypatch.setattr(pipeline, "run_audit", lambda *_, delivered=delivered: delivered)
+        monkeypatch.setattr(pipeline, "audit_apart", lambda *_, delivered=delivered: delivered)
         ended = CliRunner().invoke(app, ["audit", "acme", "--out", str(tmp_path)])
         told = [line for line in ended.stdout.splitlines() if str(tmp_path) in line]
         assert [line.split()[-1] for line in told] == [*(str(path) for path in made[:-1]), str(tmp_path / "notebooks")]
@@ -215,15 +232,15 @@ def test_audit_says_where_every_file_is_and_ends_with_1_when_a_format_failed(
 def test_progress_is_a_bar_on_a_terminal_and_plain_lines_elsewhere(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from alignlib.cli import _progress
+    from alignlib.batch.progress import steps
 
-    with _progress() as say:
+    with steps(lambda line: print(line, file=sys.stderr)) as say:
         say("reading the files", 1, 6)
     assert capsys.readouterr().err == "[1/6] reading the files\n"
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setenv("FORCE_COLOR", "1")  # rich, too, must take this for a terminal
     monkeypatch.setenv("TERM", "xterm")
-    with _progress() as say:  # rich draws the bar: a step without a total used to end it with a TypeError
+    with steps(print) as say:  # rich draws the bar: a step without a total used to end it with a TypeError
         say("reading the files", 1, 6)
         say("survey.ipynb", 2, 6)
     shown = capsys.readouterr()
@@ -231,7 +248,7 @@ def test_progress_is_a_bar_on_a_terminal_and_plain_lines_elsewhere(
 
 
 def test_unknown_commands_and_options_end_with_2(tmp_path: Path) -> None:
-    assert alignlib("audti", cwd=tmp_path).returncode == 2
+    assert started("audti", cwd=tmp_path).returncode == 2
     assert alignlib("audit", "--fast", cwd=tmp_path).returncode == 2
 
 
@@ -327,7 +344,7 @@ def test_a_german_form_is_read_whole(tmp_path: Path) -> None:
     folder = _surveyed(tmp_path)
     settings = folder / "engagement.yml"
     settings.write_text(settings.read_text(encoding="utf-8").replace("survey: {", "survey: {language: de, "))
-    german = alignlib("survey", "export", "acme", "--to", "csv", cwd=tmp_path)
+    german = started("survey", "export", "acme", "--to", "csv", cwd=tmp_path)
     asked = (folder / "survey" / "questions.csv").read_text(encoding="utf-8-sig")
     assert german.returncode == 0 and "Vertrieb | Marketing" in asked and "Stimme eher zu" in asked
     codes = (folder / "survey" / "form.csv").read_text(encoding="utf-8-sig").strip()
@@ -358,11 +375,12 @@ def test_plan_says_what_a_survey_could_tell_and_refuses_impossible_numbers(tmp_p
         ["--marketing", "0"],
     ):
         assert alignlib("survey", "plan", "--sales", "12", *wrong, cwd=tmp_path).returncode == 2
+    assert started("survey", "plan", "--sales", "12", *wrong, cwd=tmp_path).returncode == 2
 
 
 def test_comments_are_listed_with_flags_and_with_control_characters_made_visible(tmp_path: Path) -> None:
     _commented(tmp_path, "Talk more.", "Ask Kim Weber\x1b[31m\nabout it")
-    listed = alignlib("comments", "list", "acme", cwd=tmp_path)
+    listed = started("comments", "list", "acme", cwd=tmp_path)
     assert listed.returncode == 0 and "\x1b" not in listed.stdout
     assert "Ask Kim Weber\ufffd[31m about it" in listed.stdout and "Sales (a name?)" in listed.stdout
     assert "2 in all." in listed.stdout and "approved" not in listed.stdout
@@ -395,7 +413,7 @@ def test_none_withdraws_every_approval_and_goes_with_nothing_else(tmp_path: Path
     assert approved(engagement, ["Talk more."])
     for words in (["--none", "--all"], ["1", "--none"]):
         assert alignlib("comments", "approve", "acme", *words, cwd=tmp_path).returncode == 2
-    withdrawn = alignlib("comments", "approve", "acme", "--none", cwd=tmp_path)
+    withdrawn = started("comments", "approve", "acme", "--none", cwd=tmp_path)
     assert withdrawn.returncode == 0 and "Approved 0 of 1 comments" in withdrawn.stdout
     assert not approved(engagement, ["Talk more."])
 

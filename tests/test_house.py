@@ -58,29 +58,38 @@ ALLOWED: dict[str, set[str]] = {
         "engagement", "intake", "diagnostics", "show", "charts", "disclosure", "files", "result", "resources",
         "instrument",
     },
+    "preload": {
+        "runs", "diagnostics", "grievances", "instrument", "intake", "report", "resources", "show",
+    },
+    "release": {"disclosure", "engagement", "files", "intake", "diagnostics"},
     "pipeline": {
         "engagement", "intake", "runs", "audit", "report", "diagnostics", "samples", "files", "resources", "result",
-        "disclosure", "editions",
+        "editions", "preload", "release",
+    },
+    "batch": {
+        "pipeline", "comments", "editions", "engagement", "files", "imports", "plain_yaml", "portfolio", "preload",
+        "report", "resources", "result", "runs",
     },
     "editions": {"report", "result", "files"},
-    "drafts": {"engagement", "instrument", "resources", "result", "files", "intake", "pipeline"},
+    "drafts": {"engagement", "instrument", "resources", "result", "files", "intake", "pipeline", "release"},
     "portfolio": {"engagement", "instrument", "result", "report"},
     "cli": {
         "drafts", "portfolio", "pipeline", "editions", "runs", "workshop", "intake", "imports", "samples", "resources",
-        "engagement", "files", "result", "forms", "planning", "comments",
+        "engagement", "files", "result", "forms", "planning", "comments", "batch",
     },
 }  # fmt: skip
 FREE = {"words", "errors"}
 
 # Budget, in lines.
-LONGEST_MODULE, WHOLE_PACKAGE = 400, 32_000
+LONGEST_MODULE, WHOLE_PACKAGE = 400, 36_000
 LONGEST_CELL, MOST_CELLS = 10, 12
 
 # Parts that may look at the clock; everything else must give the same figures tomorrow.
-CLOCK = {"cli", "runs", "workshop", "editions"}
+CLOCK = {"cli", "runs", "workshop", "editions", "batch"}
 
 # Calls that write, outside files.py, and why each may: (module, call).
 WRITERS: dict[tuple[str, str], str] = {
+    ("batch.local", "open"): "hands a job's process the log and the events that it adds to, in the private folder",
     ("cli", "shutil.copytree"): "copies the kit's own template into a folder that did not exist",
     ("intake.parquet", ".write_table"): "makes Parquet slice by slice into the file that alignlib.files opened",
     ("samples", ".write_table"): "makes Parquet in memory; alignlib.files writes it",
@@ -542,7 +551,8 @@ def test_no_exemption_outlives_its_reason() -> None:
 # --- a light start ----------------------------------------------------------------------------------------------------
 
 HEAVY = {"pandas", "numpy", "scipy", "duckdb", "typst", "papermill", "nbformat", "nbclient", "ipywidgets", "IPython",
-         "pyarrow", "sqlalchemy", "jinja2", "pptx", "fontTools", "pydantic", "dask", "anywidget"}  # fmt: skip
+         "pyarrow", "sqlalchemy", "jinja2", "pptx", "fontTools", "pydantic", "dask", "distributed",
+         "anywidget"}  # fmt: skip
 
 
 def loaded_by(code: str) -> set[str]:

@@ -1,13 +1,12 @@
 """The command line: thin, and quick to say what it can do."""
 
 import getpass
+import os
 import shutil
 import subprocess
 import sys
 import textwrap
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
@@ -30,7 +29,10 @@ By = Annotated[str, typer.Option("--by", help="Who agreed the thresholds.")]
 Size = Annotated[int, typer.Option(min=1, max=10_000, help="How many people of the team will be asked.")]
 Leaders = Annotated[int | None, typer.Option(min=0, max=10_000, help="How many of them lead people.")]
 Since = Annotated[Path | None, typer.Option("--since", help="results.json of an earlier audit to compare with.")]
-Seconds = Annotated[float, typer.Option("--seconds", min=1, help="Longest time for one notebook, in seconds.")]
+Memory = Annotated[float, typer.Option("--memory", min=0.5, help="Most memory for one step, in GB.")]
+Seconds = Annotated[
+    float, typer.Option("--seconds", min=1, help="Longest time for one step, as a notebook is, in seconds.")
+]
 
 
 @app.command()
@@ -115,12 +117,15 @@ def check(engagement: Annotated[Path, typer.Argument(help="An engagement, or a f
 
 
 @app.command()
-def audit(engagement: Engagement, out: Out, seconds: Seconds = 600, since: Since = None) -> None:
+def audit(
+    engagement: Engagement, out: Out, seconds: Seconds = 600, since: Since = None, memory: Memory = 4
+) -> None:  # fmt: skip
     """Audit one client: run the notebooks, write the report in four formats; --since an earlier one: what changed."""
-    from alignlib.pipeline import run_audit
+    from alignlib.batch.progress import steps
+    from alignlib.pipeline import audit_apart
 
-    with _progress() as say:
-        made = run_audit(engagement, out, say, seconds, since)
+    with steps(partial(typer.echo, err=True)) as say:
+        made = audit_apart(engagement, out, say, seconds, since, int(memory * 1e9))
     verdict = made.record.results["audit"]
     typer.echo(f"\n{verdict.headline}")
     for finding in verdict.findings[:5]:
@@ -132,6 +137,56 @@ def audit(engagement: Engagement, out: Out, seconds: Seconds = 600, since: Since
     typer.echo(f"{'Notebooks':11}{out / 'notebooks'}")
     if made.problems:
         raise AlignError(made.problems)
+
+
+@app.command()
+def batch(
+    portfolio: Annotated[Path, typer.Argument(help="Folder of engagements, or a YAML file that lists them.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for clients/, index.html and findings.xlsx.")],
+    workers: Annotated[int | None, typer.Option(min=1, max=256, help="Audits at a time; one for each core.")] = None,
+    only: Annotated[list[str] | None, typer.Option("--only", help="These engagements: names or patterns.")] = None,
+    since: Annotated[str, typer.Option(help="Only engagements whose files changed since this day.")] = "",
+    force: Annotated[bool, typer.Option("--force", help="Audit again what did not change.")] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="Run nothing: read every audit back and compare.")] = False,
+    seconds: Seconds = 600,
+    job_seconds: Annotated[float, typer.Option(min=1, help="Longest time for one audit, in seconds.")] = 3600,
+    memory: Memory = 4,
+    scheduler: Annotated[str, typer.Option(help="Address of a Dask scheduler, as in tcp://host:8786.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Tell events as JSON lines on standard output.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Tell failures and notes alone.")] = False,
+) -> None:
+    """Audit many clients: unchanged ones are skipped, a failing one stops no other, and it can be ended at any time."""
+    from alignlib.batch import console
+    from alignlib.batch.runner import Choice, Limits, verify_batch
+
+    if verify:
+        if problems := verify_batch(out):
+            raise AlignError(problems)
+        typer.echo("Every file of every audit is what was recorded.")
+        return
+    limits = Limits(workers or os.cpu_count() or 1, seconds, job_seconds, int(memory * 1e9))
+    choice = Choice(only or (), console.day(since), force)
+    write = typer.echo if as_json else partial(typer.echo, err=True)
+    with console.listener(as_json, quiet, write) as tell:
+        records, code = console.run(portfolio, out, tell, limits=limits, choice=choice, scheduler=scheduler)
+    if not as_json and (code or not quiet):
+        typer.echo(console.summary(records, out))
+    raise typer.Exit(code)
+
+
+@app.command()
+def purge(
+    folder: Annotated[Path, typer.Argument(help="Folder of a batch, or of one audit.")],
+    older_than: Annotated[int, typer.Option("--older-than", min=0, help="Days since the audit was made.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be removed, and remove nothing.")] = False,
+) -> None:
+    """Remove clients' private data from audits of a certain age: checked tables, rejected rows, logs."""
+    from alignlib.batch.purge import purge as purged
+
+    removed = purged(folder, older_than, datetime.now(UTC).date(), dry_run)
+    for path in removed:
+        typer.echo(f"{'Would remove' if dry_run else 'Removed'} {path}")
+    typer.echo(f"{len(removed)} in all.")
 
 
 @app.command("report")
@@ -326,29 +381,18 @@ def _say(text: str, indent: str = "") -> None:
     typer.echo(textwrap.fill(text, width, initial_indent=indent, subsequent_indent=indent, break_long_words=False))
 
 
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar on a terminal, one plain line a step elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda step, number, of: typer.echo(f"[{number}/{of}] {step}", err=True)
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, transient=True) as bar:
-        task = bar.add_task("starting", total=None)
-        yield lambda step, number, of: bar.update(task, description=step, completed=number - 1, total=of)
+_ENDS = {2: {"E-USE", "E-CONFIG", "E-PARAM", "E-BRAND", "E-TEMPLATE"}, 3: {"E-LOCKED"}, 4: {"E-WRITE"}}
 
 
 def main() -> None:
-    """Which exit code does this command line end with: 0 done, 1 the audit failed, 2 wrong use?"""
+    """Which exit code does this command line end with: 0 done, 1 failed, 2 wrong use, 3 another run, 4 no room?"""
     try:
         app()
     except AlignError as error:
         for problem in error.problems:
             typer.echo(str(problem), err=True)
-        wrong_use = {"E-USE", "E-CONFIG", "E-PARAM", "E-BRAND", "E-TEMPLATE"}
-        sys.exit(2 if {problem.code for problem in error.problems} <= wrong_use else 1)
+        codes = {problem.code for problem in error.problems}
+        sys.exit(next((code for code, known in _ENDS.items() if codes <= known), 1))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,249 @@
+"""Jobs on this machine: each in a fork of one warm process, or, where none can be forked, in a process of its own."""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from alignlib.batch.job import LOGS, NO_ROOM, STAGE, Order, Tell, failure
+from alignlib.batch.state import Failure, JobRecord
+from alignlib.errors import AlignError, Problem
+from alignlib.runs.kernels import Child, Warm
+from alignlib.runs.processes import adopt_orphans, end_strangers, unfit
+
+ATTEMPTS = 3  # of a job whose process was ended from outside
+TRIES = 4  # to begin one
+GRACE, LOOK = 30.0, 0.1  # seconds beyond a job's own limit; between two looks at what runs
+TARGET = "alignlib.batch.job:in_fork"
+MARK = "ALIGNLIB_BATCH"  # in the environment of every process of a batch: its folder
+
+
+@dataclass
+class Place:
+    """Where do jobs run here? In forks of a warm process while one can be had; ``tell`` hears when none can."""
+
+    out: Path
+    preload: Sequence[str]
+    tell: Tell
+    is_warm: bool = True
+    _warm: Warm | None = field(default=None, init=False)
+
+    def __enter__(self) -> "Place":
+        why = unfit() or ("" if self.is_warm else "so it was asked")
+        if not why:
+            # From its start, so that whoever comes after a runner that was killed finds its forks too: the environment
+            # that a fork is given later cannot be seen from outside.
+            os.environ[MARK] = str(self.out)
+            adopt_orphans()
+            try:
+                self._warm = Warm(self.preload)
+                self._warm.ready()
+            except AlignError as error:
+                why, self._warm = error.problems[0].what, None
+        if why:
+            what = "ordinary kernels are used, which takes several times longer and bounds no memory"
+            self.tell({"event": "note", "note": f"{what}: {why}"})
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.environ.pop(MARK, None)
+        if self._warm:
+            self._warm.close()
+        if self.is_warm and not unfit():
+            _end_orphans()
+
+    def begin(self, order: Order) -> "_Running":
+        """Which process carries out this order?"""
+        log = self.out / LOGS / f"{order.job}-{order.attempt}"
+        events = log.with_suffix(".events")
+        try:
+            with log.with_suffix(".log").open("wb") as said, events.open("wb") as told:
+                if self._warm is None:
+                    process: Child | subprocess.Popen[bytes] = _own_process(order, told, said)
+                else:
+                    process = self._forked(order, told, said)
+            return _Running(order, process, events.open("rb"))
+        except OSError as error:
+            what, fix = f"a job cannot be begun ({error.strerror})", "make room, or check the folder's permissions"
+            raise AlignError(Problem("E-WRITE", what, str(self.out / LOGS), fix=fix)) from error
+
+    def _forked(self, order: Order, told: BinaryIO, said: BinaryIO) -> Child:
+        with Path(os.devnull).open("rb") as nothing:
+            streams, more = (nothing, said, said), [told.fileno()]
+            here = {"TMPDIR": str(self.out / STAGE)}  # what a killed process leaves there is cleared away with the rest
+            for tried in range(1, TRIES + 1):
+                if self._warm is None:
+                    self._warm = Warm(self.preload)
+                try:
+                    return self._warm.fork(TARGET, order.as_data(), self.out, here, streams, more)
+                except AlignError:
+                    if tried == TRIES:
+                        raise
+                if self._warm.is_alive():  # this machine has no process or memory to spare just now
+                    time.sleep(tried)
+                    continue
+                self._warm.close()  # it was ended from outside; what it had forked went with it
+                _end_orphans()
+                self._warm = None
+        raise AssertionError  # never reached: the last try returns or raises
+
+
+@dataclass
+class _Running:
+    """One order in its process, and what it has told so far."""
+
+    order: Order
+    process: "Child | subprocess.Popen[bytes]"
+    events: BinaryIO
+    begun: float = field(default_factory=time.monotonic)
+    record: JobRecord | None = None
+    is_late: bool = False
+    _rest: bytes = b""
+
+    def look(self, tell: Tell) -> JobRecord | None:
+        """What became of it? None while it runs; its events are passed on."""
+        ended = self.process.poll()
+        if ended is None and time.monotonic() - self.begun > self.order.job_seconds + GRACE:
+            self.is_late = True
+            self._kill()
+        *lines, self._rest = (self._rest + self.events.read()).split(b"\n")
+        for event in filter(None, map(_event, lines)):
+            if event["event"] == "end":
+                self.record = JobRecord.model_validate(event["record"])
+            else:
+                tell(event)
+        if ended is None:
+            return None
+        self.events.close()
+        Path(self.events.name).unlink(missing_ok=True)
+        return self.record or _ended_early(self.order, ended, time.monotonic() - self.begun, self.is_late)
+
+    def stop(self) -> None:
+        """Ends it: nobody waits for it any more."""
+        self._kill()
+        if isinstance(self.process, subprocess.Popen):
+            self.process.wait()
+        self.events.close()
+        Path(self.events.name).unlink(missing_ok=True)
+
+    def _kill(self) -> None:
+        if isinstance(self.process, subprocess.Popen) and hasattr(os, "killpg"):
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+        else:
+            self.process.send_signal(getattr(signal, "SIGKILL", signal.SIGTERM))
+
+
+def carry_out(orders: Sequence[Order], workers: int, tell: Tell, place: Place) -> Iterator[JobRecord]:
+    """What became of each of these jobs, as they end? So many at a time; ``tell`` hears what happens meanwhile.
+
+    A job whose process was ended from outside is tried twice more, one that took too much memory once more and alone;
+    a fault of the data is final.
+    """
+    waiting, alone, running = deque(orders), deque[Order](), list[_Running]()
+    try:
+        yield from _each(waiting, alone, running, workers, tell, place)
+    finally:
+        for job in running:
+            job.stop()
+
+
+def _each(
+    waiting: deque[Order], alone: deque[Order], running: list["_Running"], workers: int, tell: Tell, place: Place
+) -> Iterator[JobRecord]:
+    while waiting or alone or running:
+        while waiting and len(running) < workers:
+            order = waiting.popleft()
+            try:
+                running.append(_begun(order, place, tell))
+            except AlignError as error:
+                if error.problems[0].code != "E-KERNEL":
+                    raise
+                yield _not_begun(order, error.problems[0])
+        if alone and not running and not waiting:
+            waiting.append(alone.popleft())
+            continue
+        _wait(running)
+        for job in list(running):
+            record = job.look(tell)
+            if record is None:
+                continue
+            running.remove(job)
+            order, kind = job.order, record.problem.kind if record.problem else ""
+            following = replace(order, attempt=order.attempt + 1)
+            if kind == "interrupted" and order.attempt < ATTEMPTS:
+                waiting.append(following)
+            elif kind == "memory" and order.attempt == 1 and workers > 1:
+                alone.append(following)
+            else:
+                yield record
+
+
+def _not_begun(order: Order, problem: Problem) -> JobRecord:
+    return JobRecord(job=order.job, engagement=Path(order.engagement).name, state="failed", attempt=order.attempt,
+                     problem=failure(problem))  # fmt: skip
+
+
+def _begun(order: Order, place: Place, tell: Tell) -> _Running:
+    tell({"event": "begin", "job": order.job, "attempt": order.attempt})
+    return place.begin(order)
+
+
+def _wait(running: list[_Running]) -> None:
+    """Until one of the forks has something to tell, or it is time to look."""
+    leashes = [job.process.leash for job in running if isinstance(job.process, Child)]
+    if not leashes:
+        time.sleep(LOOK)
+        return
+    poll = select.poll()
+    for leash in leashes:
+        poll.register(leash, select.POLLIN)
+    poll.poll(LOOK * 1000)
+
+
+def _own_process(order: Order, told: BinaryIO, said: BinaryIO) -> "subprocess.Popen[bytes]":
+    call, environment = [sys.executable, "-P", "-m", "alignlib.batch.job"], os.environ | {MARK: order.out}
+    process = subprocess.Popen(call, stdin=subprocess.PIPE, stdout=told, stderr=said, env=environment,
+                               start_new_session=True)  # fmt: skip
+    if process.stdin:
+        with process.stdin as pipe:
+            pipe.write(json.dumps(order.as_data()).encode())
+    return process
+
+
+def _event(line: bytes) -> dict[str, Any]:
+    """What is told in this line? Nothing where a full disk cut it short."""
+    try:
+        return dict(json.loads(line))
+    except ValueError:
+        return {}
+
+
+def _ended_early(order: Order, code: int, seconds: float, is_late: bool) -> JobRecord:
+    """What is said of a job whose process did not live to say it."""
+    how = f"signal {-code}" if code < 0 else f"exit code {code}"
+    sentence = f"its process was ended from outside ({how}), {order.attempt} of {ATTEMPTS} times: run the batch again"
+    problem = Failure(kind="interrupted", sentence=sentence)
+    if code == NO_ROOM:
+        problem = Failure(kind="disk", code="E-WRITE", sentence=f"{order.out}: what became of it could not be written")
+    if is_late:
+        sentence = f"the audit took longer than {order.job_seconds:g} seconds and was ended"
+        problem = Failure(kind="time", code="E-TIME", sentence=sentence)
+    return JobRecord(job=order.job, engagement=Path(order.engagement).name, state="failed", attempt=order.attempt,
+                     problem=problem, seconds=round(seconds, 3))  # fmt: skip
+
+
+def _end_orphans() -> None:
+    """What was left by a warm process that was ended from outside came to this one: ended, and collected."""
+    while end_strangers(set()):
+        with suppress(ChildProcessError):
+            os.waitpid(-1, 0)
