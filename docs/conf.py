@@ -31,6 +31,7 @@ templates_path = ["."]
 html_additional_pages = {"index": "start.html"}  # the front door of the folder leads to the first page
 html_theme_options = {"footer_icons": [], "source_repository": None}
 pygments_style = "default"
+highlight_language = "none"  # a block without a language is a command, and no Python
 
 # What the head of a play tells that its text does not, in this order.
 _HEAD = {"minutes": "Minutes", "people": "People", "bring": "Bring", "evidence": "Evidence", "owner": "Owner",

@@ -317,9 +317,10 @@ def test_every_file_that_is_not_as_recorded_is_named(tmp_path: Path) -> None:
     folder = finished(tmp_path / "a", ONE)
     _flip(folder / "report.html")
     (folder / RESULTS).unlink()
+    cure = "What to do: run the batch again, then remove this one. [E-CORRUPT]"
     assert [str(problem) for problem in verify(folder)] == [
-        "a/report.html: it is not what was written. What to do: audit it again. [E-CORRUPT]",
-        "a/results.json: it is missing or cannot be read. What to do: audit it again. [E-CORRUPT]",
+        f"a/report.html: it is not what was written. {cure}",
+        f"a/results.json: it is missing or cannot be read. {cure}",
     ]
 
 

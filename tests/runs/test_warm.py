@@ -286,7 +286,12 @@ def test_no_descriptor_is_lost_over_a_hundred_forks(warm: Warm) -> None:
             assert do(warm, "leave", {"how": "return", "what": 0}).wait(SECONDS) == 0
         return files("self"), files(warm.pid)
 
-    assert some(100) == some(3)
+    few = some(3)
+    some(100)
+    until = time.monotonic() + SECONDS  # it tells that a fork has ended a moment before it lets go of its leash
+    while (files("self"), files(warm.pid)) > few and time.monotonic() < until:
+        time.sleep(0.01)
+    assert (files("self"), files(warm.pid)) <= few
 
 
 def test_a_fork_holds_no_descriptor_of_another(warm: Warm, pipe: Pipe) -> None:
