@@ -24,7 +24,7 @@ from alignlib.release import safe_to_release
 from alignlib.report.phrases import READERS
 from alignlib.resources import resource
 from alignlib.result import SEED, Record, Result, read_record, to_json
-from alignlib.runs.children import Apart, Children, Step, at_once
+from alignlib.runs.children import Apart, Children, Step, at_once, write_line
 from alignlib.runs.kernels import Warm
 from alignlib.runs.notebook import stopped_at
 from alignlib.words import masked
@@ -155,12 +155,12 @@ def audit_apart(
     except AlignError as error:
         say(f"ordinary kernels are used, which takes several times longer: {error.problems[0].what}", 0, LAST)
         return run_audit(engagement, out, say, seconds, since)
-    given = {"engagement": engagement, "out": out, "seconds": seconds, "since": since or "", "bytes_": bytes_}
+    given = {"engagement": str(engagement), "out": str(out), "seconds": seconds, "bytes_": bytes_,
+             "since": str(since) if since else None}  # fmt: skip
     problems: list[Problem] = []
     reading, writing = os.pipe()
     with os.fdopen(reading, encoding="utf-8") as told, warm:
-        texts = {name: value if isinstance(value, float | int) else str(value) for name, value in given.items()}
-        child = warm.fork("alignlib.pipeline:audit_in_fork", texts, Path.cwd(), more=[writing])
+        child = warm.fork("alignlib.pipeline:audit_in_fork", given, Path.cwd(), more=[writing])
         os.close(writing)
         for line in told:
             event = json.loads(line)
@@ -179,18 +179,15 @@ def audit_apart(
 def audit_in_fork(given: dict[str, Any], descriptors: list[int]) -> int:
     """How does a fork audit? Each step in a child; it tells over a pipe what begins and what went wrong."""
 
-    def tell(event: dict[str, Any]) -> None:
-        os.write(descriptors[0], json.dumps(event).encode() + b"\n")
-
     def say(*step: str | int) -> None:
-        tell({"say": step})
+        write_line(descriptors[0], {"say": step})
 
     since = Path(given["since"]) if given["since"] else None
     apart = Children(given["seconds"], bytes_=given["bytes_"], width=len(DIAGNOSTICS))
     try:
         run_audit(Path(given["engagement"]), Path(given["out"]), say, given["seconds"], since, apart)
     except AlignError as error:
-        tell({"problems": [vars(problem) for problem in error.problems]})
+        write_line(descriptors[0], {"problems": [vars(problem) for problem in error.problems]})
         return 1
     return 0
 

@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+from watching import is_there
+
 from alignlib.errors import AlignError, Problem
 from alignlib.runs import processes
 from alignlib.runs.children import at_once
@@ -139,13 +142,6 @@ def test_a_step_that_takes_too_much_memory_is_ended_with_what_it_started(run: Ru
 def test_what_a_step_may_take_is_counted(run: Run) -> None:
     told = run({"funnel": ("take", 100)}, seconds=5)
     assert codes(told) == ["E-TIME"] and 100 << 20 < told["peak"] < 400 << 20
-
-
-def is_there(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
 
 
 def left(pids: list[int]) -> list[int]:

@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,7 +17,10 @@ from typing import Any
 
 import nbformat
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
 from jupyter_client.manager import KernelManager
+from watching import SECONDS, holds, is_there
 
 from alignlib.errors import AlignError
 from alignlib.runs import provisioner
@@ -29,7 +31,6 @@ from alignlib.runs.provisioner import PRELOAD, unlike_ours
 pytestmark = [pytest.mark.faults, pytest.mark.skipif(bool(unfit()), reason=unfit()),
               pytest.mark.filterwarnings("ignore::DeprecationWarning")]  # fmt: skip
 
-SECONDS = 60  # until a wait is given up
 BOTH = pytest.mark.parametrize("name", ["alignlib", "python3"])  # what is asked of ours is asked of ipykernel's own
 TO_START = ["-m", "ipykernel_launcher", "-f", "file"]
 
@@ -79,23 +80,6 @@ def kernel(name: str = "alignlib", **launch: Any) -> Iterator[Kernel]:
         yield found
     finally:
         found.end(now=True)
-
-
-def is_there(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
-
-
-def holds(condition: Callable[[], bool]) -> bool:
-    """Does it come true before patience ends?"""
-    until = time.monotonic() + SECONDS
-    while time.monotonic() < until:
-        if condition():
-            return True
-        time.sleep(0.02)
-    return False
 
 
 FACTS = """

@@ -8,12 +8,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from watching import SECONDS, holds, is_there
 
 from alignlib.errors import AlignError
 from alignlib.runs import warm as server
@@ -22,7 +25,6 @@ from alignlib.runs.processes import children, unfit
 
 pytestmark = pytest.mark.skipif(bool(unfit()), reason=unfit())
 
-SECONDS = 60  # until a wait is given up
 DEEDS = str(Path(__file__).parent)
 Pipe = tuple[int, int]
 
@@ -49,23 +51,6 @@ def pipe() -> Iterator[Pipe]:
 
 def do(warm: Warm, deed: str, given: dict[str, Any] | None = None, **more: Any) -> Child:
     return warm.fork(f"deeds:{deed}", given or {}, more.pop("cwd", Path.cwd()), **more)
-
-
-def is_there(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
-
-
-def holds(condition: Callable[[], bool]) -> bool:
-    """Does it come true before patience ends?"""
-    until = time.monotonic() + SECONDS
-    while time.monotonic() < until:
-        if condition():
-            return True
-        time.sleep(0.01)
-    return False
 
 
 def left(pids: list[int]) -> list[int]:

@@ -21,7 +21,7 @@ from alignlib.errors import AlignError, Problem
 from alignlib.files import make_folder, move_folder, write_file
 from alignlib.pipeline import run_audit
 from alignlib.result import read_record
-from alignlib.runs.children import Apart, Children, at_once
+from alignlib.runs.children import Apart, Children, at_once, write_line
 
 NO_ROOM = 4  # exit code of a job that could not say what became of it
 STAGE, FAILED, LOGS = "private/stage", "private/failed", "private/logs"  # in a batch's folder
@@ -184,15 +184,6 @@ def in_fork(given: dict[str, Any], descriptors: list[int]) -> int:
     except OSError:
         return NO_ROOM
     return 0
-
-
-def write_line(pipe: int, event: Mapping[str, Any]) -> None:
-    """Which line tells this event? Written whole, however much the pipe takes at once."""
-    import os
-
-    line = json.dumps(event, default=str).encode() + b"\n"
-    while line:
-        line = line[os.write(pipe, line) :]
 
 
 def main() -> None:

@@ -80,7 +80,9 @@ class Place:
         with Path(os.devnull).open("rb") as nothing:
             streams, more = (nothing, said, said), [told.fileno()]
             here = {"TMPDIR": str(self.out / STAGE)}  # what a killed process leaves there is cleared away with the rest
-            for tried in range(1, TRIES + 1):
+            tried = 0
+            while True:
+                tried += 1
                 if self._warm is None:
                     self._warm = Warm(self.preload)
                 try:
@@ -94,7 +96,6 @@ class Place:
                 self._warm.close()  # it was ended from outside; what it had forked went with it
                 _end_orphans()
                 self._warm = None
-        raise AssertionError  # never reached: the last try returns or raises
 
 
 @dataclass

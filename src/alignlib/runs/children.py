@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from alignlib.errors import AlignError, Problem
 from alignlib.runs.processes import children, end, end_strangers, end_with_parent, memory, tree
@@ -78,7 +79,10 @@ class Children:
             elif child.is_open and time.monotonic() >= child.deadline:
                 own = f"took longer than {self.seconds:g} seconds and was ended"
                 child.give_up("E-TIME", own if child.deadline < self.until else "was ended: the audit took too long")
-        return [child for child in running.values() if not child.is_open and child.collected()]
+        ended = [child for child in running.values() if not child.is_open]
+        for child in ended:
+            child.collect()
+        return ended
 
 
 class _Child:
@@ -102,7 +106,7 @@ class _Child:
         return not poll.poll(0)  # asked once it is dead: what it said last may have come since
 
     def give_up(self, code: str, what: str, fix: str = "") -> None:
-        """Asks it to end, so that it can write down how far it came; ``collected`` ends it in any case."""
+        """Asks it to end, so that it can write down how far it came; ``collect`` ends it in any case."""
         self.problems.append(Problem(code, what, where=self.name, fix=fix))
         self.is_open = False
         with suppress(ProcessLookupError):
@@ -114,14 +118,20 @@ class _Child:
     def _is_dead(self) -> bool:
         return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
-    def collected(self) -> bool:
+    def collect(self) -> None:
         """Ends its group, which it may have left processes in, and reads how it ended."""
         end(self.pid)
         code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         os.close(self.pipe)
         if not self.problems:
             self.problems = _problems(self._said, code, self.name)
-        return True
+
+
+def write_line(pipe: int, event: Mapping[str, Any]) -> None:
+    """Which line tells this event to whoever follows? Written whole, however much the pipe takes at once."""
+    line = json.dumps(event, default=str).encode() + END
+    while line:
+        line = line[os.write(pipe, line) :]
 
 
 def at_once(steps: Mapping[str, Step]) -> None:
