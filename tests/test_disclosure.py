@@ -20,7 +20,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 from alignlib.diagnostics.survey import releases
 from alignlib.diagnostics.survey.answers import TEAMS as BOTH_TEAMS
-from alignlib.diagnostics.survey.answers import Answers
+from alignlib.diagnostics.survey.answers import Answers, people_of
 from alignlib.diagnostics.survey.gaps import published_gap
 from alignlib.diagnostics.survey.scores import Scores, comparable
 from alignlib.disclosure import (
@@ -510,12 +510,12 @@ def diagnosed(world: World) -> Iterator[Figure]:
              for name, given in (("team", world.team), ("role", world.role))}  # fmt: skip
     people = pd.DataFrame({"respondent_id": [str(i) for i in range(len(world.team))], **known, "is_hasty": False})
     codes = [item.item for item in block.items]
-    asked = Answers(people, codes, world.answers, np.ones(world.answers.shape, dtype=bool))
+    asked = Answers(people_of(people), codes, world.answers, np.ones(world.answers.shape, dtype=bool))
     place = {f"item.{code}": (j,) for j, code in enumerate(codes)}
     together = comparable(asked, block.items, agreed(world.k))
     place[f"block.{block.block}"] = tuple(codes.index(item.item) for item in together)
     for key, scores, groups in releases.figures(asked, agreed(world.k)):
-        who = scores.people["respondent_id"].to_numpy(dtype=object)
+        who = scores.people.codes
         for group in groups if key in place else ():
             if (mean := scores.mean(group)) is not None:
                 there = np.isin(np.arange(len(world.team)), who[scores.rows(group)].astype(int))
@@ -567,7 +567,8 @@ def two_teams(sales: Sequence[int], marketing: Sequence[int]) -> Scores:
     """What did two teams answer to one item?"""
     n = len(sales) + len(marketing)
     team = np.repeat(["sales", "marketing"], [len(sales), len(marketing)]).astype(object)
-    people = pd.DataFrame({"respondent_id": [f"P{i}" for i in range(n)], "team": team, "role": None})
+    codes = [f"P{i}" for i in range(n)]
+    people = people_of(pd.DataFrame({"respondent_id": codes, "team": team, "role": None, "is_hasty": False}))
     return Scores(people, np.array([*sales, *marketing], dtype=float).reshape(-1, 1), 5)
 
 

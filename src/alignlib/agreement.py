@@ -124,7 +124,8 @@ def within(scores: ArrayLike, low: float = 1.0, high: float = 5.0, options: int 
     team = people[None, :].astype(np.float64)
     r_wg, ad = (float(found[0]) for found in _agreement(team, values, options, items))
     chance_r_wg, chance_ad = _chance(n, options, items)
-    is_split = bool(_best_cut(team, values, options)[0] > _chance_cut(n, options) + _EPS)
+    cut = _best_cut(team, values, options)[0]
+    is_split = bool(cut and cut > _chance_cut(n, options) + _EPS)  # chance is drawn only where there are two sides
     ad, chance_ad = round(ad * step, 12), round(chance_ad * step, 12)  # the last bit lifts no team over a line
     return Within(n, float(places.std(ddof=1)) * step, r_wg, ad, chance_r_wg, chance_ad, is_split)
 

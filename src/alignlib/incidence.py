@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import hypot, sqrt
 from typing import Any
 
@@ -31,14 +32,14 @@ class Tally:
 class Incidence:
     """Which share has ended by which day, and in which way, when some are still open?
 
-    ``days`` are 0 and the days on which something ended; ``share`` and its standard error ``se`` hold one array a way
-    of ending. ``none`` is the share for which nothing had ended. ``entries`` and ``exits`` count since when and until
-    when cases were watched, ``ended`` when they ended.
+    ``days`` are 0 and the days on which something ended; ``share`` and ``ends`` (how many ended on each day) hold one
+    array a way of ending. ``none`` is the share for which nothing had ended. ``entries`` and ``exits`` count since when
+    and until when cases were watched, ``ended`` when they ended.
     """
 
     days: Floats
     share: dict[int, Floats]
-    se: dict[int, Floats]
+    ends: dict[int, Floats]
     none: Floats
     entries: Tally
     exits: Tally
@@ -57,14 +58,27 @@ class Incidence:
         """Of how many cases is it known whether they had ended before this day?"""
         return self.at_risk(day) + self.ended.before(day)
 
-    def at(self, day: float, cause: int = 1) -> Interval:
-        """Which share has ended in this way by this day? Nothing beyond the longest follow-up, unless all had ended."""
+    @cached_property
+    def se(self) -> dict[int, Floats]:
+        """How unsure is each share? Its standard error, one array a way of ending; worked out when first asked for."""
+        n, before = np.maximum(self.at_risk(self.days), 1).astype(np.float64), np.concatenate([[1.0], self.none[:-1]])
+        total = sum(self.ends.values(), np.zeros(len(n)))
+        return {way: _incidence_se(self.share[way], before, ended, total, n) for way, ended in self.ends.items()}
+
+    def value(self, day: float, cause: int = 1) -> float | None:
+        """Which share has ended in this way by this day? None beyond the longest follow-up, unless all had ended."""
         if len(self.exits.days) == 0 or (day > self.last and self.none[-1] > _EPS):
+            return None
+        share = float(self.share[cause][self.place(day)]) if cause in self.share else 0.0
+        return share if share > _EPS else 0.0
+
+    def at(self, day: float, cause: int = 1) -> Interval:
+        """Which share has ended in this way by this day, and how sure is that? Nothing where ``value`` is None."""
+        share, place = self.value(day, cause), self.place(day)
+        if share is None:
             return NOTHING
-        place = self.place(day)
-        if cause not in self.share or self.share[cause][place] <= _EPS:
+        if share == 0:
             return wilson(0, int(self.known(day)))
-        share = float(self.share[cause][place])
         if share >= 1 - _EPS:
             return Interval(share, 1 - (wilson(0, int(self.known(self.days[place]))).high or 1.0), 1.0)
         return _limits(share, _Z * float(self.se[cause][place]))
@@ -95,17 +109,15 @@ def incidence(
     Sources: Aalen & Johansen 1978; Marubini & Valsecchi 1995, 10.3.
     """
     exits, ends, entries, counts = _watched(days, outcome, entry, weights)
-    come = Tally(np.array([-np.inf]), _floats([0.0, counts.sum()]))
+    come = _all_from_the_start(counts)
     if entry is not None:
         first, place = np.unique(entries, return_inverse=True)
         come = Tally(first, _sums(np.bincount(place, counts, len(first))))
     return _curve(exits, ends, counts, come)
 
 
-def _curve(
-    exits: Floats, ends: NDArray[np.int64], counts: Floats, come: Tally, only: tuple[int, ...] | None = None
-) -> Incidence:
-    """The curves of cases as ``_watched`` gives them; standard errors of the ways in ``only``, by default of all."""
+def _curve(exits: Floats, ends: NDArray[np.int64], counts: Floats, come: Tally) -> Incidence:
+    """The curves of cases as ``_watched`` gives them."""
     order = np.argsort(exits)  # the cases of a day then stand together, and are added up from where it begins
     exits, ends, counts = exits[order], ends[order], counts[order]
     begin = np.flatnonzero(np.diff(exits, prepend=-np.inf))
@@ -117,19 +129,11 @@ def _curve(
     grid = np.concatenate([starts, days[is_end]])
     left, closed = Tally(days, _sums(np.add.reduceat(counts, begin))), Tally(days[is_end], _sums(total[is_end]))
     n = np.maximum(come.before(grid) - left.before(grid), 1).astype(np.float64)
-    ended, total = (
-        {way: np.concatenate([starts, d[is_end]]) for way, d in by_way.items()},
-        np.concatenate([starts, total[is_end]]),
-    )
-    none = _floats(np.cumprod(1 - total / n))
+    ended = {way: _floats(np.concatenate([starts, d[is_end]])) for way, d in by_way.items()}
+    none = _floats(np.cumprod(1 - np.concatenate([starts, total[is_end]]) / n))
     before = np.concatenate([[1.0], none[:-1]])
     share = {way: _floats(np.cumsum(before * d / n)) for way, d in ended.items()}
-    se = {
-        way: _incidence_se(share[way], before, _floats(ended[way]), _floats(total), n)
-        for way in ways
-        if only is None or way in only
-    }
-    return Incidence(grid, share, se, none, come, left, closed)
+    return Incidence(grid, share, ended, none, come, left, closed)
 
 
 def kaplan_meier(
@@ -164,15 +168,7 @@ def clustered_incidence(
     >>> round(found.value, 4), round(found.low, 4), round(found.high, 4)
     (0.3889, 0.0767, 0.9521)
     """
-    plain, moved = _pulled(days, outcome, clusters, weights, at, cause)
-    if plain.value is None or len(moved.names) == 0:
-        return plain
-    if len(moved.names) < 2:
-        return Interval(plain.value, None, None)
-    if not _EPS < plain.value < 1 - _EPS:
-        return plain
-    se = moved.error(moved.sums, len(moved.names))
-    return plain if se <= _EPS else _limits(plain.value, float(stdtrit(len(moved.names) - 1, 0.975)) * se)
+    return clustered(days, outcome, clusters, weights).at(at, cause)
 
 
 def clustered_incidence_gap(
@@ -195,11 +191,12 @@ def clustered_incidence_gap(
     >>> round(gap.value, 4), round(gap.low, 4), round(gap.high, 4)
     (0.7083, 0.2063, 1.0)
     """
-    sides = [_pulled(days, outcome, clusters, weights[0] if weights else None, at, cause)
-             for days, outcome, clusters, *weights in (one, other)]  # fmt: skip
-    (a, mine), (b, theirs) = sides
+    curves = [clustered(days, outcome, codes, weights[0] if weights else None)
+              for days, outcome, codes, *weights in (one, other)]  # fmt: skip
+    sides = a, b = [each.plain(at, cause) for each in curves]
     if a.value is None or b.value is None:
         return NOTHING
+    mine, theirs = (each.pulled(at, cause) for each in curves)
     gap, fewer = a.value - b.value, min(len(mine.names), len(theirs.names))
     if fewer < 2:
         return Interval(gap, None, None)
@@ -208,7 +205,7 @@ def clustered_incidence_gap(
     sums[np.searchsorted(names, mine.names)] += mine.sums
     sums[np.searchsorted(names, theirs.names)] -= theirs.sums
     se = sqrt(mine.error(sums, len(names)) ** 2 + theirs.alone)
-    still = [not _EPS < side.value < 1 - _EPS or se <= _EPS for side, _ in sides if side.value is not None]
+    still = [not _EPS < side.value < 1 - _EPS or se <= _EPS for side in sides if side.value is not None]
     below = [(a.value - (a.low or 0.0)) * still[0], ((b.high or 1.0) - b.value) * still[1]]
     above = [((a.high or 1.0) - a.value) * still[0], (b.value - (b.low or 0.0)) * still[1]]
     reach = float(stdtrit(fewer - 1, 0.975)) * se
@@ -227,28 +224,64 @@ class _Moves:
         return sqrt(clusters / (clusters - 1) * float(sums @ sums) + self.alone)
 
 
-def _pulled(
-    days: ArrayLike, outcome: ArrayLike, clusters: ArrayLike, weights: ArrayLike | None, at: float, cause: int
-) -> tuple[Interval, _Moves]:
-    """The share as if cases were independent, and how far clusters move it: not at all where it is 0 or 1.
+@dataclass(frozen=True)
+class Clustered:
+    """Which share had ended by a day, when cases of one cluster resemble one another? As ``clustered`` gives it.
 
-    At 0 or 1 its limits are those of a clustered share of the cases known: clusters show no spread there.
+    ``codes`` say in which cluster each case is (``exits``, ``ends``: when and how it ended; ``counts``: for how many it
+    stands), below 0 in none.
     """
+
+    curve: Incidence
+    exits: Floats
+    ends: NDArray[np.int64]
+    counts: Floats
+    codes: NDArray[np.int64]
+
+    @cached_property
+    def _held(self) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64]]:
+        """Which cases are in a cluster, which clusters are there, and in which of them is each of these cases?"""
+        joined = self.codes >= 0
+        names, place = np.unique(self.codes[joined], return_inverse=True)
+        return joined, names, place
+
+    def at(self, day: float, cause: int = 1) -> Interval:
+        """Which share has ended in this way by this day? See ``clustered_incidence``."""
+        share, moved = self.curve.value(day, cause), self.pulled(day, cause)
+        if share is None or len(moved.names) == 0:
+            return self.plain(day, cause)
+        if len(moved.names) < 2:
+            return Interval(share, None, None)
+        se = moved.error(moved.sums, len(moved.names)) if _EPS < share < 1 - _EPS else 0.0
+        if se <= _EPS:
+            return self.plain(day, cause)
+        return _limits(share, float(stdtrit(len(moved.names) - 1, 0.975)) * se)
+
+    def pulled(self, day: float, cause: int) -> _Moves:
+        """How far do clusters move the share at a day: not at all where it is 0 or 1."""
+        share, (joined, names, place), moved = self.curve.value(day, cause), self._held, np.zeros(len(self.codes))
+        if share is not None and _EPS < share < 1 - _EPS:
+            moved = _influence(self.curve, self.exits, self.ends, day, cause)
+        sums = np.bincount(place, (moved * self.counts)[joined], len(names))
+        return _Moves(names, _floats(sums), float((moved**2 * self.counts)[~joined].sum()))
+
+    def plain(self, day: float, cause: int) -> Interval:
+        """The share as if cases were independent; at 0 or 1, where clusters show no spread, as a clustered share."""
+        plain = self.curve.at(day, cause)
+        if plain.value is None or _EPS < plain.value < 1 - _EPS:
+            return plain
+        by = self.curve.days[self.curve.place(day)] if plain.value > 0.5 else day
+        known, (joined, names, place) = np.where((self.exits >= by) | (self.ends > 0), self.counts, 0.0), self._held
+        n, alone, share = np.bincount(place, known[joined], len(names)), int(known[~joined].sum()), round(plain.value)
+        return clustered_share(share * n, n, (share * alone, alone))
+
+
+def clustered(days: ArrayLike, outcome: ArrayLike, clusters: ArrayLike, weights: ArrayLike | None = None) -> Clustered:
+    """Which curves do these cases make, to be asked for many days? Arguments as in ``clustered_incidence``."""
     exits, ends, _, counts = _watched(days, outcome, None, weights)
-    found = _curve(exits, ends, counts, Tally(np.array([-np.inf]), _floats([0.0, counts.sum()])), (cause,))
-    plain = found.at(at, cause)
     codes = np.asarray(clusters, dtype=np.int64).ravel()
     codes = codes if weights is None else codes[_floats(weights) > 0]
-    is_sure = plain.value is None or not _EPS < plain.value < 1 - _EPS
-    moved, joined = np.zeros(len(codes)) if is_sure else _influence(found, exits, ends, at, cause), codes >= 0
-    names, place = np.unique(codes[joined], return_inverse=True)
-    sums = np.bincount(place, (moved * counts)[joined], len(names))
-    if plain.value is not None and is_sure:
-        by = found.days[found.place(at)] if plain.value > 0.5 else at
-        known = np.where((exits >= by) | (ends > 0), counts, 0.0)
-        n, alone, share = np.bincount(place, known[joined], len(names)), int(known[~joined].sum()), round(plain.value)
-        plain = clustered_share(share * n, n, (share * alone, alone))
-    return plain, _Moves(names, _floats(sums), float((moved**2 * counts)[~joined].sum()))
+    return Clustered(_curve(exits, ends, counts, _all_from_the_start(counts)), exits, ends, counts, codes)
 
 
 def _influence(found: Incidence, exits: Floats, ends: NDArray[np.int64], at: float, cause: int) -> Floats:
@@ -259,7 +292,7 @@ def _influence(found: Incidence, exits: Floats, ends: NDArray[np.int64], at: flo
     until = found.place(at) + 1
     grid, share = found.days[:until], found.share[cause][:until]
     n = _floats(np.maximum(found.at_risk(grid), 1))
-    d = _floats(np.diff(found.ended.before(np.append(grid, np.nextafter(grid[-1], np.inf)))))
+    d = _floats(sum(found.ends.values(), np.zeros(len(found.days))))[:until]
     before = np.concatenate([[1.0], found.none[: until - 1]])
     is_last = d >= n  # nobody is left: what comes later adds nothing
     later = np.where(is_last, 0.0, (share[-1] - share) / np.where(is_last, 1.0, n - d))
@@ -284,6 +317,10 @@ def _watched(
     entries = np.where(entries <= 0, -np.inf, entries)
     watched = (entries < exits) & (counts > 0)
     return exits[watched], ends[watched], entries[watched], counts[watched]
+
+
+def _all_from_the_start(counts: Floats) -> Tally:
+    return Tally(np.array([-np.inf]), _floats([0.0, counts.sum()]))
 
 
 def _sums(counts: ArrayLike) -> Floats:

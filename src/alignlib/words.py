@@ -249,7 +249,8 @@ def masked(text: str) -> str:
     >>> masked("Referral by jane.doe@example.com"), masked("https://example.com/personal/jane_doe/Deck.pptx")
     ('Referral by [e-mail address]', 'https://example.com/personal/[person]/Deck.pptx')
     """
-    return _FOLDER.sub(r"\1[person]", EMAIL.sub("[e-mail address]", text))
+    text = EMAIL.sub("[e-mail address]", text) if "@" in text else text
+    return _FOLDER.sub(r"\1[person]", text) if any(sign in text for sign in "/\\%") else text
 
 
 def legible(text: str) -> str:

@@ -434,7 +434,7 @@ def test_the_causes_can_be_handed_in(make_tables: Make) -> None:
     stock = read_stock(tables, settings())
     found = causes(tables, settings(), stock)
     assert part(tables, settings(), stock, found=found) == part(tables, settings(), stock)
-    assert disposed(tables, settings(), stock, found.assign(cause="never_taught"))["disposition"].eq("teach").sum() == 2
+    assert disposed(settings(), stock, found.assign(cause="never_taught"))["disposition"].eq("teach").sum() == 2
 
 
 # --- the way back -----------------------------------------------------------------------------------------------------

@@ -12,8 +12,9 @@ import pandas as pd
 import pytest
 from scipy.stats import binom
 
-from alignlib.diagnostics.funnel import faults
+from alignlib.diagnostics.funnel import faults, steps
 from alignlib.diagnostics.funnel.spells import read_spells
+from alignlib.diagnostics.funnel.steps import Times
 from alignlib.engagement import Settings, parse_settings
 from alignlib.intake.snapshot import open_run
 from alignlib.intake.tables import Tables
@@ -307,8 +308,8 @@ def world(rng: np.random.Generator, n: int = 600, until: float = 365, since: flo
     })  # fmt: skip
 
 
-def entered(spells: pd.DataFrame, *stages: str) -> pd.DataFrame:
-    return spells[[f"{s}_at" for s in stages or ("mql", "sal")]].set_axis(list(stages or ("mql", "sal")), axis=1)
+def entered(spells: pd.DataFrame, *stages: str) -> Times:
+    return steps.entered(spells, list(stages or ("mql", "sal")))
 
 
 def test_a_stage_that_nobody_enters_any_more_is_found_and_almost_never_where_leads_go_on() -> None:

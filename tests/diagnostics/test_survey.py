@@ -12,6 +12,7 @@ import pytest
 from scipy.stats import binom
 
 from alignlib.diagnostics import survey
+from alignlib.diagnostics.survey.answers import people_of
 from alignlib.diagnostics.survey.gaps import published_gap, size
 from alignlib.diagnostics.survey.scores import Scores
 from alignlib.disclosure import audit_release
@@ -303,7 +304,10 @@ def raised(sales: list[float], marketing: list[float], sizes: tuple[int, int] = 
     """
     rng = np.random.default_rng(20260331)
     a, b = (rng.choice([1.0, 2, 3, 4, 5], (WORLDS, n), p=p) for n, p in zip(sizes, (sales, marketing), strict=True))
-    people = pd.DataFrame({"team": ["sales"] * sizes[0] + ["marketing"] * sizes[1], "role": None})
+    team = ["sales"] * sizes[0] + ["marketing"] * sizes[1]
+    people = people_of(
+        pd.DataFrame({"respondent_id": range(sum(sizes)), "team": team, "role": None, "is_hasty": False})
+    )
     worlds = [Scores(people, np.concatenate(both)[:, None], 5) for both in zip(a, b, strict=True)]
     found = [size(published_gap(world, "sales", "marketing")) for world in worlds]
     return sum(judge(gap.value, gap.low, gap.high, 0.8, "at_most") == "act" for gap in found)

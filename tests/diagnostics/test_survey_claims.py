@@ -10,6 +10,7 @@ import pytest
 
 from alignlib.diagnostics import survey
 from alignlib.diagnostics.survey import claims
+from alignlib.diagnostics.survey.answers import people_of
 from alignlib.diagnostics.survey.releases import release_log
 from alignlib.diagnostics.survey.scores import Scores
 from alignlib.disclosure import audit_release, published_count, published_mean, tells_all
@@ -295,7 +296,8 @@ def test_from_ten_answers_on_a_range_holds_the_count_and_is_narrow(n: int) -> No
 
 
 def one_team(given: Team) -> Scores:
-    people = pd.DataFrame({"respondent_id": [f"P{i}" for i in range(len(given))], "team": "sales", "role": None})
+    codes = [f"P{i}" for i in range(len(given))]
+    people = people_of(pd.DataFrame({"respondent_id": codes, "team": "sales", "role": None, "is_hasty": False}))
     return Scores(people, np.array(given, dtype=float).reshape(-1, 1), 5)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache, cached_property
 
 import numpy as np
 from scipy.special import ndtri
@@ -56,7 +57,7 @@ class Priced:
     def told(self) -> "Priced":
         """Which of it can be told from none by itself, at 80 %?"""
         leaks, gaps = (part if part is not None and part["low"] > 0 else None for part in (self.leaks, self.gaps))
-        kept = replace(self, leaks=leaks, gaps=gaps)
+        kept = self if leaks is self.leaks and gaps is self.gaps else replace(self, leaks=leaks, gaps=gaps)
         return kept if leaks else replace(kept, twice=0.0, weaker=1.0, is_upper=False)
 
     def total(self, leaks: float | Floats, gaps: float | Floats) -> Floats:
@@ -65,10 +66,14 @@ class Priced:
 
     def limits(self, leaked: float = 1.0) -> tuple[float, float, float]:
         """What is the sum, and between which limits does it lie at 80 %? ``leaked``: the part of leaks that is true."""
-        rng = np.random.default_rng(SEED)
-        leaks, gaps = (drawn(part, rng) for part in (self.leaks, self.gaps))
+        leaks, gaps = self._drawn
         low, high = np.quantile(self.total(leaked * leaks, gaps), [0.1, 0.9])
         return float(self.total(leaked * _value(self.leaks), _value(self.gaps))), float(low), float(high)
+
+    @cached_property
+    def _drawn(self) -> tuple[Floats, Floats]:
+        rng = np.random.default_rng(SEED)
+        return drawn(self.leaks, rng), drawn(self.gaps, rng)
 
 
 def stake(results: Mapping[str, Result], settings: Settings) -> Exhibit | None:
@@ -136,6 +141,11 @@ def priced(results: Mapping[str, Result]) -> Priced:
     )  # fmt: skip
 
 
+@cache
+def _scores(n: int) -> Floats:
+    return np.asarray(ndtri((np.arange(n) + 0.5) / n))
+
+
 def drawn(part: Row | None, rng: np.random.Generator) -> Floats:
     """How might a part come out? Draws through its limits at 80 and 95 %, straight between them in normal scores.
 
@@ -148,7 +158,7 @@ def drawn(part: Row | None, rng: np.random.Generator) -> Floats:
     if part is None or any(part[name] is None for name in _LIMITS):
         return np.full(DRAWS, _value(part))
     ends = np.sort(np.array([part[name] for name in _LIMITS], dtype=np.float64))
-    scores = rng.permutation(ndtri((np.arange(DRAWS) + 0.5) / DRAWS))
+    scores = rng.permutation(_scores(DRAWS))
     slopes = np.diff(ends) / np.diff(_AT)
     below, above = np.minimum(scores - _AT[0], 0) * slopes[0], np.maximum(scores - _AT[-1], 0) * slopes[-1]
     return np.asarray(np.interp(scores, _AT, ends) + below + above)

@@ -60,7 +60,7 @@ class Canvas:
         return min(max(x, half), self.width - half)
 
     def _add(self, z: int, tag: str, x: float, y: float, words: str = "", **style: str | float) -> None:
-        told = {name.replace("_", "-"): _said(value) for name, value in style.items()}
+        told = {n.replace("_", "-"): v if isinstance(v, str) else _said(v) for n, v in style.items()}
         self.marks.append((z, tag, {"transform": f"translate({_said(x)},{_said(y)})", **told}, words))
 
     def rule(
@@ -121,9 +121,9 @@ class Canvas:
                 self.rule(x, y, x + inwards, y + side, INK, 1.4, px=True)
 
 
-def _said(value: str | float) -> str:
+def _said(value: float) -> str:
     """A number as SVG writes it: hundredths of a pixel, as a screen can show, and no more digits than that needs."""
-    return value if isinstance(value, str) else f"{round(value, 2) + 0.0:.2f}".rstrip("0").rstrip(".")
+    return str(value) if isinstance(value, int) else f"{round(value, 2) + 0.0}".removesuffix(".0")
 
 
 def _path(spots: Sequence[tuple[float, float]]) -> str:

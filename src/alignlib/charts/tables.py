@@ -107,4 +107,4 @@ def _turned(exhibit: Exhibit, currency: str) -> Table:
 def number(row: Row, column: str) -> float | None:
     """Which number does a row hold in a column, if any?"""
     value = row.get(column)
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None

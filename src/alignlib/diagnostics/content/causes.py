@@ -91,31 +91,32 @@ _LEADS = f"""{_SERVED}, last_days as (
 select asset_id, max(until) as lead_on from served s {_JOINED} group by asset_id"""
 _SHOWN = """select asset_id, min(trained_on) as shown_on from training where trained_on <= $as_of group by asset_id"""
 _LABELS = "list_concat(topics, segments, personas, pains)"
-_FOLDED = "strip_accents(replace(replace(lower({}), 'ß', 'ss'), 'ς', 'σ'))"
-_WORDS = f"regexp_extract_all({_FOLDED}, '[\\p{{{{L}}}}\\p{{{{N}}}}]{{{{3,}}}}')"
+_FOLDED = "strip_accents(replace(replace(lower(text), 'ß', 'ss'), 'ς', 'σ'))"
+# Texts of assets and of searches are cut into words at once: a pattern costs more to read than a library to search.
 # Each set of words asked for in vain is looked up by its rarest word; then all of them must fit.
-_SOUGHT = f""", held as (
-  select asset_id, list_distinct({_WORDS.format(f"concat_ws(' ', title, type, array_to_string({_LABELS}, ' '))")})
-    as words from assets_now
-), held_words as (select asset_id, unnest(words) as word from held),
-frequency as (select word, count(*) as n from held_words group by word),
-asked as (
+_SOUGHT = f""", asked as (
   select query, opened_asset_id, n_results, timezone($zone, timezone('UTC', searched_at))::date as searched_on
   from searches
-), failed as (
-  select query, max(searched_on) as sought_on from asked
-  where searched_on <= $as_of and opened_asset_id is null and ($opens or n_results = 0) group by query
-), wanted as (
-  select list_sort(list_distinct(list_filter({_WORDS.format("query")}, lambda w: not list_contains($stop, w))))
-    as words, max(sought_on) as sought_on
-  from failed group by words
-), rarest as (
+), texts as materialized (
+  select asset_id, sought_on, list_sort(list_distinct(list_filter(
+    regexp_extract_all({_FOLDED}, '[\\p{{L}}\\p{{N}}]+'),
+    lambda w: length(w) >= 3 and not list_contains($stop, w)))) as words
+  from (
+    select asset_id, null as sought_on, concat_ws(' ', title, type, array_to_string({_LABELS}, ' ')) as text
+    from assets_now
+    union all
+    select null, max(searched_on), query from asked
+    where searched_on <= $as_of and opened_asset_id is null and ($opens or n_results = 0) group by query
+  )
+), held as (select asset_id, words, unnest(words) as word from texts where asset_id is not null),
+frequency as (select word, count(*) as n from held group by word),
+wanted as (select words, max(sought_on) as sought_on from texts where asset_id is null group by words),
+rarest as (
   select words, sought_on, arg_min(word, (n, word)) as word
   from (select words, sought_on, unnest(words) as word from wanted) join frequency using (word)
   group by words, sought_on having count(*) = len(words) and (len(words) > 1 or min(n) <= $most)
 ), hits as (
-  select r.words, r.sought_on, min(asset_id, $most + 1) as fitting
-  from rarest r join held_words using (word) join held using (asset_id)
+  select r.sought_on, min(asset_id, $most + 1) as fitting from rarest r join held using (word)
   where list_has_all(held.words, r.words) group by r.words, r.sought_on having count(*) <= $most
 ), sought as (select asset_id, max(sought_on) as sought_on
   from (select sought_on, unnest(fitting) as asset_id from hits) group by asset_id
@@ -169,9 +170,7 @@ def _facts(tables: Tables, settings: Settings, stock: Stock) -> pd.DataFrame:
     its conversation was open in its segments; past_until: one in or past any of the asset's. sought_on, was_opened: a
     search asked for it in vain, some search opened it. shown_on: it was first shown to anybody.
     """
-    as_of, facts, assets = settings.as_of, stock.assets, assets_now(tables, settings.as_of)
-    one_each = "select asset_id, conversations = ['C1'] as is_only_c1, list_contains(conversations, 'C1') as has_c1"
-    asked: list[tuple[str, dict[str, Any]]] = [(f"{assets} {one_each} from assets_now", {"as_of": as_of})]
+    as_of, assets, asked = settings.as_of, assets_now(tables, settings.as_of), list[tuple[str, dict[str, Any]]]()
     if tables.has("opportunities"):
         asked.append((assets + _DEALS, {"as_of": as_of, **_zones(tables, settings)}))
     if tables.has("leads"):
@@ -183,14 +182,15 @@ def _facts(tables: Tables, settings: Settings, stock: Stock) -> pd.DataFrame:
         }))  # fmt: skip
     if tables.has("training"):
         asked.append((_SHOWN, {"as_of": as_of}))
-    for sql, values in asked:
-        facts = facts.merge(tables.query(sql, values), on="asset_id", how="left", validate="one_to_one")
+    facts = stock.assets.set_index("asset_id", drop=False)
+    facts = facts.join([tables.query(sql, values).set_index("asset_id") for sql, values in asked])
     days = ["deal_until", "named_until", "past_until", "lead_on", "sought_on", "shown_on"]
     facts = facts.reindex(columns=[*facts.columns, *(d for d in [*days, "was_opened"] if d not in facts)])
     anywhere = facts["n_segments"] == 0
     return facts.assign(
         **{name: pd.to_datetime(facts[name]) for name in [*days, "starts_on", "last_used_on"]},
         was_opened=facts["was_opened"].eq(True),
+        is_only_c1=facts["conversations"] == "C1", has_c1=facts["conversations"].str.startswith("C1"),
         uptake_by=pd.Timestamp(stock.followed(settings)[1]) - pd.Timedelta(days=settings.content.uptake_days),
         deals_told=tables.has("opportunities") & (anywhere | tables.filled("opportunities", "segment")),
         leads_told=tables.has("leads") & (anywhere | tables.filled("leads", "segment")),

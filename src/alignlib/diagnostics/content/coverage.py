@@ -3,7 +3,7 @@
 from collections import defaultdict
 
 from alignlib import words
-from alignlib.diagnostics.content.deals import CONVERSATIONS, IN_SEGMENT, PLACED, TALKED, pipeline, stands_open
+from alignlib.diagnostics.content.deals import CONVERSATIONS, in_segment, open_deals, pipeline, placed, stands_open
 from alignlib.diagnostics.content.parts import TAG_WANTED, missing, records
 from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
@@ -73,12 +73,13 @@ def cells(tables: Tables, settings: Settings) -> list[Row]:
     ``deals`` are None when no open opportunity names a conversation. ``worth`` is the first known of what ``weight``
     names: the cell's pipeline, its segment's pipeline, its segment's plan, the cell's deals. Widest segment first.
     """
-    found = _counted(tables, settings, _segments(tables, settings), [])
-    within = {r["segment"]: r["amount"] for r in pipeline(tables, settings, "segment", IN_SEGMENT)}
+    standing_open = open_deals(tables, settings)
+    found = _counted(tables, settings, standing_open, _segments(tables, settings, standing_open), [])
+    within = {r["segment"]: r["amount"] for r in pipeline(standing_open, ["segment"], in_segment)}
     asked = "select segment, planned_revenue from plan where planned_revenue > 0"
     planned = {r["segment"]: r["planned_revenue"] for r in records(tables, asked)} if tables.has("plan") else {}
-    placed = pipeline(tables, settings, "segment, conversation", f"segment is not null and {TALKED}")
-    deals = {(r["segment"], r["conversation"]): r["deals"] for r in placed}
+    talked = pipeline(standing_open, ["segment", "conversation"])
+    deals = {(r["segment"], r["conversation"]): r["deals"] for r in talked}
     weight = CELL if found[0]["amount"] is not None else SEGMENT if within else PLAN if planned else DEALS
     weight = "" if weight == DEALS and not deals else weight
     standing = defaultdict[str, int](int)
@@ -120,18 +121,24 @@ def part(tables: Tables, settings: Settings, grid: list[Row] | None = None) -> P
     if not stock_now["tagged"]:
         return missing(_WHAT, "no asset names a conversation", TAG_WANTED)
     grid = cells(tables, settings) if grid is None else grid
-    made = Part(caveats=_asset_caveats(stock_now, tables, settings))
+    deals = open_deals(tables, settings)
+    stands = stands_open(deals)
+    segments = _segments(tables, settings, deals)
+    made = Part(caveats=_asset_caveats(stock_now, segments, tables, settings))
     gaps = [row for row in grid if row["gap"]]
     says = f"{words.of(len(gaps), len(grid))} cells of segment and conversation hold no usable asset"
     if grid[0]["amount"] is None:
         made.not_judged += missing(_WHAT, "no open opportunity names its segment and conversation", _DEALS).not_judged
     else:
-        stands = stands_open(tables, settings)
         says = _says(gaps, stands, settings)
         made.findings.append(_finding(says, grid, stands, stock_now, settings))
-    pains = _pains(tables, settings)
-    made.exhibits += [_grid_exhibit(grid, says, made.findings, tables, settings), *_fill_exhibit(grid, settings),
-                      *_personas(tables, settings), *pains.exhibits]  # fmt: skip
+    pains = _pains(tables, settings, deals)
+    made.exhibits += [
+        _grid_exhibit(grid, says, made.findings, _left_out(stands, settings), settings),
+        *_fill_exhibit(grid, settings),
+        *_personas(tables, settings, deals, segments),
+        *pains.exhibits,
+    ]
     made.not_judged += pains.not_judged
     return made
 
@@ -181,8 +188,8 @@ def _gap(row: Row) -> str:
     return "" if row["n"] else STALE if row["n_stale"] else EMPTY
 
 
-def _segments(tables: Tables, settings: Settings) -> list[str]:
-    named = {r["segment"] for r in pipeline(tables, settings, "segment", "segment is not null")}
+def _segments(tables: Tables, settings: Settings, deals: list[Row]) -> list[str]:
+    named = {deal["segment"] for deal in deals if deal["segment"] is not None}
     if tables.has("plan"):
         named |= {r["segment"] for r in records(tables, "select segment from plan where segment is not null")}
     return sorted(named) or _named(tables, settings, "segments")
@@ -193,18 +200,20 @@ def _named(tables: Tables, settings: Settings, labels: str) -> list[str]:
     return [row["label"] for row in records(tables, sql, as_of=settings.as_of)]
 
 
-def _counted(tables: Tables, settings: Settings, segments: list[str], personas: list[str]) -> list[Row]:
+def _counted(
+    tables: Tables, settings: Settings, deals: list[Row], segments: list[str], personas: list[str]
+) -> list[Row]:
     """Each segment and conversation, and each persona if any are asked for: its assets and its open pipeline."""
     found = records(tables, _TAGGED + _CELLS, segments=segments or ["all segments"], talks=CONVERSATIONS,
                     personas=personas or [None], as_of=settings.as_of,
                     stale=settings.content.stale_days)  # fmt: skip
     by = ["segment", "conversation", *(["persona"] if personas else [])]
-    return _priced(tables, settings, found, by, f"{PLACED} and persona is not null" if personas else PLACED)
+    return _priced(found, by, pipeline(deals, by, placed))
 
 
-def _priced(tables: Tables, settings: Settings, found: list[Row], by: list[str], rule: str) -> list[Row]:
+def _priced(found: list[Row], by: list[str], standing: list[Row]) -> list[Row]:
     """The same cells with their open pipeline and its deals; None in each where no deal is placed at all."""
-    money = {tuple(r[name] for name in by): r for r in pipeline(tables, settings, ", ".join(by), rule)}
+    money = {tuple(r[name] for name in by): r for r in standing}
     for row in found:
         here = money.get(tuple(row[name] for name in by), {"amount": 0, "deals": 0})
         row |= {name: here[name] if money else None for name in ("amount", "deals")}
@@ -216,29 +225,29 @@ def _foremost(first: list[str], others: list[str]) -> list[str]:
     return sorted([*first, *sorted(set(others) - set(first))][:MOST])
 
 
-def _personas(tables: Tables, settings: Settings) -> list[Exhibit]:
+def _personas(tables: Tables, settings: Settings, deals: list[Row], segments: list[str]) -> list[Exhibit]:
     """Which cells of conversation, persona and segment hold no usable asset, those with most pipeline first?"""
-    wanted = [row["persona"] for row in pipeline(tables, settings, "persona", f"{PLACED} and persona is not null")]
+    wanted = [row["persona"] for row in pipeline(deals, ["persona"], placed)]
     names = _foremost(wanted, _named(tables, settings, "personas"))
     if not names:
         return []
-    standing = [row["segment"] for row in pipeline(tables, settings, "segment", "segment is not null")]
-    found = _counted(tables, settings, _foremost(standing, _segments(tables, settings)), names)
+    standing = [row["segment"] for row in pipeline(deals, ["segment"])]
+    found = _counted(tables, settings, deals, _foremost(standing, segments), names)
     return [_table("content.personas", found, ["conversation", "persona", "segment"], bool(wanted),
                    "An asset that names no persona or no segment serves every one.")]  # fmt: skip
 
 
-def _pains(tables: Tables, settings: Settings) -> Part:
+def _pains(tables: Tables, settings: Settings, deals: list[Row]) -> Part:
     """Which cells of conversation and pain hold no usable asset? Silent where nobody records pains."""
-    wanted = [row["pain"] for row in pipeline(tables, settings, "pain", "pain is not null")]
+    wanted = [row["pain"] for row in pipeline(deals, ["pain"])]
     named = _named(tables, settings, "pains")
     if not named:
         what, settle = "Which of the buyers’ problems content speaks to", "the pains that each asset speaks to"
         return missing(what, "no asset names a pain, while open deals do", settle) if wanted else Part()
     found = records(tables, _TAGGED + _BY_PAIN, pains=_foremost(wanted, named), talks=CONVERSATIONS,
                     as_of=settings.as_of, stale=settings.content.stale_days)  # fmt: skip
-    rule = f"pain is not null and amount > 0 and {TALKED}"
-    priced = _priced(tables, settings, found, ["pain", "conversation"], rule)
+    by = ["pain", "conversation"]
+    priced = _priced(found, by, pipeline(deals, by, lambda deal: deal["sign"] > 0))
     return Part(exhibits=[_table("content.pains", priced, ["conversation", "pain"], bool(wanted),
                                  "An asset that names no pain is not known to speak to any.")])  # fmt: skip
 
@@ -267,7 +276,7 @@ def _usable(settings: Settings) -> str:
             "the conversation. An asset that names no segment serves every one. Counted.")  # fmt: skip
 
 
-def _grid_exhibit(grid: list[Row], says: str, found: list[Finding], tables: Tables, settings: Settings) -> Exhibit:
+def _grid_exhibit(grid: list[Row], says: str, found: list[Finding], left_out: str, settings: Settings) -> Exhibit:
     weight, is_sure = grid[0]["weight"], all(each.level != "unclear" for each in found)
     shown, others = grid[: MOST * len(CONVERSATIONS)], grid[MOST * len(CONVERSATIONS) :]
     rows: list[Row] = [{"label": words.masked(r["segment"]), "column": r["conversation"], "n": r["n"],
@@ -286,7 +295,7 @@ def _grid_exhibit(grid: list[Row], says: str, found: list[Finding], tables: Tabl
         read="Usable assets by segment and conversation, with the open pipeline that stands there. A gap holds no "
         f"asset at all (empty) or only stale, expired or unapproved ones (none usable). {_usable(settings)}",
         says_not=f"Money standing in a cell is not money lost. {_SUMMED.get(weight, '')} "
-        f"{_left_out(tables, settings)}".replace("  ", " ").strip(),
+        f"{left_out}".replace("  ", " ").strip(),
         alt=f"Grid of segments by conversations C1 to C5: {says}.",
     )  # fmt: skip
 
@@ -356,10 +365,9 @@ def _worth(row: Row, settings: Settings) -> str:
     return f"{words.money(row['worth'], settings.currency)} {where[row['weight']]}"
 
 
-def _left_out(tables: Tables, settings: Settings) -> str:
-    if not tables.has("opportunities"):
-        return ""
-    found, said = stands_open(tables, settings), []
+def _left_out(found: Row, settings: Settings) -> str:
+    """Which open deals stand in no cell?"""
+    said = list[str]()
     kinds = (("unplaced", "without a segment or a conversation"), ("unpriced", "without an amount"),
              ("negative", "with a negative amount"))  # fmt: skip
     for kind, what in kinds:
@@ -369,9 +377,9 @@ def _left_out(tables: Tables, settings: Settings) -> str:
     return f"{words.capital('; '.join(said))}: placed in no cell." if said else ""
 
 
-def _asset_caveats(stock: Row, tables: Tables, settings: Settings) -> list[str]:
+def _asset_caveats(stock: Row, segments: list[str], tables: Tables, settings: Settings) -> list[str]:
     """Which assets does the grid not place, or place without knowing their age?"""
-    strange = sorted(set(_named(tables, settings, "segments")) - set(_segments(tables, settings)))
+    strange = sorted(set(_named(tables, settings, "segments")) - set(segments))
     said = []
     if stock["untagged"]:
         most = ", more than half of all: one may serve a cell that seems empty" * (stock["untagged"] > stock["tagged"])

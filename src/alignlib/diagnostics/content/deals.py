@@ -1,5 +1,7 @@
 """Which deals stand open at the as-of date, and how much of their pipeline has a segment, a conversation, an amount?"""
 
+from collections import defaultdict
+from collections.abc import Callable
 from math import floor
 from typing import Any
 
@@ -15,22 +17,36 @@ CONVERSATIONS = ["C1", "C2", "C3", "C4", "C5"]
 # A deal opened after the as-of date was not there yet; one opened on no known day is taken as there.
 OPEN_NOW = """outcome = 'open'
   and coalesce(opened_at < timezone('UTC', timezone($opened, $today::timestamp + interval 1 day)), true)"""
-IN_SEGMENT = "segment is not null and amount > 0"
-TALKED = f"conversation in ({', '.join(map(repr, CONVERSATIONS))})"
-PLACED = f"{IN_SEGMENT} and {TALKED}"
-_STANDS = f"""select coalesce(sum(amount) filter (is_placed), 0)::bigint as placed,
-  (count(*) filter (is_placed))::integer as n_placed,
-  coalesce(sum(amount) filter (not is_placed and amount > 0), 0)::bigint as unplaced,
-  (count(*) filter (not is_placed and amount > 0))::integer as n_unplaced,
-  (count(*) filter (coalesce(amount, 0) = 0))::integer as n_unpriced,
-  coalesce(sum(amount) filter (amount < 0), 0)::bigint as negative,
-  (count(*) filter (amount < 0))::integer as n_negative
-from (select amount, coalesce({PLACED}, false) as is_placed from opportunities where {OPEN_NOW})"""
+_DEALS = f"""select segment, conversation, persona, pain, sign(coalesce(amount, 0))::integer as sign,
+  count(*)::integer as deals, coalesce(sum(amount), 0)::bigint as amount
+from opportunities where {OPEN_NOW} group by all order by all"""
 
 
-def stands_open(tables: Tables, settings: Settings) -> Row:
+def open_deals(tables: Tables, settings: Settings) -> list[Row]:
+    """Which deals stand open? One row for all alike: segment, conversation, persona, pain, ``sign`` of the amount.
+
+    With the number of ``deals`` and the sum of their ``amount``. Empty when no opportunities were delivered.
+    """
+    return records(tables, _DEALS, **open_now(tables, settings)) if tables.has("opportunities") else []
+
+
+def in_segment(deal: Row) -> bool:
+    """Does it name a segment and a positive amount?"""
+    return deal["segment"] is not None and deal["sign"] > 0
+
+
+def placed(deal: Row) -> bool:
+    """Does it name a segment, a positive amount and one of the five conversations?"""
+    return in_segment(deal) and deal["conversation"] in CONVERSATIONS
+
+
+def stands_open(deals: list[Row]) -> Row:
     """How much open pipeline could be placed in a cell, how much could not, and how much is there in ``all``?"""
-    found: Row = records(tables, _STANDS, **open_now(tables, settings))[0]
+    kinds = defaultdict[str, list[Row]](list)
+    for deal in deals:
+        kinds[{1: "placed" if placed(deal) else "unplaced", 0: "unpriced", -1: "negative"}[deal["sign"]]].append(deal)
+    found: Row = {kind: sum(deal["amount"] for deal in kinds[kind]) for kind in ("placed", "unplaced", "negative")}
+    found |= {f"n_{kind}": sum(deal["deals"] for deal in kinds[kind]) for kind in (*found, "unpriced")}
     priced, n = found["placed"] + found["unplaced"], found["n_placed"] + found["n_unplaced"]
     whole = priced + (round(priced / n * found["n_unpriced"]) if n else 0)
     portion = words.share(floor(100 * found["placed"] / whole) / 100) if whole else ""  # never all of more
@@ -42,10 +58,13 @@ def open_now(tables: Tables, settings: Settings) -> dict[str, Any]:
     return {"opened": zone_of(tables, settings, "opportunities.opened_at"), "today": settings.as_of}
 
 
-def pipeline(tables: Tables, settings: Settings, by: str, rule: str) -> list[Row]:
-    """How much open pipeline stands in each group, most first? ``by`` and ``rule``: our own SQL, no client's text."""
-    if not tables.has("opportunities"):
-        return []
-    asked = f"""select {by}, count(*)::integer as deals, sum(greatest(amount, 0))::bigint as amount
-        from opportunities where {OPEN_NOW} and {rule} group by {by} order by amount desc, deals desc, {by}"""
-    return records(tables, asked, **open_now(tables, settings))
+def pipeline(deals: list[Row], by: list[str], counts: Callable[[Row], bool] = lambda _: True) -> list[Row]:
+    """How much open pipeline stands in each group, most first? Of deals that name all of ``by`` and that count."""
+    found = dict[tuple[str, ...], Row]()
+    for deal in deals:
+        labels = tuple(deal[name] for name in by)
+        if None not in labels and counts(deal):
+            here = found.setdefault(labels, dict(zip(by, labels, strict=True)) | {"deals": 0, "amount": 0})
+            here["deals"] += deal["deals"]
+            here["amount"] += max(deal["amount"], 0)
+    return [found[each] for each in sorted(found, key=lambda at: (-found[at]["amount"], -found[at]["deals"], at))]

@@ -1,5 +1,6 @@
 """What would a year's deals bring more if every conversation had a usable asset, and how sure is that?"""
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -123,26 +124,29 @@ def read_deals(tables: Tables, settings: Settings) -> pd.DataFrame:
 
 def supplied(assets: pd.DataFrame, segments: np.ndarray, days: Floats) -> Floats:
     """For which share of the five conversations did a segment have a usable asset on a day? One entry a deal."""
-    found = np.zeros(len(days))
-    for segment in np.unique(segments.astype(str)):
-        here = segments == segment
-        serves = assets[assets["segment"].isna() | (assets["segment"] == segment)]
-        for _, each in serves.groupby("talk"):
-            begun = np.searchsorted(np.sort(each["from_day"]), days[here], "right")
-            ended = np.searchsorted(np.sort(each["until_day"]), days[here], "left")
+    found, (code, names), talk = np.zeros(len(days)), pd.factorize(assets["segment"]), assets["talk"].to_numpy()
+    from_day, until_day = assets["from_day"].to_numpy(), assets["until_day"].to_numpy()
+    place = names.get_indexer(pd.Index(segments))  # below 0: no asset names it; below 0 in ``code``: it serves all
+    for segment in np.unique(place):
+        here, serves = place == segment, (code < 0) | (code == segment)
+        for each in CONVERSATIONS:
+            at_hand = serves & (talk == each)
+            begun = np.searchsorted(np.sort(from_day[at_hand]), days[here], "right")
+            ended = np.searchsorted(np.sort(until_day[at_hand]), days[here], "left")
             found[here] += begun > ended
     return found / len(CONVERSATIONS)
 
 
 def a_year(deals: pd.DataFrame, gaps: list[Row], settings: Settings) -> Year:
     """What do the deals of a year bring where something is missing? Deals opened in the period, with an amount."""
-    lacking = pd.Series([row["segment"] for row in gaps]).value_counts().to_dict()
+    lacking = Counter(row["segment"] for row in gaps)
     days = (settings.period.end - settings.period.start).days + 1
     used = deals[deals["in_period"] & (deals["amount"] > 0) & deals["segment"].isin(lacking)]
     names, place = np.unique(used["segment"].astype(str), return_inverse=True)
     sums, closed = _by_seller(used, place, len(names)), deals[deals["outcome"] != "open"]
-    rate = closed.groupby("segment")["won"].agg(["mean", "size"])
-    won = [rate["mean"][s] if s in rate.index and rate["size"][s] >= FEWEST else closed["won"].mean() for s in names]
+    rates = closed.groupby("segment")["won"].agg(["mean", "size"]).itertuples()
+    known, overall = {segment: mean for segment, mean, n in rates if n >= FEWEST}, closed["won"].mean()
+    won = [known.get(segment, overall) for segment in names]
     n, scale = np.bincount(place, minlength=len(names)).astype(float), 365.25 / days
     mean = np.divide(sums[:, :, 0], sums[:, :, 1], out=np.zeros(sums.shape[:2]), where=sums[:, :, 1] > 0)
     return Year(

@@ -17,8 +17,7 @@ TAG_WANTED = "a column in the library export that names the conversation (C1 to 
 # and what is to be retired no longer stands; of several decisions on one asset the latest.
 _CORRECTED = ("personas", "segments", "conversations", "reviewed_on", "expires_on", "is_customisable", "is_approved")
 _ASSETS = """with corrected as (
-  select a.asset_id, title, type, owner_team, specificity, url, pains, topics, cost, created_on,
-    {columns}
+  select a.asset_id, title, type, owner_team, specificity, url, pains, topics, cost, created_on, {columns}
   from assets a{decisions}
 ) select * replace (coalesce(list_distinct(conversations), []) as conversations,
       coalesce(list_distinct(personas), []) as personas, coalesce(list_distinct(segments), []) as segments,
@@ -35,7 +34,8 @@ _DECISIONS = f""" left join {DECIDED} d on d.asset_id = a.asset_id where decisio
 def assets_now(tables: Tables, as_of: date) -> str:
     """Which SQL makes the common table ``assets_now``: one row an asset that stood at ``$as_of``, as corrected?"""
     decided = tables.has("asset_decisions")
-    made = (f"coalesce(d.{name}, a.{name}) as {name}" if decided else name for name in _CORRECTED)
+    made = [f"coalesce(d.{name}, a.{name}) as {name}" if decided else name for name in _CORRECTED]
+    made += ["decision, decided_on"] if decided else ["null::varchar as decision, null::date as decided_on"]
     sql = _ASSETS.format(columns=", ".join(made), decisions=_DECISIONS if decided else "")
     kept = tables.keep(f"assets_at_{as_of:%Y%m%d}", sql, {"as_of": as_of})
     return f"with assets_now as (from {kept} where $as_of is not null)"  # so that the day may always be bound

@@ -1,5 +1,6 @@
 """Was the content ever shown to sellers?"""
 
+from alignlib.diagnostics.content.parts import records
 from alignlib.diagnostics.content.stock import Stock
 from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
@@ -7,13 +8,15 @@ from alignlib.judging import finding
 from alignlib.result import Measure, Part
 from alignlib.words import of, value
 
+_SHOWN = """select count(*) as n from assets_now
+where asset_id in (select asset_id from training where trained_on <= $as_of)"""
+
 
 def part(tables: Tables, settings: Settings, stock: Stock) -> Part:
     """Which share of the assets that stand was any seller ever shown? Counted, from the record of training."""
     if not tables.has("training"):
         return Part()
-    known = tables.query("select distinct asset_id from training where trained_on <= $as_of", {"as_of": settings.as_of})
-    k, n = int(stock.assets["asset_id"].isin(known["asset_id"]).sum()), len(stock.assets)
+    k, n = int(records(tables, _SHOWN, as_of=settings.as_of)[0]["n"]), len(stock.assets)
     if not n:
         return Part()
     said = value(k / n, "share")

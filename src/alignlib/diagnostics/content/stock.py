@@ -29,8 +29,10 @@ from asset_usage where {_BY_AS_OF}"""
 _FRAME = """, starts as (
   select *, greatest(coalesce(created_on, $start), $start) as starts_on from assets_now
 ){used}
-select s.asset_id, title, type, specificity, is_customisable, is_approved, created_on, dated_on, expires_on,
-  len(conversations)::integer as n_conversations, len(segments)::integer as n_segments,
+select s.asset_id, title, type, specificity, is_customisable, is_approved, cost, created_on, reviewed_on, dated_on,
+  expires_on, decision, decided_on, array_to_string(list_sort(conversations), '; ') as conversations,
+  array_to_string(list_sort(segments), '; ') as segments, array_to_string(list_sort(personas), '; ') as personas,
+  segments as places, len(conversations)::integer as n_conversations, len(segments)::integer as n_segments,
   coalesce(expires_on < $as_of, false) as is_expired, coalesce($as_of - dated_on > $stale, false) as is_stale,
   {seen}
 from starts s left join used u on u.asset_id = s.asset_id order by s.asset_id"""
@@ -89,11 +91,13 @@ _NOTHING = (
 class Stock:
     """Which assets stood at the as-of date, and by what is their use known?
 
-    ``assets`` holds one row an asset: asset_id, title, type, specificity, is_customisable and is_approved (missing
-    where not recorded), created_on, dated_on (the later of creation and review), expires_on, n_conversations,
-    n_segments, is_expired, is_stale (never where undated), starts_on and days_seen (its window of observation),
-    n_uses by sellers in it, first_use_days (missing: none) and last_used_on. ``log``: "events" (a log of uses),
-    "totals" (the system's own counts: used in the span, not when) or "" (nothing was delivered).
+    ``assets`` holds one row an asset, by asset_id: asset_id, title, type, specificity, is_customisable and is_approved
+    (missing where not recorded), cost, created_on, reviewed_on, dated_on (the later of creation and review),
+    expires_on, decision and decided_on (what its owner sent back), conversations, segments and personas (in words:
+    "C1; C2"), places (segments as a list), n_conversations, n_segments, is_expired, is_stale (never where undated),
+    starts_on and days_seen (its window of observation), n_uses by sellers in it, first_use_days (missing: none) and
+    last_used_on. ``log``: "events" (a log of uses), "totals" (the system's own counts: used in the span, not when) or
+    "" (nothing was delivered).
     ``log_from``, ``log_until``: the first and last day on which the log holds anything, edits too. ``counts``: uses in
     the log by anybody, those with a team, by Marketing, and those by others of assets the inventory never held.
     """

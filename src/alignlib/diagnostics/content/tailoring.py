@@ -37,9 +37,7 @@ from sent asof left join edits
   on sent.asset_id = edits.asset_id and sent.user_id = edits.user_id and sent.used_at >= edited_at
 group by sent.user_id order by sent.user_id"""
 # What may be sent: the assets that stand, and those that their owner decided to retire, until the day of the decision.
-_FIT = """, fit as (
-  select asset_id, title, expires_on, is_approved, null::date as retired_on from assets_now{retired}
-)"""
+_FIT = "select asset_id, title, expires_on, is_approved, null::date as retired_on from assets_now{retired}"
 _RETIRED = f"""
   union all
   select a.asset_id, title, coalesce(d.expires_on, a.expires_on), coalesce(d.is_approved, a.is_approved), decided_on
@@ -223,13 +221,14 @@ def outdated(tables: Tables, settings: Settings, stock: Stock) -> Part:
     nobody known sent stands alone. Withheld where fewer than the smallest group sent anything.
     """
     what, settle = "Whether what sellers send is still fit to be sent", "the day after which each asset must not go out"
-    fit = _FIT.format(retired=_RETIRED if tables.has("asset_decisions") else "")
+    fit = assets_now(tables, as_of := settings.as_of)
+    fit += _FIT.format(retired=_RETIRED if tables.has("asset_decisions") else "")
+    fit = f"with fit as (from {tables.keep(f'fit_at_{as_of:%Y%m%d}', fit, {'as_of': as_of})})"
     dated = "select count(expires_on) + count(is_approved) + count(retired_on) as n from fit"
-    if not records(tables, fit + dated, as_of=settings.as_of)[0]["n"]:
+    if not records(tables, fit + dated)[0]["n"]:
         return missing(what, "neither expiry nor approval of assets is recorded", settle)
     values = _span(tables, settings)
-    asked = assets_now(tables, settings.as_of) + fit + _BY_SELLER
-    sent = tables.query(asked, values) if stock.log == "events" else pd.DataFrame()
+    sent = tables.query(fit + _BY_SELLER, values) if stock.log == "events" else pd.DataFrame()
     if sent.empty:
         return missing(what, "the log of uses tells of no shares", _LOG)
     nobody = sent["is_nobody"].to_numpy(bool)
@@ -255,7 +254,7 @@ def outdated(tables: Tables, settings: Settings, stock: Stock) -> Part:
 
 def _items(tables: Tables, settings: Settings, fit: str, values: dict[str, Any], says: str) -> Exhibit:
     """Which items were sent although they had expired, were retired or are not approved, most frequent first?"""
-    found, rows = records(tables, fit + _BY_ASSET, **values, most=ITEMS_SHOWN), list[Row]()
+    found, rows = tables.rows(fit + _BY_ASSET, values | {"most": ITEMS_SHOWN}), list[Row]()
     for item in found:
         ends = {"expired": item["is_past"] and item["expires_on"], "retired": item["is_retired"] and item["retired_on"]}
         why = "; ".join([f"{done} on {day(date.fromisoformat(on))}" for done, on in ends.items() if on]

@@ -26,15 +26,14 @@ _UNTIL = "timezone('UTC', timezone($zone, $end::timestamp + interval 1 day))"
 _PEOPLE = f"""with logged as (
   select user_id, bool_or({BY_SELLER}) as sells, bool_and(coalesce(team = 'marketing', false)) as is_marketing
   from asset_usage group by user_id
-), people as (
-  select user_id, (row_number() over (order by user_id))::integer as person,
-    user_id in (select user_id from logged where user_id is not null) as is_logged
-  from (select user_id from logged where sells {{named}}) where user_id is not null
-    and user_id not in (select user_id from logged where is_marketing and user_id is not null)
-)"""
+)
+select user_id, (row_number() over (order by user_id))::integer as person,
+  user_id in (select user_id from logged where user_id is not null) as is_logged
+from (select user_id from logged where sells {{named}}) where user_id is not null
+  and user_id not in (select user_id from logged where is_marketing and user_id is not null)"""
 # One row an asset and a seller with a day of teaching or of first use. The other pairs of a seller are only counted:
 # those with assets first shown equally long before the end are alike. All days beyond $most are read as $most.
-_FIRST_USE = f""", taught_assets as (
+_FIRST_USE = f"""with taught_assets as (
   select asset_id, (row_number() over (order by asset_id))::integer as asset, min(trained_on) as first_on
   from training where trained_on <= $end group by asset_id
 ), shown as (
@@ -69,7 +68,7 @@ select kind, person, is_logged, least(days, $most)::double as days, is_used and 
   sum(n)::double as n
 from watched join people using (person) group by all having sum(n) > 0 order by all"""
 # A use counts from the moment of the first recommendation, or from its day where either is known by the day alone.
-_UPTAKE = f""", recommended as (
+_UPTAKE = f"""with recommended as (
   select asset_id, person, user_id, min(recommended_at) as first_at,
     timezone($told_zone, timezone('UTC', min(recommended_at)))::date as told_on
   from recommendations join people using (user_id) group by asset_id, person, user_id
@@ -138,7 +137,8 @@ def first_use(tables: Tables, settings: Settings, log: dict[str, Any]) -> Part:
     what, days = "Whether sellers use what they were shown", settings.content.uptake_days
     if not log or not tables.filled("training", "user_id"):
         return _lacking(what, log, "shown", "training: the asset, a code for the person, the day")
-    found = tables.query(_PEOPLE.format(named=_named(tables)) + _FIRST_USE, log | {"most": 2 * days})
+    tables.keep("people", _PEOPLE.format(named=_named(tables)), {})
+    found = tables.query(_FIRST_USE, log | {"most": 2 * days})
     taught, untaught, before, early = (found[found["kind"] == k] for k in ("taught", "untaught", "before", "early"))
     if taught.empty:
         return missing(what, "no seller was shown anything not used before", "a longer period")
@@ -221,7 +221,8 @@ def uptake(tables: Tables, settings: Settings, log: dict[str, Any]) -> Part:
         return _lacking(what, log, "recommended", "recommendations: the asset, a code for the seller, when")
     is_by_day = bool({"recommendations.recommended_at", "asset_usage.used_at"} & tables.day_only)
     told = {"told_zone": zone_of(tables, settings, "recommendations.recommended_at"), "is_by_day": is_by_day}
-    found = tables.query(_PEOPLE.format(named=_named(tables)) + _UPTAKE, log | told | {"most": 2 * days})
+    tables.keep("people", _PEOPLE.format(named=_named(tables)), {})
+    found = tables.query(_UPTAKE, log | told | {"most": 2 * days})
     cases, early = (found[found["kind"] == kind] for kind in ("told", "early"))
     if cases.empty:
         return missing(what, "nothing was recommended to a seller while uses were logged", "a longer period")
@@ -348,11 +349,12 @@ def _finding(
     days, at, is_named = settings.content.uptake_days, _horizon(cases, settings), (cases["person"] >= 0).any()
     k, n = int(cases["n"][cases["is_used"] & (cases["days"] <= at)].sum()), int(cases["n"].sum())
     method = f"cumulative incidence, {'clustered by seller, ' if is_named else ''}95 %"
-    measure, within = measured(_share(cases, at), "share", method, k, n), f"within {count(at, 'day')}"
+    found = _share(cases, at)
+    measure, within = measured(found, "share", method, k, n), f"within {count(at, 'day')}"
     said, by = value(measure.value, "share"), f", {count(cases['person'].nunique(), 'seller')}" if is_named else ""
     others, why, wanted = doubt
     limit = settings.thresholds.get(threshold)
-    is_firm = _acts(_share(others, at), limit) or not _acts(_share(cases, at), limit)
+    is_firm = not _acts(found, limit) or _acts(_share(others, at), limit)
     short = int(cases["n"][~cases["is_used"] & (cases["days"] < at)].sum())
     return finding(
         key, threshold, measure, settings,
@@ -381,9 +383,10 @@ def _curve(
     rows: list[Row] = []
     judged_at = _horizon(next(iter(sides.values())), settings)
     for label, cases in sides.items():
-        last, grid = cases["days"].max(), np.linspace(0, 2 * settings.content.uptake_days, 21).round()
+        days, used, person, n = _columns(cases)
+        last, grid = days.max(), np.linspace(0, 2 * settings.content.uptake_days, 21).round()
         for on in np.unique(np.append(grid[grid < last], last)):
-            at = _share(cases, on)
+            at = clustered_incidence(days, used, person, on, n)
             rows.append({"label": label, "day": int(on), "share": at.value, "low": at.low, "high": at.high})
     next(row for row in rows if row["day"] == judged_at)["promised"] = count(judged_at, "day")  # the first series leads
     limit = "" if judged.limit is None else f" {agreed(judged.limit, judged.direction, 'share')}"

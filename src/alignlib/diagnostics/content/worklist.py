@@ -1,6 +1,8 @@
 """What is to be done with each asset, and what is to be made: a list that a content owner corrects and sends back."""
 
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,12 +27,15 @@ DISPOSITIONS = {"create": "to create", "retire": "to retire", "fix": "to fix", "
 SENT = {"retire": "retired", "keep": "kept", "fix": "to fix", "teach": "to teach", "tailor": "to tailor"}
 
 
+Facts = dict[str, np.ndarray]  # one entry an asset, in the order of the stock
+
+
 class Rule(NamedTuple):
     """One rule: what is to be done, why in a few words, and with which assets."""
 
     disposition: str
     reason: str
-    holds: Callable[[pd.DataFrame], "pd.Series[bool]"]
+    holds: Callable[[Facts], np.ndarray]
 
 
 # In the order in which they are asked: the first that holds decides. See _facts for the columns.
@@ -55,17 +60,12 @@ RULES = (
     Rule("keep", "used and current", lambda f: f["used"]),
     Rule(UNKNOWN, "its use is not known", lambda f: ~f["known"]),
     Rule("keep", "too young to judge", lambda f: ~f["judged"]),
-    Rule("keep", "current; no deal asks for it so far", lambda f: f["cause"].isin(["demand", "conversation"])),
+    Rule("keep", "current; no deal asks for it so far", lambda f: np.isin(f["cause"], ["demand", "conversation"])),
     Rule("keep", "no reason found", lambda f: f["judged"]),
 )  # fmt: skip
 DECIDED = "as its owner decided"
 FOR_ONE = "(made for one person)"  # a title would name the person
 _EVERY, _GENERAL = "", " "  # in place of a segment, for none is blank
-_LABELS = f"""select asset_id, cost, reviewed_on, array_to_string(list_sort(conversations), '; ') as conversations,
-  array_to_string(list_sort(segments), '; ') as segments, array_to_string(list_sort(personas), '; ') as personas,
-  case when len(segments) = 0 then ['{_GENERAL}'] else segments end as place
-from assets_now"""
-_DECIDED = f"select asset_id, decision, decided_on::varchar as decided_on from {SENT_BACK} where decision is not null"
 _SENT_BACK = f"""select
   count(*) filter (d.reviewed_on is not null and d.reviewed_on is distinct from a.reviewed_on) as n,
   {", ".join(f"count(*) filter (decision = '{name}') as {name}" for name in SENT)}
@@ -80,6 +80,8 @@ _EXTRA = [column.model_copy(update={"is_extra": True}) for column in columns(
     segments=("Segments", "text"), personas=("Personas", "text"), reviewed_on=("Reviewed on", "date"),
     expires_on=("Expires on", "date"),
 )]  # fmt: skip
+_READ = ["title", "asset_id", "disposition", "reason", *(column.name for column in _EXTRA), "specificity", "known",
+         "cell", "is_first"]  # fmt: skip
 
 
 def part(
@@ -93,20 +95,24 @@ def part(
     of ``content.worklist``, saved as CSV, can be read back as table ``asset_decisions``.
     """
     found = causes(tables, settings, stock) if found is None else found
-    done = disposed(tables, settings, stock, found)
+    done = disposed(settings, stock, found)
     if done.empty:
         return Part()
     served = _served(tables, settings, done, cells)
     made = {place: cell for place, cell in enumerate(cells) if place not in set(served["cell"])}
-    done["cell"] = done["asset_id"].map(served.groupby("asset_id")["cell"].min())
-    done = done.sort_values(["rank", "cell"], kind="stable")  # in each rank those that serve no such cell last
-    done["is_first"] = done["cell"].notna() & ~done.duplicated("cell")
-    done = done.sort_values("is_first", ascending=False, kind="stable")
+    cell = done["asset_id"].map(served.groupby("asset_id")["cell"].min()).to_numpy(float)
+    order = np.lexsort((cell, done["rank"]))  # in each rank those that serve no such cell last
+    done, cell = done.iloc[order], cell[order]
+    first = np.zeros(len(done), bool)
+    first[np.unique(cell, return_index=True)[1]] = True
+    first &= ~np.isnan(cell)
+    order = np.argsort(~first, kind="stable")
+    done = done.assign(cell=cell, is_first=first).iloc[order]
     says = _counted(done["disposition"], len(made))
     caveats = [] if stock.log else ["Without a record of uses the work list holds only what age and tags show."]
     if not stock.is_joined:
         caveats.append(f"The work list takes no asset for unused: {NOT_JOINED[0]}.")
-    masked = int(done["asset_id"].map(lambda name: words.masked(name) != name).sum())
+    masked = sum(words.masked(name) != name for name in done["asset_id"])
     if masked:
         caveats.append(f"{words.count(masked, 'asset')} with an e-mail address or a person's folder in the id: masked "
                        "in the work list, so a decision about such an asset cannot be read back.")  # fmt: skip
@@ -114,81 +120,85 @@ def part(
     return Part([], [bars, _list(done, cells, made, says, settings)], caveats)
 
 
-def disposed(tables: Tables, settings: Settings, stock: Stock, found: pd.DataFrame) -> pd.DataFrame:
+def disposed(settings: Settings, stock: Stock, found: pd.DataFrame) -> pd.DataFrame:
     """What is to be done with each asset, and why? Most urgent first.
 
-    One row an asset: what the rules look at, disposition and reason; decision and decided_on are None unless its owner
-    sent one back. Within a disposition the most used come first, then the dearest.
+    One row an asset: the stock with disposition, reason, rank (of the disposition), known (is its use?) and
+    is_unusable. Within a disposition the most used come first, then the dearest.
     """
-    facts = _facts(tables, settings, stock, found)
-    holds = np.array([rule.holds(facts).to_numpy(bool) for rule in RULES])
-    first = np.argmax(holds, axis=0)
-    done = facts.assign(
-        disposition=np.array([rule.disposition for rule in RULES])[first],
-        reason=np.array([rule.reason for rule in RULES])[first],
-    )
-    is_decided = done["decision"].notna()
-    differs = is_decided & (done["decision"] != done["disposition"])
-    by_rules = DECIDED + "; by the rules: " + done["disposition"] + ", " + done["reason"]
-    done["reason"] = done["reason"].mask(is_decided, DECIDED).mask(differs, by_rules)
-    done["disposition"] = done["disposition"].mask(is_decided, done["decision"])
-    done["rank"] = done["disposition"].map({name: i for i, name in enumerate(DISPOSITIONS)})
-    return done.sort_values(["rank", "n_uses", "cost", "asset_id"], ascending=[True, False, False, True])
+    facts, assets, ranks = _facts(settings, stock, found), stock.assets, list(DISPOSITIONS)
+    first = np.argmax([rule.holds(facts) for rule in RULES], axis=0)
+    said = [_said(RULES[i], decision) for i, decision in zip(first.tolist(), assets["decision"], strict=True)]
+    rank = np.array([ranks.index(disposition) for disposition, _ in said], dtype=int)
+    order = np.lexsort((-assets["cost"].to_numpy(float), -assets["n_uses"].to_numpy(), rank))
+    return assets.assign(
+        disposition=[disposition for disposition, _ in said], reason=[reason for _, reason in said], rank=rank,
+        known=facts["known"], is_unusable=facts["is_unusable"],
+    ).iloc[order]  # fmt: skip
 
 
-def _facts(tables: Tables, settings: Settings, stock: Stock, found: pd.DataFrame) -> pd.DataFrame:
-    """What do the rules look at? The stock with causes, costs and decisions, one row an asset."""
-    days, facts = settings.content.unused_days, stock.assets.merge(found, on="asset_id", how="left")
-    facts = facts.merge(
-        tables.query(assets_now(tables, settings.as_of) + _LABELS, {"as_of": settings.as_of}), on="asset_id", how="left"
-    )
-    if tables.has("asset_decisions"):
-        decided = tables.query(_DECIDED, {"as_of": settings.as_of})
-        facts = facts.merge(decided, on="asset_id", how="left", validate="one_to_one")
-    else:
-        facts = facts.assign(decision=None, decided_on=None)
-    known, judged = bool(stock.log) and stock.is_joined, stock.judged(days) & bool(stock.log)
-    used, tags = facts["n_uses"] > 0, facts["n_conversations"] > 0  # no use without a record of uses
-    is_rare = facts["n_uses"] * days < facts["days_seen"]
-    facts = facts.assign(
-        known=known, judged=judged, used=used, unused=judged & ~used, little_used=judged & is_rare,
-        cause=facts["cause"].mask(used),  # one used later than within the days needs none
-        demand=facts["demand"].eq(True), wrong_stage=facts["conversation"].eq(True) & tags,
-        untagged=~tags & bool(tags.any()), not_approved=_is(facts["is_approved"], False),
-        is_fixed=_is(facts["is_customisable"], False),
-        is_general=facts["specificity"].eq("market") | bool(facts["specificity"].isna().all()),
-        is_outdone=_outdone(facts),
-    )  # fmt: skip
-    stays = facts[~np.logical_or.reduce([rule.holds(facts) for rule in RULES if rule.disposition == "retire"])]
-    by_day = stays[stays["title"].fillna("") != ""].sort_values(["created_on", "asset_id"])
-    return facts.assign(
-        is_double=facts["asset_id"].isin(by_day["asset_id"][by_day.duplicated("title")]),
-        is_unusable=facts["is_expired"] | facts["is_stale"] | facts["not_approved"],
-    )
+def _said(rule: Rule, decision: str | None) -> tuple[str, str]:
+    """What is to be done, and why? What the owner decided wins."""
+    if not isinstance(decision, str):
+        return rule.disposition, rule.reason
+    differs = f"; by the rules: {rule.disposition}, {rule.reason}" if decision != rule.disposition else ""
+    return decision, DECIDED + differs
 
 
-def _is(flags: "pd.Series[Any]", value: bool) -> "pd.Series[bool]":
-    return flags.astype("boolean").eq(value).fillna(False).astype(bool)
+def _facts(settings: Settings, stock: Stock, found: pd.DataFrame) -> Facts:
+    """What do the rules look at? The stock with the causes that were found."""
+    days, assets, is_known = settings.content.unused_days, stock.assets, bool(stock.log) and stock.is_joined
+    n_uses, tags = assets["n_uses"].to_numpy(), assets["n_conversations"].to_numpy() > 0
+    judged, used = stock.judged(days) & bool(stock.log), n_uses > 0  # no use without a record of uses
+    at, cause = pd.Index(assets["asset_id"]).get_indexer(found["asset_id"]), np.full(len(assets), "", object)
+    demand, wrong_stage = np.zeros((2, len(assets)), bool)
+    cause[at], demand[at], wrong_stage[at] = found["cause"], found["demand"], found["conversation"]
+    cause[used] = ""  # one used later than within the days needs none
+    facts: Facts = {
+        "known": np.full(len(assets), is_known), "judged": judged, "used": used, "unused": judged & ~used,
+        "little_used": judged & (n_uses * days < assets["days_seen"].to_numpy()), "cause": cause, "demand": demand,
+        "wrong_stage": wrong_stage & tags, "untagged": ~tags & tags.any(),
+        "is_expired": assets["is_expired"].to_numpy(bool), "is_stale": assets["is_stale"].to_numpy(bool),
+        "not_approved": _isnt(assets["is_approved"]), "is_fixed": _isnt(assets["is_customisable"]),
+        "is_general": (assets["specificity"] == "market").to_numpy(bool) | bool(assets["specificity"].isna().all()),
+        "is_outdone": _outdone(assets),
+    }  # fmt: skip
+    goes = np.logical_or.reduce([rule.holds(facts) for rule in RULES if rule.disposition == "retire"])
+    stays = assets.loc[~goes & (assets["title"].fillna("") != "").to_numpy(bool), ["title", "created_on"]]
+    by_day = stays.sort_values("created_on", kind="stable")
+    is_double = np.zeros(len(assets), bool)
+    is_double[by_day.index[by_day.duplicated("title")]] = True
+    return facts | {
+        "is_double": is_double, "is_unusable": facts["is_expired"] | facts["is_stale"] | facts["not_approved"],
+    }  # fmt: skip
 
 
-def _outdone(facts: pd.DataFrame) -> "pd.Series[bool]":
+def _isnt(flags: "pd.Series[Any]") -> np.ndarray:
+    return flags.astype("boolean").eq(False).fillna(False).to_numpy(bool)
+
+
+def _outdone(assets: pd.DataFrame) -> np.ndarray:
     """Which assets bear title, type and conversations of a later one that was used more often, in the same segments?
 
     Segments are the same where any is shared; an asset that names none serves all.
     """
-    facts, keys = facts.fillna({"type": ""}), [*(alike := ["title", "type", "conversations", "place"]), "created_on"]
-    named = facts[facts["title"].notna() & (facts["title"] != "") & facts["created_on"].notna()]
-    places = named.explode("place")
-    is_general = places["place"] == _GENERAL
-    offered = pd.concat([places, named.assign(place=_EVERY)])
-    by_day = offered.groupby(keys)["n_uses"].max().reset_index().sort_values(keys, ascending=False)
-    asked = pd.concat([places.assign(place=places["place"].mask(is_general, _EVERY)),
-                       places[~is_general].assign(place=_GENERAL)])  # fmt: skip
-    by_day = pd.concat([by_day, asked[keys].assign(n_uses=-1)]).drop_duplicates(keys).sort_values(keys, ascending=False)
-    by_day["next"] = by_day.groupby(alike)["n_uses"].shift()
-    by_day["most_later"] = by_day.groupby(alike)["next"].cummax()
-    later = asked.merge(by_day[[*keys, "most_later"]], on=keys).groupby("asset_id")["most_later"].max()
-    return facts["n_uses"] < facts["asset_id"].map(later)
+    found, alike = np.zeros(len(assets), bool), defaultdict[Any, list[tuple[Any, int, int, list[str]]]](list)
+    named = assets[(assets["title"].fillna("") != "") & assets["created_on"].notna()]
+    named = named.assign(type=named["type"].fillna(""))
+    named = named[named.duplicated(keys := ["title", "type", "conversations"], keep=False)]
+    rows = zip(named["created_on"], named.index, named["n_uses"], named["places"], strict=True)
+    for key, row in zip(named[keys].itertuples(index=False), rows, strict=True):
+        alike[key].append(row)
+    for group in alike.values():
+        most = defaultdict[str, int](int)  # uses of the most used later one, in each segment
+        for _, same_day in groupby(sorted(group, key=lambda row: row[0], reverse=True), key=lambda row: row[0]):
+            those = list(same_day)
+            for _, i, n_uses, places in those:
+                found[i] = any(most[place] > n_uses for place in ([*places, _GENERAL] if len(places) else [_EVERY]))
+            for _, _, n_uses, places in those:
+                for place in [*(places if len(places) else [_GENERAL]), _EVERY]:
+                    most[place] = max(most[place], n_uses)
+    return found
 
 
 def _served(tables: Tables, settings: Settings, done: pd.DataFrame, cells: list[Row]) -> pd.DataFrame:
@@ -214,12 +224,12 @@ def _sent_back(tables: Tables, settings: Settings) -> str:
     return f"What its owner sent back: {', '.join(told)}." if told else ""
 
 
-def _counted(dispositions: "pd.Series[str]", n_cells: int) -> str:
+def _counted(dispositions: Iterable[str], n_cells: int) -> str:
     """'84 assets: 37 to retire, 12 to fix and 35 to keep; 3 to create'."""
-    counts = dispositions.value_counts()
+    counts = Counter(dispositions)
     each = [f"{words.number(counts[name])} {said}" for name, said in DISPOSITIONS.items() if name in counts]
     made = f"; {words.number(n_cells)} {DISPOSITIONS['create']}" if n_cells else ""
-    return f"{words.count(len(dispositions), 'asset')}: {words.listed(each)}{made}"
+    return f"{words.count(counts.total(), 'asset')}: {words.listed(each)}{made}"
 
 
 def _defined(settings: Settings) -> str:
@@ -230,15 +240,16 @@ def _defined(settings: Settings) -> str:
 
 
 def _bars(done: pd.DataFrame, n_made: int, says: str, sent_back: str, settings: Settings) -> Exhibit:
-    reasons = done["reason"].where(~done["reason"].str.startswith(DECIDED), DECIDED)
+    reasons = defaultdict[str, Counter[str]](Counter)
+    for name, reason in zip(done["disposition"], done["reason"], strict=True):
+        reasons[name][DECIDED if reason.startswith(DECIDED) else reason] += 1
     rows = list[Row]()
     for name in DISPOSITIONS:
-        found = reasons[done["disposition"] == name].value_counts().sort_index()
-        found = found.sort_values(ascending=False, kind="stable")
-        told = [f"{reason} {words.number(n)}" for reason, n in found.items()]
+        found = sorted(reasons[name].items(), key=lambda each: (-each[1], each[0]))
+        told = [f"{reason} {words.number(n)}" for reason, n in found]
         if name == "create" and n_made:
             told = [f"{words.count(n_made, 'cell')} to fill first, without an asset to use or to fix"]
-        n = n_made if name == "create" else int(found.sum())
+        n = n_made if name == "create" else reasons[name].total()
         if n or name != UNKNOWN:
             rows.append({"label": name.capitalize(), "value": n, "note": "; ".join(told)})
     spoken = (f"{row['label']} {words.number(row['value'])}" for row in rows)
@@ -256,7 +267,7 @@ def _bars(done: pd.DataFrame, n_made: int, says: str, sent_back: str, settings: 
 def _list(done: pd.DataFrame, cells: list[Row], made: dict[int, Row], says: str, settings: Settings) -> Exhibit:
     total, kept = len(made) + len(done), done.head(max(MOST_ROWS - len(made), 0))
     lines = [(place, _to_create(cell, settings.currency)) for place, cell in made.items()]
-    for row in kept.to_dict("records"):
+    for row in kept[_READ].to_dict("records"):
         line = _line({str(k): v for k, v in row.items()})
         if row["cell"] == row["cell"]:  # it serves one
             line["reason"] += f"; {_stands(cells[int(row['cell'])], settings.currency)}"
@@ -303,14 +314,14 @@ def _whole(label: str) -> str | None:
 
 
 def _line(row: Row) -> Row:
-    title, type_, decision, decided_on = (row[name] if isinstance(row[name], str) else None
-                                          for name in ("title", "type", "decision", "decided_on"))  # fmt: skip
-    days = ("last_used_on", "created_on", "reviewed_on", "expires_on")
+    title, type_, decision = (row[name] if isinstance(row[name], str) else None
+                              for name in ("title", "type", "decision"))  # fmt: skip
+    days = ("decided_on", "last_used_on", "created_on", "reviewed_on", "expires_on")
     return {
         "asset_id": words.masked(row["asset_id"]), "disposition": row["disposition"], "reason": row["reason"],
         "title": FOR_ONE if row["specificity"] == "person" else words.masked(title or ""),
         "type": words.masked(type_ or ""), "n_uses": int(row["n_uses"]) if row["known"] or row["n_uses"] else None,
-        "decision": decision, "decided_on": decided_on,
+        "decision": decision,
         **{name: _whole(row[name]) for name in ("conversations", "segments", "personas")},
         **{name: None if pd.isna(row[name]) else str(row[name])[:10] for name in days},
     }  # fmt: skip

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from alignlib.diagnostics.funnel import rates
-from alignlib.diagnostics.funnel.spells import end_of
-from alignlib.diagnostics.funnel.steps import Step
+from alignlib.diagnostics.funnel.spells import days_between, end_of
+from alignlib.diagnostics.funnel.steps import DAY, Step
 from alignlib.engagement import Settings
 from alignlib.incidence import incidence
 from alignlib.result import Exhibit, Finding, Level, Row
@@ -54,19 +54,18 @@ def tracked_since(one: Step, start: pd.Series, settings: Settings) -> pd.Timesta
     """
     if one.next in settings.funnel.tracking_since:
         return pd.Timestamp(settings.funnel.tracking_since[one.next])
-    started = start.to_numpy()
-    won = (one.outcome == 1) & np.isfinite(one.days)
+    started, known = start.to_numpy(dtype="M8[us]"), np.isfinite(one.days)
+    won = (one.outcome == 1) & known
     if not won.any():
         return None
-    first = (start[won] + pd.to_timedelta(one.days[won], unit="D")).min()
-    early = started < first.to_datetime64()
+    first = (started[won] + np.rint(one.days[won] * DAY).astype("m8[us]")).min()
+    early = started < first
     if not early.any():
         return None
-    pace = incidence(one.days[~early & np.isfinite(one.days)], one.outcome[~early & np.isfinite(one.days)])
-    ages = (first - start[early]) / pd.Timedelta(days=1)
-    places = np.searchsorted(pace.days, ages.to_numpy(float), "right") - 1
+    pace = incidence(one.days[~early & known], one.outcome[~early & known])
+    places = np.searchsorted(pace.days, days_between(started[early], first), "right") - 1
     expected = pace.share[1][places].sum() if 1 in pace.share else 0.0
-    return first if expected > SURELY_SOME else None
+    return pd.Timestamp(first) if expected > SURELY_SOME else None
 
 
 def hits(one: Step, horizon: float) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from alignlib.diagnostics.funnel.spells import spells_sql
+from alignlib.diagnostics.funnel.spells import NOT_YET, first_of, spells_sql
 from alignlib.engagement import EXITS, THRESHOLDS, Settings
 from alignlib.intake.tables import Tables
 from alignlib.judging import finding, measured
@@ -47,14 +47,13 @@ select null::varchar opportunity_id, lead_id, won_at as closed_at, null::bigint 
 """
 # A closing known by the day only counts until that day is over: what happened on it may have come before.
 _DEALS = """
-with deals as (
-  select (row_number() over (order by opportunity_id, lead_id, closed_at, file, record) - 1)::int as deal, lead_id,
-    amount, owner_id, closed_at, closed_at + to_days({grace}) as won_at from ({won})
-)"""
+select (row_number() over (order by opportunity_id, lead_id, closed_at, file, record) - 1)::int as deal, lead_id,
+  amount, owner_id, closed_at, closed_at + to_days({grace}) as won_at from ({won})
+"""
 _WITH_INQUIRY = """
 select deal, any_value(lead_id) as lead_id, any_value(amount) as amount, any_value(owner_id) as owner_id,
   any_value(won_at) as won_at, min(entered_at) filter (entered_at <= won_at) as inquiry_at
-from deals left join ({inquiries}) using (lead_id) group by deal order by deal
+from {deals} left join ({inquiries}) using (lead_id) group by deal order by deal
 """
 _INQUIRIES = "select lead_id, entered_at from stage_events where stage = 'inquiry'"
 _NO_INQUIRIES = "select null::varchar as lead_id, null::timestamp as entered_at where false"
@@ -65,7 +64,7 @@ _TOUCHES = {
 _PATHS = """
 select deal, team = 'marketing' as is_marketing, channel, touched_at,
   greatest(date_diff('second', touched_at, closed_at), 0) / 86400.0 as days
-from deals join ({touches}) using (lead_id) where touched_at <= won_at
+from {deals} join ({touches}) using (lead_id) where touched_at <= won_at
 order by deal, touched_at, team, file, record
 """
 _BEGINS = "select (select min(touched_at) from campaign_touches), (select min(touched_at) from sales_touches)"
@@ -102,8 +101,9 @@ def read_won(tables: Tables) -> pd.DataFrame:
 
     ``inquiry_at`` is missing when none came before the win. Empty when no won deal was delivered.
     """
-    deals, inquiries = _deals_sql(tables), _INQUIRIES if tables.has("stage_events") else _NO_INQUIRIES
-    return tables.query(deals + _WITH_INQUIRY.format(inquiries=inquiries)) if deals else pd.DataFrame({"lead_id": []})
+    deals, inquiries = _deals(tables), _INQUIRIES if tables.has("stage_events") else _NO_INQUIRIES
+    asked = _WITH_INQUIRY.format(deals=deals, inquiries=inquiries)
+    return tables.query(asked) if deals else pd.DataFrame({"lead_id": []})
 
 
 def read_paths(tables: Tables) -> pd.DataFrame:
@@ -112,10 +112,10 @@ def read_paths(tables: Tables) -> pd.DataFrame:
     A touch counts for every deal of its lead that it comes before. Touches of one moment count Marketing's first, then
     by file and record: one answer, whatever the order of rows. ``days`` run from the touch to the win.
     """
-    deals, touches = _deals_sql(tables), " union all ".join(sql for name, sql in _TOUCHES.items() if tables.has(name))
+    deals, touches = _deals(tables), " union all ".join(sql for name, sql in _TOUCHES.items() if tables.has(name))
     if not deals or not touches:
         return pd.DataFrame({"deal": [], "is_marketing": [], "channel": [], "touched_at": [], "days": []})
-    return tables.query(deals + _PATHS.format(touches=touches))
+    return tables.query(_PATHS.format(deals=deals, touches=touches))
 
 
 def marketing_shares(deal: ArrayLike, is_marketing: ArrayLike, days: ArrayLike) -> Floats:
@@ -161,13 +161,14 @@ def of_total(shares: Floats, sizes: Floats, owners: pd.Series) -> list[Interval]
 def _share_out(made: Part, won: pd.DataFrame, touches: pd.DataFrame, tables: Tables, settings: Settings) -> None:
     """The range over rules, of deals with a touch within the agreed days."""
     near = touches[touches["days"] <= settings.funnel.credit_days]
-    deals, n = near["deal"].unique(), near["deal"].nunique()
+    deals = near["deal"].unique()
+    n = len(deals)
     within = f"in the {count(settings.funnel.credit_days, 'day')} before the win"
     if not n:
         why = f"no won deal has a touch on record {within}"
         made.not_judged.append(_gap(why, "touches of the leads that were won"))
         return
-    of_deals = won.set_index("deal").loc[deals]
+    of_deals = won.iloc[np.searchsorted(won["deal"], deals)]  # both in the order of their numbers
     amounts = of_deals["amount"].astype("float64").fillna(0).clip(lower=0).to_numpy()
     paid = int((amounts > 0).sum())
     by_amount = 2 * paid >= n
@@ -276,13 +277,13 @@ def _started(won: pd.DataFrame, touches: pd.DataFrame, settings: Settings) -> Fi
     However long ago. A deal without a lead counts as not started by Marketing, for other deals name theirs; a deal with
     a lead of which nothing is recorded counts nowhere. None where nothing is recorded of any.
     """
-    won = won.set_index("deal")
-    of_team = {team: touches[touches["is_marketing"] == team] for team in (True, False)}
-    first = {team: given.groupby("deal")["touched_at"].min().reindex(won.index) for team, given in of_team.items()}
-    sales, marketing = first[False], pd.concat([first[True], won["inquiry_at"]], axis=1).min(axis=1)
-    alone = won["lead_id"].isna()
-    known = marketing.notna() | sales.notna() | alone
-    k, n = int((marketing.notna() & ~(sales < marketing)).sum()), int(known.sum())
+    deal, alone = won["deal"].to_numpy(), won["lead_id"].isna().to_numpy()
+    place, is_marketing = touches["deal"].to_numpy(dtype=int), touches["is_marketing"].to_numpy(dtype=bool)
+    first, at = np.full((2, int(deal.max(initial=-1)) + 1), NOT_YET), touches["touched_at"].to_numpy(dtype="M8[us]")
+    np.fmin.at(first, (is_marketing.astype(int), place), at)
+    sales, marketing = first[0][deal], first_of(first[1][deal], won["inquiry_at"].to_numpy(dtype="M8[us]"))
+    known = ~np.isnat(marketing) | ~np.isnat(sales) | alone
+    k, n = int((~np.isnat(marketing) & ~(sales < marketing)).sum()), int(known.sum())
     if not (known & ~alone).any():
         return None
     measure = measured(wilson(k, n), "share", "Wilson 95 %", k, n)
@@ -324,13 +325,15 @@ def _recorded(won: pd.DataFrame, touches: pd.DataFrame, tables: Tables) -> tuple
     return won, touches[touches["deal"].isin(won["deal"])], [said + "are recorded only since then (left truncation)."]
 
 
-def _deals_sql(tables: Tables) -> str:
-    """Opportunities where any won one names its lead, else won spells; empty where neither was delivered."""
-    if tables.has("opportunities") and len(tables.query(f"select 1 from ({_WON}) where lead_id is not null limit 1")):
-        return _DEALS.format(grace=int("opportunities.closed_at" in tables.day_only), won=_WON)
+def _deals(tables: Tables) -> str:
+    """Which table holds opportunities where any won one names its lead, else won spells? Empty: neither delivered."""
+    named = f"select count(lead_id) > 0 as named from ({_WON})"
+    if tables.has("opportunities") and tables.rows(named)[0]["named"]:
+        grace = int("opportunities.closed_at" in tables.day_only)
+        return tables.keep("won_deals", _DEALS.format(grace=grace, won=_WON), {})
     exits = ", ".join(f"'{exit}'" for exit in EXITS)
     spells = _WON_SPELLS.format(spells=spells_sql(tables), exits=exits)
-    return _DEALS.format(grace=0, won=spells) if tables.has("stage_events") else ""
+    return tables.keep("won_deals", _DEALS.format(grace=0, won=spells), {}) if tables.has("stage_events") else ""
 
 
 def _gap(why: str, settle: str, what: str = "Who gets credit for won deals") -> NotJudged:

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, logit, stdtrit
 
-from alignlib.diagnostics.funnel.leaks import LEAKS, buckets, owners_known
+from alignlib.diagnostics.funnel.leaks import buckets, owners_known
 from alignlib.diagnostics.funnel.rates import rate_row
-from alignlib.diagnostics.funnel.spells import days_between, end_of, read_spells
+from alignlib.diagnostics.funnel.spells import NOT_YET, days_between, end_of, first_of, read_spells, same_lead
 from alignlib.engagement import EXITS, STAGES, Settings
 from alignlib.incidence import kaplan_meier
 from alignlib.intake.tables import Tables
@@ -79,18 +79,18 @@ def held(tables: Tables, handed: pd.DataFrame, settings: Settings) -> pd.DataFra
     has_leads = tables.has("leads")
     now = "until is null and l.owner_id is not null" if has_leads else "false"
     steps = tables.query(_ALONE.format(now=now, leads="left join leads l using (lead_id)" if has_leads else ""))
-    stop = handed["decided_at"].fillna(end_of(settings))
-    stop = stop.clip(upper=handed["mql_at"] + pd.Timedelta(days=settings.promises.stalled_days))
-    touched = handed["first_touch_at"].where(handed["first_touch_at"] < stop, stop)
-    spans = pd.DataFrame({"lead_id": handed["lead_id"], "begin": handed["mql_at"], "stop": stop, "touched": touched})
-    found = spans.reset_index(names="at").merge(steps, on="lead_id")
-    start = found["entered_at"].clip(lower=found["begin"])
+    begin, decided, first = (handed[name].to_numpy() for name in ("mql_at", "decided_at", "first_touch_at"))
+    stop = np.where(np.isnat(decided), end_of(settings).to_datetime64(), decided)
+    stop = np.minimum(stop, begin + np.timedelta64(settings.promises.stalled_days, "D"))
+    row, place = same_lead(handed["lead_id"], steps["lead_id"])
+    since, until, unknown = (steps[name].to_numpy()[place] for name in ("entered_at", "until", "is_unknown"))
     sums = {}
-    for end in ("stop", "touched"):
-        days = np.maximum(days_between(start, found["until"].where(found["until"] < found[end], found[end])), 0)
-        for kind, which in (("alone", ~found["is_unknown"]), ("unknown", found["is_unknown"])):
-            sums[kind, end] = np.bincount(found["at"], days * which, minlength=len(spans))
-        sums["all", end] = np.maximum(days_between(spans["begin"], spans[end]), 0) - sums["unknown", end]
+    for name, over in (("stop", stop), ("touched", np.where(first < stop, first, stop))):
+        end = np.where(until < over[row], until, over[row])
+        days = np.maximum(days_between(np.maximum(since, begin[row]), end), 0)
+        for kind, which in (("alone", ~unknown), ("unknown", unknown)):
+            sums[kind, name] = np.bincount(row, days * which, minlength=len(handed))
+        sums["all", name] = np.maximum(days_between(begin, over), 0) - sums["unknown", name]
     told = handed["n_touches"].notna() | (not tables.has("sales_touches"))
     waiting = np.where(told, sums["all", "touched"] - sums["alone", "touched"], np.nan)
     return pd.DataFrame({
@@ -176,20 +176,31 @@ def nurture_gaps(tables: Tables, spells: pd.DataFrame, settings: Settings) -> pd
     """
     if not tables.has("campaign_touches"):
         return None
-    end, later, begun = end_of(settings), spells[_LATER].min(axis=1), spells["inquiry_at"]
+    names = ("inquiry_at", "last_event_at", "next_spell_at")
+    end, (begun, last, back) = end_of(settings).to_datetime64(), (spells[name].to_numpy() for name in names)
+    later, exits = first_of(*(spells[name].to_numpy() for name in _LATER)), spells["exit"].to_numpy(dtype=object)
+    waits = np.isnat(later) & spells["exit"].isna().to_numpy() & ~np.isnat(begun)
     cut = {
         "Inquiries handed over": (begun < later, begun, later),
-        "Inquiries not yet handed over": (later.isna() & spells["exit"].isna() & begun.notna(), begun, end),
-        "Recycled leads": (spells["exit"] == "recycled", spells["last_event_at"], spells["next_spell_at"].fillna(end)),
+        "Inquiries not yet handed over": (waits, begun, np.full(len(spells), end)),
+        "Recycled leads": (exits == "recycled", last, np.where(np.isnat(back), end, back)),
     }
-    found = pd.concat([pd.DataFrame({"kind": kind, "lead_id": spells["lead_id"], "start": start, "stop": stop})[mask]
-                       for kind, (mask, start, stop) in cut.items()], ignore_index=True)  # fmt: skip
+    start, stop = (np.concatenate([each[i][each[0]] for each in cut.values()]) for i in (1, 2))
+    found = pd.DataFrame({
+        "kind": np.repeat(np.array([*cut], dtype=object), [each[0].sum() for each in cut.values()]), "start": start,
+        "lead_id": pd.concat([spells["lead_id"][each[0]] for each in cut.values()], ignore_index=True), "stop": stop,
+    })  # fmt: skip
     responses = tables.query("select lead_id, touched_at as at from campaign_touches")
-    inside = found.reset_index(names="row").merge(responses, on="lead_id").set_index("row")
-    at = inside["at"][(inside["at"] > inside["start"]) & (inside["at"] < inside["stop"])]
-    times = pd.concat([found["start"], at, found["stop"]]).sort_values().groupby(level=0)
-    longest = times.diff().groupby(level=0).max() / pd.Timedelta(days=1)
-    return found.assign(longest=longest, days=days_between(found["start"], found["stop"]))
+    row, place = same_lead(found["lead_id"], responses["lead_id"])
+    at = responses["at"].to_numpy()[place]
+    inside = (at > start[row]) & (at < stop[row])
+    rows, times = np.tile(np.arange(len(found)), 2), np.concatenate([start, stop])
+    rows, times = np.append(rows, row[inside]), np.append(times, at[inside])
+    order = np.lexsort((times, rows))
+    silent, firsts = np.diff(times[order], prepend=times[:1]), np.flatnonzero(np.diff(rows[order], prepend=-1))
+    silent[firsts] = 0  # between the last of one stretch and the first of the next lies nothing
+    longest = np.maximum.reduceat(silent, firsts) if len(found) else silent
+    return found.assign(longest=longest / np.timedelta64(1, "D"), days=days_between(start, stop))
 
 
 def nurture(gaps: pd.DataFrame, settings: Settings) -> Exhibit:
@@ -198,11 +209,13 @@ def nurture(gaps: pd.DataFrame, settings: Settings) -> Exhibit:
     A response is what a lead did. What Marketing sent is not recorded, so that silence is no sign of nothing sent.
     """
     limit, rows = count(settings.funnel.nurture_gap_days, "day"), list[Row]()
-    for kind, some in gaps[gaps["days"] > settings.funnel.nurture_gap_days].groupby("kind", sort=False):
-        half, most = value(float(some["longest"].median()), "days"), value(some["longest"].max(), "days")
+    kinds, longest = gaps["kind"].to_numpy(dtype=object), gaps["longest"].to_numpy()
+    watched = (gaps["days"] > settings.funnel.nurture_gap_days).to_numpy()
+    for kind in dict.fromkeys(kinds[watched].tolist()):
+        some = longest[watched & (kinds == kind)]
+        half, most = value(float(np.median(some)), "days"), value(float(some.max()), "days")
         note = f"longest silence: {half} or more for half, {most} at most"
-        quiet = int((some["longest"] > settings.funnel.nurture_gap_days).sum())
-        rows.append(rate_row(str(kind), quiet, len(some), note))
+        rows.append(rate_row(kind, int((some > settings.funnel.nurture_gap_days).sum()), len(some), note))
     worst = max(rows, key=lambda row: row["value"])
     return Exhibit(
         key="funnel.nurture", shape="intervals", rows=rows, play="P8", is_detail=True,
@@ -230,36 +243,37 @@ def relay_legs(tables: Tables, settings: Settings, spells: pd.DataFrame, handed:
     """
     touches, bucket = tables.has("sales_touches"), buckets(handed, tables, settings)
     opened = "opportunity_at" if handed["opportunity_at"].notna().any() else "sql_at"
-    qualified, first = (
-        handed[[opened, "won_at"]].min(axis=1),
-        handed["first_touch_at"].where(handed["n_touches"].notna()),
-    )
-    begun = handed["mql_at"].where(handed["n_touches"].notna())
-    stands = np.where(qualified.notna() & (bucket != "untouched"), 3, np.where(first.notna() | (not touches), 2, 1))
-    gone, end = handed["last_event_at"].where(handed["exit"].notna() | handed["won_at"].notna()), end_of(settings)
-    known, leaked = touches or owners_known(tables, handed), bucket.isin(LEAKS)
-    leaks = [bucket[leaked & (stands == leg)] if known else None for leg in range(4)]
-    out = spells["last_event_at"].where(spells["exit"].notna())
-    works = ("Sales works", first) if touches else ("Sales works, from the handover", handed["mql_at"])
+    names = ("mql_at", opened, "won_at", "last_event_at", "first_touch_at")
+    begun, qualifies, won, last, first = (handed[name].to_numpy() for name in names)
+    told, is_over = handed["n_touches"].notna().to_numpy(), handed["exit"].notna().to_numpy() | ~np.isnat(won)
+    qualified, first, gone = first_of(qualifies, won), np.where(told, first, NOT_YET), np.where(is_over, last, NOT_YET)
+    is_qualified = ~np.isnat(qualified) & (bucket != "untouched").to_numpy()
+    stands = np.where(is_qualified, 3, np.where(~np.isnat(first) | (not touches), 2, 1))
+    known, end = touches or owners_known(tables, handed), end_of(settings).to_datetime64()
+    leaks = [bucket.where(stands == leg).to_numpy(dtype=object) if known else None for leg in range(4)]
+    inquired, later = spells["inquiry_at"].to_numpy(), first_of(*(spells[name].to_numpy() for name in _LATER))
+    out = np.where(spells["exit"].notna(), spells["last_event_at"].to_numpy(), NOT_YET)
+    works = ("Sales works", first) if touches else ("Sales works, from the handover", begun)
+    waits = np.where(told, begun, NOT_YET) if touches else first
     return [leg for leg in (
-        _leg("Marketing nurtures", "Marketing", spells["inquiry_at"], spells[_LATER].min(axis=1), out, None, end),
-        _leg("Handover", "waiting for a first touch", begun if touches else first, first, gone, leaks[1], end),
+        _leg("Marketing nurtures", "Marketing", inquired, later, out, None, end),
+        _leg("Handover", "waiting for a first touch", waits, first, gone, leaks[1], end),
         _leg(works[0], "Sales", works[1], qualified, gone, leaks[2], end),
-        _leg("Sales closes", "Sales", handed[opened], handed["won_at"], gone, leaks[3], end),
+        _leg("Sales closes", "Sales", qualifies, won, gone, leaks[3], end),
     ) if leg["n"]]  # fmt: skip
 
 
 def _leg(
-    label: str, holder: str, start: pd.Series, on: pd.Series, out: pd.Series, leak: pd.Series | None,
-    end: pd.Timestamp,
+    label: str, holder: str, start: np.ndarray, on: np.ndarray, out: np.ndarray, leak: np.ndarray | None,
+    end: np.datetime64,
 ) -> Row:  # fmt: skip
-    ran = start.notna().to_numpy()
-    went, left = on.notna().to_numpy() & ran, (on.isna() & out.notna()).to_numpy() & ran
-    days = days_between(start, on.fillna(out).fillna(end))
+    ran, goes_on, goes = ~np.isnat(start), ~np.isnat(on), ~np.isnat(out)
+    went, left = goes_on & ran, ~goes_on & goes & ran
+    days = days_between(start, np.where(goes_on, on, np.where(goes, out, end)))
     told = ran & (days >= 0)
     stay = kaplan_meier(days[told], (went | left)[told])
     is_open = ran & ~went & ~left
-    counts = {} if leak is None else {kind: int((leak[is_open[leak.index]] == kind).sum()) for kind in _WITHOUT}
+    counts = {} if leak is None else {kind: int((leak[is_open] == kind).sum()) for kind in _WITHOUT}
     leaked = sum(counts.values())
     return {
         "label": label, "holder": holder, "n": int(ran.sum()), "median_days": stay.quantile(0.5),

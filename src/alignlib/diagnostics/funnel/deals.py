@@ -53,24 +53,24 @@ def win_rates(deals: pd.DataFrame, settings: Settings | None = None) -> Exhibit:
 
     With ``settings``, quarters after the period or not over by the as-of day say so; the first always does.
     """
-    closed = deals[deals["outcome"] != "open"]
-    won, owners = closed["outcome"] == "won", closed["owner"].nunique()
-    at, alone = rate(won.to_numpy(), closed["owner"]), rate_row("All closed", int(won.sum()), len(won))
+    closed = deals.loc[deals["outcome"] != "open", ["outcome", "owner", *(column for column, _ in _CUTS)]]
+    won, owners = (closed["outcome"] == "won").to_numpy(), closed["owner"].to_numpy(dtype=object)
+    at, alone = rate(won, owners), rate_row("All closed", int(won.sum()), len(won))
     rows = [alone]
     if clustered := at.method.startswith("clustered"):
         rows = [alone | {"label": "All closed, sellers differing", "low": at.low, "high": at.high,
-                         "note": f"clustered by {count(owners, 'owner')}"},
+                         "note": f"clustered by {count(closed['owner'].nunique(), 'owner')}"},
                 alone | {"note": "the same, as if deals were independent"}]  # fmt: skip
     for column, name in _CUTS:
-        groups = won.groupby(closed[column])
-        for key, g in groups if groups.ngroups > 1 else ():
-            found = rate(g.to_numpy(), closed.loc[g.index, "owner"])
-            note = _edge(key, closed["quarter"].min(), settings) if column == "quarter" else ""
-            rows.append(rate_row(f"{name} {_quarter(key)}", found.k or 0, len(g), note, at=found))
+        group, keys = pd.factorize(closed[column], sort=True)
+        for i, key in enumerate(keys if len(keys) > 1 else ()):
+            found = rate(won[group == i], owners[group == i])
+            note = _edge(key, keys[0], settings) if column == "quarter" else ""
+            rows.append(rate_row(f"{name} {_quarter(key)}", found.k or 0, found.n or 0, note, at=found))
     twice = "The first two lines are one figure: the finding’s, which allows for sellers who differ from one another, "
     return Exhibit(
         key="funnel.win_rate", shape="intervals", rows=rows, play="P6", source="Opportunities",
-        title=f"{of(int(won.sum()), len(won))} closed opportunities were won: {value(won.mean(), 'share')}",
+        title=f"{of(int(won.sum()), len(won))} closed opportunities were won: {value(float(won.mean()), 'share')}",
         columns=rate_columns("Opportunities", "Closed"),
         read="Each line is a group: the tick its win rate, the bar its 95 % interval (clustered by owner where two "
         "or more decided, else Wilson). "
@@ -97,9 +97,9 @@ def summary(deals: pd.DataFrame, settings: Settings) -> Exhibit:
     Rows: one an outcome, with count, amount and the median of days from opening to closing; then all of them with open
     ones censored at the as-of date (Kaplan-Meier), and the share won within the horizon with lost ones competing.
     """
-    rows: list[Row] = []
+    rows, told = list[Row](), deals[["outcome", "opened_at", "closed_at", "amount"]]
     for outcome, label in (("won", "Won"), ("lost", "Lost"), ("open", "Open")):
-        group = deals[deals["outcome"] == outcome]
+        group = told[deals["outcome"] == outcome]
         days, _, odd = durations(group, settings)
         amount = int(group["amount"].fillna(0).sum())
         rows.append({
@@ -142,14 +142,15 @@ def durations(deals: pd.DataFrame, settings: Settings) -> tuple[np.ndarray, np.n
     Also how many have no known length, and why: those are left out. Open ones count until the as-of day. No length is
     told at all where more than one, and more than a fifth, of the closed ones were closed before they were opened.
     """
-    ended = deals["outcome"].map({"open": 0, "won": 1, "lost": 2}).to_numpy(int)
-    closed_at = pd.to_datetime(deals["closed_at"]).mask(ended == 0, pd.Timestamp(settings.as_of))
-    start = pd.to_datetime(deals["opened_at"]).dt.normalize()
-    days = days_between(start, closed_at.dt.normalize())
-    started, is_open = start.notna().to_numpy(), ended == 0
+    outcome = deals["outcome"].to_numpy(dtype=object)
+    ended = np.where(outcome == "won", 1, np.where(outcome == "lost", 2, 0))
+    opened, closed = (deals[name].to_numpy(dtype="M8[us]") for name in ("opened_at", "closed_at"))
+    closed = np.where(ended == 0, np.datetime64(settings.as_of, "us"), closed)
+    days = days_between(opened.astype("M8[D]"), closed.astype("M8[D]"))
+    started, is_open = ~np.isnat(opened), ended == 0
     dated, backwards = np.isfinite(days) & ~is_open, (days < 0) & ~is_open
     odd = {
-        "without a start": ~started, "closed without a date": started & closed_at.isna().to_numpy(),
+        "without a start": ~started, "closed without a date": started & np.isnat(closed),
         "closed before opened": backwards, "opened after the as-of day": (days < 0) & is_open,
     }  # fmt: skip
     known = np.isfinite(days) & (days >= 0)

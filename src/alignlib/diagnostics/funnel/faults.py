@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
 
+import numpy as np
 import pandas as pd
 
 from alignlib.diagnostics.funnel.cohorts import SURELY_SOME, tracked_since
-from alignlib.diagnostics.funnel.spells import end_of
-from alignlib.diagnostics.funnel.steps import entered, step
+from alignlib.diagnostics.funnel.spells import NEVER, end_of
+from alignlib.diagnostics.funnel.steps import DAY, Times, ends_of, entered, step, times_of
 from alignlib.engagement import EXITS, STAGES, Settings
 from alignlib.intake.tables import Tables
 from alignlib.result import Exhibit, Part, Row, columns
@@ -258,8 +259,8 @@ def _filled(tables: Tables) -> set[str]:
     found: set[str] = set()
     for table in filter(tables.has, INPUTS):
         names = [name.split(".")[1] for name in wanted if name.startswith(f"{table}.")]
-        counts = tables.query(f"select {', '.join(f'count({name})' for name in names)} from {table}").iloc[0]
-        found |= {f"{table}.{name}" for name, n in zip(names, counts, strict=True) if n}
+        counts = tables.rows(f"select {', '.join(f'count({name}) as {name}' for name in names)} from {table}")[0]
+        found |= {f"{table}.{name}" for name, n in counts.items() if n}
     return found
 
 
@@ -272,7 +273,7 @@ def _checked(tables: Tables, settings: Settings, filled: set[str]) -> Iterator[S
     if not checks:
         return
     history = tables.has("stage_events")
-    there = set(tables.query("select distinct stage from stage_events")["stage"]) if history else set()
+    there = {row["stage"] for row in tables.rows("select distinct stage from stage_events")} if history else set()
     place = " ".join(f"when '{s}' then {i}" for i, s in enumerate(s for s in (*STAGES, *EXITS) if s in there))
     words = {"place": f"case stage {place} end", "leads": "leads" if tables.has("leads") else _NOTHING["leads"]}
     bases = {name: sql.format(**words) for name, (table, sql) in _BASES.items() if tables.has(table)}
@@ -289,24 +290,24 @@ def _checked(tables: Tables, settings: Settings, filled: set[str]) -> Iterator[S
     )
     bound = {"forward": len(there & set(STAGES)), "end": end_of(settings).to_pydatetime()}
     sql = f"with {made} {asked}"
-    found = tables.query(sql, {name: it for name, it in bound.items() if f"${name}" in sql})
-    marks, counts, first = (found[name].to_numpy() for name in ("marks", "n", "at"))
+    found = tables.rows(sql, {name: it for name, it in bound.items() if f"${name}" in sql})
     for i, check in enumerate(checks):
-        among, holds = ((marks >> bit & 1 == 1) & (filled >= set(check.needs.split())) for bit in (2 * i, 2 * i + 1))
-        at = sorted(place for places in first[holds] for place in map(tuple, places))
-        yield Seen(check, int(counts[holds].sum()), int(counts[among].sum()), tuple(at[:MOST_NAMED]))
+        known = found if filled >= set(check.needs.split()) else []
+        among, holds = ([row for row in known if row["marks"] >> bit & 1] for bit in (2 * i, 2 * i + 1))
+        k, n = (sum(row["n"] for row in rows) for rows in (holds, among))
+        yield Seen(check, k, n, tuple(sorted(place for row in holds for place in row["at"])[:MOST_NAMED]))
 
 
 def _stamped(tables: Tables) -> Iterator[Seen]:
     """How many rows carry the moment of many others, as after an import? Days without a time are left aside."""
     for table, moment, check in STAMPED:
         if tables.has(table):
-            found = tables.query(
+            found = tables.rows(
                 f"with each as (select {moment}, count(*) as n from {table} where not {_is_day(moment)} group by all), "
                 f"batches as (from each where n >= {BATCH}) select (select coalesce(sum(n), 0) from each) as n, "
                 "coalesce(sum(n), 0) as k, count(*) as batches, coalesce(max(n), 0) as largest, "
                 f"coalesce(strftime(arg_max({moment}, (n, {moment})), '%Y-%m-%d'), '') as day from batches"
-            ).iloc[0]
+            )[0]
             where = f"{count(int(found['batches']), 'batch', 'batches')}, the largest of {number(found['largest'])} "
             where += f"rows on {day(date.fromisoformat(found['day']))}" if found["day"] else "rows"
             yield Seen(check, int(found["k"]), int(found["n"]), where=where)
@@ -334,49 +335,51 @@ def _of_spells(spells: pd.DataFrame | None, settings: Settings) -> Iterator[Seen
     if spells is None:
         return
     won = spells.loc[spells["won_file"].notna(), ["won_file", "won_record", "mql_at", "won_at", "was_won"]]
-    won = won.sort_values(["won_file", "won_record"])
     for check, hit in ((EARLY, won["won_at"] < won["mql_at"]), (UNDONE, won["was_won"])):
-        first = won.loc[hit, ["won_file", "won_record"]].head(MOST_NAMED).itertuples(index=False, name=None)
+        first = sorted(zip(won["won_file"][hit], won["won_record"][hit], strict=True))[:MOST_NAMED]
         yield Seen(check, int(hit.sum()), len(won), tuple(first))
     running = spells["won_at"].isna() & spells["exit"].isna()
     yield Seen(RUNNING, int(running.sum()), len(spells))
-    stages = [stage for stage in STAGES if spells[f"{stage}_at"].notna().any()]
-    at = spells[[f"{stage}_at" for stage in stages]].set_axis(stages, axis=1)
+    at = {stage: times for stage, times in entered(spells, list(STAGES)).items() if (times < NEVER).any()}
     yield began(spells, at, settings)
     yield retired(spells, at)
 
 
-def began(spells: pd.DataFrame, at: pd.DataFrame, settings: Settings) -> Seen:
+def began(spells: pd.DataFrame, at: Times, settings: Settings) -> Seen:
     """Which stages were recorded only from some day on (left truncation)? As ``cohorts.tracked_since`` tells it."""
-    k, n, said = 0, 0, []
-    for here, later in pairwise(at.columns):
-        start = at.loc[at[here].notna(), here]
-        n += len(start)
-        named = later in settings.funnel.tracking_since
-        if not named and (start < at.loc[start.index, later].min()).sum() <= SURELY_SOME:
+    k, n, said, ends = 0, 0, [], ends_of(spells, settings)
+    for here, later in pairwise(at):
+        begun = at[here] < NEVER
+        n += int(begun.sum())
+        first = at[later][begun].min(initial=NEVER)
+        is_suspect = first < NEVER and (at[here] < first).sum() > SURELY_SOME
+        if not is_suspect and later not in settings.funnel.tracking_since:
             continue  # too few came before the first one to tell, which spares the work below
-        one = step(spells, entered(spells, [here, later]), here, [later], settings, "strict")
-        since = tracked_since(one, start, settings)
+        start = spells.loc[begun, f"{here}_at"]
+        since = tracked_since(step(ends, at, here, [later], "strict"), start, settings)
         early = 0 if since is None else int((start < since).sum())
         k += early
         said += [f"{later} since {day(since)}"] if since is not None and early else []
     return Seen(BEGAN, k, n, where="; ".join(said))
 
 
-def retired(spells: pd.DataFrame, at: pd.DataFrame) -> Seen:
+def retired(spells: pd.DataFrame, at: Times) -> Seen:
     """Which stages ended while leads still came to the stage before?
 
     Nobody entered for ``SILENT_DAYS`` or more, while so many entered the stage before that, at the pace until then,
     none at all would have a chance below one in a thousand (Poisson). Entries still on their way make the pace look
     slower, so this rather keeps silent.
     """
-    before = {later: here for here, later in pairwise(at.columns)} | dict.fromkeys(EXITS, next(iter(at.columns), ""))
-    entered = dict(at.items()) | {e: spells["last_event_at"].where(spells["exit"] == e) for e in EXITS}
-    judged = [stage for stage, here in before.items() if here and entered[stage].notna().any()]
+    before = {later: here for here, later in pairwise(at)} | dict.fromkeys(EXITS, next(iter(at), ""))
+    gone, exits = times_of(spells["last_event_at"]), spells["exit"].to_numpy(dtype=object)
+    entered = at | {e: np.where(exits == e, gone, NEVER) for e in EXITS}
+    judged = [stage for stage, here in before.items() if here and (entered[stage] < NEVER).any()]
     said = []
     for stage in judged:
-        last, fed = entered[stage].max(), at[before[stage]]
-        expected = int(entered[stage].notna().sum()) / max(int((fed <= last).sum()), 1) * int((fed > last).sum())
-        if spells["last_event_at"].max() - last >= pd.Timedelta(days=SILENT_DAYS) and expected > SURELY_SOME:
-            said.append(f"Nobody entered {stage} after {day(last)}, while leads still came to {before[stage]}")
+        came, fed = entered[stage][entered[stage] < NEVER], at[before[stage]]
+        last = came.max()
+        expected = len(came) / max(int((fed <= last).sum()), 1) * int(((fed > last) & (fed < NEVER)).sum())
+        if gone.max() - last >= SILENT_DAYS * DAY and expected > SURELY_SOME:
+            since = day(pd.Timestamp(last, unit="us"))
+            said.append(f"Nobody entered {stage} after {since}, while leads still came to {before[stage]}")
     return Seen(RETIRED, len(said), len(judged), where="; ".join(said))

@@ -11,7 +11,7 @@ from alignlib.diagnostics.funnel import profile
 from alignlib.diagnostics.funnel.cohorts import tracked_since
 from alignlib.diagnostics.funnel.rates import how, rate
 from alignlib.diagnostics.funnel.spells import START, days_between, end_of, stages_in
-from alignlib.diagnostics.funnel.steps import entered, step
+from alignlib.diagnostics.funnel.steps import ends_of, entered, step
 from alignlib.diagnostics.funnel.touch import deciders
 from alignlib.engagement import Settings
 from alignlib.judging import finding, measured
@@ -81,7 +81,7 @@ def grade(settings: Settings, handed: pd.DataFrame) -> Graded | None:
     if stage is None:
         return None
     later = stages[stages.index(stage) :]
-    one = step(handed, entered(handed, stages), START, later, settings, "any")
+    one = step(ends_of(handed, settings), entered(handed, stages), START, later, "any")
     since = tracked_since(one, start, settings)  # the month in which recording began counts whole
     early = (start < (since.to_period("M").to_timestamp() if since is not None else start.min())).to_numpy()
     young = (start + pd.Timedelta(days=horizon) > end_of(settings)).to_numpy()

@@ -1,10 +1,13 @@
 """Where does each lead that was handed over end, how many end where nobody chose, and what were those worth?"""
 
+from collections import Counter
+
+import numpy as np
 import pandas as pd
 
 from alignlib.diagnostics.funnel import worth
 from alignlib.diagnostics.funnel.rates import rate
-from alignlib.diagnostics.funnel.spells import end_of
+from alignlib.diagnostics.funnel.spells import end_of, same_spell
 from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
 from alignlib.judging import finding
@@ -57,10 +60,11 @@ def leaked_deals(leads: pd.Series, deals: pd.DataFrame, settings: Settings) -> l
     days = (settings.period.end - settings.period.start).days + 1
     opened = pd.to_datetime(deals["opened_at"]).dt.normalize()
     is_here = opened.between(pd.Timestamp(settings.period.start), pd.Timestamp(settings.period.end))
-    here = deals[is_here & deals["lead_id"].isin(leads) & deals["segment"].notna() & (deals["amount"] > 0)]
+    is_here &= deals["lead_id"].isin(leads) & deals["segment"].notna() & (deals["amount"] > 0)
+    here = deals.loc[is_here, ["segment", "amount"]]
     rows: list[Row] = [
-        {"label": masked(str(segment)), "n": len(group), "amount": round(float(group["amount"].sum()) / days * 365.25)}
-        for segment, group in here.groupby("segment")
+        {"label": masked(str(segment)), "n": len(amounts), "amount": round(float(amounts.sum()) / days * 365.25)}
+        for segment, amounts in here.groupby("segment")["amount"]
     ]
     if not rows:
         return []
@@ -78,7 +82,7 @@ def leaked_deals(leads: pd.Series, deals: pd.DataFrame, settings: Settings) -> l
 
 def owners_known(tables: Tables, handed: pd.DataFrame) -> bool:
     """Do the files say who holds a lead? Owners of wins alone do not: they are known only because of the win."""
-    return tables.filled("leads", "owner_id") or bool(handed["mql_owner"].notna().any())
+    return bool(handed["mql_owner"].notna().any()) or tables.filled("leads", "owner_id")
 
 
 def buckets(handed: pd.DataFrame, tables: Tables, settings: Settings) -> pd.Series:
@@ -90,24 +94,26 @@ def buckets(handed: pd.DataFrame, tables: Tables, settings: Settings) -> pd.Seri
     happened for ``promises.stalled_days``, else *open*. A rule whose data was not delivered puts nothing anywhere, nor
     does *untouched* for leads handed over before touches were recorded (``n_touches`` missing).
     """
-    end = end_of(settings)
-    bucket = pd.Series("open", index=handed.index)
+    end = end_of(settings).to_datetime64()
+    left, bucket = handed["exit"].notna().to_numpy(), np.full(len(handed), "open", dtype=object)
     if tables.has("sales_touches"):
-        last = handed[["last_event_at", "last_touch_at"]].max(axis=1)
-        bucket[last + pd.Timedelta(days=settings.promises.stalled_days) < end] = "no_next_step"
+        last = np.fmax(handed["last_event_at"].to_numpy(), handed["last_touch_at"].to_numpy())
+        bucket[last + np.timedelta64(settings.promises.stalled_days, "D") < end] = "no_next_step"
     if owners_known(tables, handed):
-        bucket[handed["owner"].isna()] = "no_owner"
+        bucket[handed["owner"].isna().to_numpy()] = "no_owner"
     if tables.has("sales_touches"):
         nothing = handed["n_touches"].notna() & handed["first_touch_at"].isna() & handed["decided_at"].isna()
-        bucket[nothing & (handed["due_at"] <= end)] = "untouched"
-    bucket = bucket.mask(handed["exit"].notna(), handed["exit"])
-    return bucket.mask(handed["won_at"].notna(), "won")
+        bucket[nothing.to_numpy() & (handed["due_at"].to_numpy() <= end)] = "untouched"
+    bucket[left] = handed["exit"].to_numpy()[left]
+    bucket[handed["won_at"].notna().to_numpy()] = "won"
+    return pd.Series(bucket, index=handed.index)
 
 
 def leaked_spells(spells: pd.DataFrame, handed: pd.DataFrame, bucket: pd.Series) -> pd.Series:
     """Which of all spells leaked, as one flag a spell?"""
-    flags = handed.assign(leaked=bucket.isin(LEAKS))[["lead_id", "spell", "leaked"]]
-    return spells[["lead_id", "spell"]].merge(flags, how="left")["leaked"].fillna(False).astype(bool)
+    (row, place), flags = same_spell(spells, handed), np.zeros(len(spells), bool)
+    flags[row] = bucket.isin(LEAKS).to_numpy()[place]
+    return pd.Series(flags, index=spells.index)
 
 
 def could_leak(handed: pd.DataFrame, bucket: pd.Series, settings: Settings) -> pd.Series:
@@ -147,18 +153,18 @@ def leaked(handed: pd.DataFrame, bucket: pd.Series, settings: Settings) -> Findi
 
 def leaks(bucket: pd.Series, judged: bool) -> Exhibit:
     """Where does each handed-over lead end, in shares that add up to 100 %? ``judged``: leaks could be told at all."""
-    counts = bucket.value_counts()
+    counts = Counter(bucket.tolist())
     rows: list[Row] = [
-        {"label": label, "kind": kind, "n": int(counts.get(name, 0)), "share": float(counts.get(name, 0) / len(bucket))}
+        {"label": label, "kind": kind, "n": counts[name], "share": counts[name] / len(bucket)}
         for name, (label, kind) in BUCKETS.items()
-        if counts.get(name, 0)
+        if counts[name]
     ]
     lost = int(bucket.isin(LEAKS).sum())
     return Exhibit(
         key="funnel.leaks", shape="stack", play="P9", rows=rows, source="Stage history of leads, sales activities",
         title=f"{share(lost / len(bucket))} of leads handed over end where nobody chose: no touch, owner or next step"
         if judged
-        else f"{of(int(counts.get('won', 0)), len(bucket))} leads are won; whether open ones leaked is not recorded",
+        else f"{of(counts['won'], len(bucket))} leads are won; whether open ones leaked is not recorded",
         lead=f"{count(len(bucket), 'lead')} handed over" + (f"; {of(lost, len(bucket))} leaked." if judged else "."),
         columns=columns(
             label=("Where it ended", "text"), kind=("Kind", "text"), n=("Leads", "count"), share=("Share", "share"),

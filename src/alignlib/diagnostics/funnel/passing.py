@@ -9,7 +9,7 @@ import pandas as pd
 
 from alignlib.diagnostics.funnel import cohorts, groups, segments
 from alignlib.diagnostics.funnel.rates import going_on, owner_codes
-from alignlib.diagnostics.funnel.spells import NEVER, START, end_of
+from alignlib.diagnostics.funnel.spells import NEVER, START, end_of, same_spell
 from alignlib.diagnostics.funnel.steps import NAMES, PATHS, TOO_EARLY, Step, Times, chosen, entered, passed, ways
 from alignlib.engagement import THRESHOLDS, Settings
 from alignlib.incidence import Incidence, kaplan_meier
@@ -51,7 +51,8 @@ def part(
     were recorded (left truncation); counts keep them. Says nothing of who held a lead.
     """
     found, start, horizon = Part(), spells[f"{START}_at"], settings.funnel.horizon_days
-    at = {path: passed(entered(spells), path) for path in PATHS}
+    when = entered(spells)
+    at = {path: passed(when, path) for path in PATHS}
     walks = {path: ways(spells, settings, path, times) for path, times in at.items()}
     owners, walked = owner_codes(tables, spells), walks[settings.funnel.path]
     whole = walked.get(f"{START}_to_won")
@@ -79,7 +80,7 @@ def part(
         found.not_judged += [] if rows[0]["amount"] is not None else [NotJudged(
             what="What the leads of each stage are worth", theme="metrics", settle="the lead id of each opportunity",
             why="no opportunity names the lead it came from")]  # fmt: skip
-    found.exhibits += segments.part(tables, settings, spells["segment"], at[settings.funnel.path], since).exhibits
+    found.exhibits += segments.part(settings, spells["segment"], at[settings.funnel.path], walked, since).exhibits
     if whole:
         _compare(found, whole, spells, keep, mine, owners, handed, settings)
     return found
@@ -119,11 +120,11 @@ def _compare(
         some, said = seen[members] & np.isin(named, pair), f"{pair[1]} less {pair[0]}"
         compared.append(groups.Difference("Two sources", said, place[some], hit[some], named[some] == pair[1]))
     if handed is not None and handed["in_time"].notna().any():
-        touched = handed.loc[handed["first_touch_at"].notna(), ["lead_id", "spell", "in_time"]]  # never: hardly won
-        due = spells[["lead_id", "spell"]].merge(touched, how="left")["in_time"]
-        some, in_time = (seen & due.notna().to_numpy())[members], due.fillna(False).to_numpy(dtype=bool)[members]
-        said = "Leads touched in time less those touched late"
-        compared.append(groups.Difference("In time less late", said, place[some], hit[some], in_time[some]))
+        (row, at), due, in_time = same_spell(spells, handed), *np.zeros((2, len(spells)), bool)
+        due[row] = (handed["first_touch_at"].notna() & handed["in_time"].notna()).to_numpy()[at]  # never: hardly won
+        in_time[row] = handed["in_time"].fillna(False).to_numpy(bool)[at]
+        some, said = (seen & due)[members], "Leads touched in time less those touched late"
+        compared.append(groups.Difference("In time less late", said, place[some], hit[some], in_time[members][some]))
     score = spells["score"].to_numpy(dtype=np.float64)
     if held := groups.compare(compared, cuts, score, owners):
         found.exhibits.append(groups.strata_exhibit(held, f"within {count(horizon, 'day')}"))

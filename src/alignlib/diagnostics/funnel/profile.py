@@ -1,7 +1,5 @@
 """What sets won leads apart from lost ones, and is that what the written description of a good lead says?"""
 
-from collections import Counter
-
 import numpy as np
 import pandas as pd
 from scipy.special import ndtri, stdtrit
@@ -30,30 +28,35 @@ def part(settings: Settings, handed: pd.DataFrame) -> Part:
         what="The written description of a good lead", theme="common_language",
         why="no written criteria were delivered", settle="grading.criteria in engagement.yml, as both teams agreed",
     )]  # fmt: skip
-    is_won = handed["won_at"].notna()
-    known = handed[list(ATTRIBUTES)].assign(who=deciders(handed))
-    won, left = (known[chosen] for chosen in (is_won, handed["exit"].notna() & ~is_won))
-    rows = _rows(won, left, settings)
+    is_won = handed["won_at"].notna().to_numpy()
+    is_left, who = handed["exit"].notna().to_numpy() & ~is_won, deciders(handed)
+    rows = _rows(handed, (is_won, is_left), who, settings)
     if not rows:
         return Part(not_judged=unwritten)
-    sellers = min(side.loc[side["who"] >= 0, "who"].nunique() for side in (won, left))
-    return Part(exhibits=[_exhibit(rows, len(won), len(left), sellers)], not_judged=unwritten)
+    sellers = min(len(np.unique(who[side & (who >= 0)])) for side in (is_won, is_left))
+    return Part(exhibits=[_exhibit(rows, int(is_won.sum()), int(is_left.sum()), sellers)], not_judged=unwritten)
 
 
-def _rows(won: pd.DataFrame, left: pd.DataFrame, settings: Settings) -> list[Row]:
+def _rows(
+    handed: pd.DataFrame, outcomes: tuple[np.ndarray, np.ndarray], who: np.ndarray, settings: Settings
+) -> list[Row]:
     rows: list[Row] = []
     for attribute in ATTRIBUTES:
-        sides = [side[[attribute, "who"]].dropna() for side in (won, left)]
-        if not all(map(len, sides)):
+        code, values = pd.factorize(handed[attribute])
+        named = [str(each).strip() for each in values]
+        places = {name: i for i, name in enumerate(dict.fromkeys(named))}
+        code = np.array([*(places[name] for name in named), -1])[code]  # names alike but for blanks are one
+        chosen = [side & (code >= 0) for side in outcomes]
+        sides = [(code[side], who[side]) for side in chosen]
+        if not all(side.any() for side in chosen):
             continue
-        named = [(side[attribute].astype(str).str.strip(), side["who"].to_numpy()) for side in sides]
-        counts = Counter(name for names, _ in named for name in names)
-        usual = sorted(counts, key=lambda name: (-counts[name], name))
+        n = np.sum([np.bincount(codes, minlength=len(places)) for codes, _ in sides], axis=0)
+        usual = sorted((name for name, i in places.items() if n[i]), key=lambda name: (-n[places[name]], name))
         seen = {name.casefold(): name for name in usual}
         wanted = [word.strip() for word in settings.grading.criteria.get(attribute, [])]  # type: ignore[call-overload]
         written = {seen.get(word.casefold(), word) for word in wanted}
         for name in dict.fromkeys([*usual[:_MOST], *sorted(written)]):
-            pairs = [((names == name).to_numpy(), who) for names, who in named]
+            pairs = [(codes == places.get(name, -1), held) for codes, held in sides]
             rows.append(_row(f"{attribute.capitalize()}: {name}", name in written, *pairs))
     return sorted(rows, key=lambda row: (row["written"] != "yes", -(row["value"] or 0.0), row["label"]))
 

@@ -47,8 +47,10 @@ def gap(hits: np.ndarray, others: np.ndarray, owners: Any = None, other_owners: 
     if one is None or other is None:
         found = newcombe(int(hits.sum()), n, int(others.sum()), len(others))
         return measured(found, "pp", "difference of shares, Newcombe 95 %", None, n)
-    size = max(len(one[0][0]), len(other[0][0]))
-    k1, n1, k2, n2 = (np.pad(sums, (0, size - len(sums))) for sums in (*one[0], *other[0]))
+    sums = np.zeros((4, max(len(one[0][0]), len(other[0][0]))))  # an owner of one side alone has no cases on the other
+    for row, side in zip(sums, (*one[0], *other[0]), strict=True):
+        row[: len(side)] = side
+    k1, n1, k2, n2 = sums
     found = clustered_gap(k1, n1, k2, n2, one[1], other[1])
     return measured(found, "pp", "difference of shares, clustered by owner, 95 %", None, n)
 
@@ -69,13 +71,14 @@ def _by_owner(hits: np.ndarray, owners: Any) -> tuple[tuple[np.ndarray, np.ndarr
     """Hits and cases of each owner, and of nobody; None where too few owners decided."""
     if owners is None:
         return None
-    codes = np.asarray(owners) if np.asarray(owners).dtype.kind == "i" else pd.factorize(owners)[0]
+    codes = owners if getattr(owners, "dtype", np.dtype(object)).kind == "i" else pd.factorize(owners)[0]
+    codes, hits = np.asarray(codes), np.asarray(hits)
     held = codes >= 0
     n = np.bincount(codes[held])
     if np.count_nonzero(n) < FEWEST_OWNERS:
         return None
-    k = np.bincount(codes[held], np.asarray(hits)[held])
-    return (k, n), (int(np.asarray(hits)[~held].sum()), int((~held).sum()))
+    k = np.bincount(codes[held], hits[held])
+    return (k, n), (int(hits[~held].sum()), int((~held).sum()))
 
 
 def owner_codes(tables: Tables, spells: pd.DataFrame, at_handover: bool = False) -> np.ndarray | None:
@@ -84,7 +87,7 @@ def owner_codes(tables: Tables, spells: pd.DataFrame, at_handover: bool = False)
     ``at_handover``: who held it when it was handed over, where that is known; who held it last may follow from what
     became of it. Owners known only from wins do not count: whoever did not win would seem to have had no owner.
     """
-    if not (tables.filled("leads", "owner_id") or spells["mql_owner"].notna().any()):
+    if not (spells["mql_owner"].notna().any() or tables.filled("leads", "owner_id")):
         return None
     held = spells["mql_owner"].fillna(spells["owner"]) if at_handover else spells["owner"]
     return np.asarray(pd.factorize(held)[0], dtype=np.int64)

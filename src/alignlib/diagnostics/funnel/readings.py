@@ -1,7 +1,7 @@
 """Do both teams mean the same by each stage label? What each wrote alone, laid side by side (a dictionary test)."""
 
-import numpy as np
-import pandas as pd
+from collections import Counter
+from dataclasses import dataclass
 
 from alignlib.agreement import cohen_kappa
 from alignlib.diagnostics.funnel.steps import NAMES
@@ -9,7 +9,7 @@ from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
 from alignlib.judging import finding
 from alignlib.result import Exhibit, Measure, NotJudged, Part, Row, columns
-from alignlib.words import TEAM_NAMES, count, interval, listed, of, value
+from alignlib.words import count, interval, listed, of, value
 
 PLAY = "P3"
 NO_STAGE = "no stage"  # an answer: the label means none of the stages
@@ -31,12 +31,12 @@ def part(tables: Tables, settings: Settings) -> Part:
     if not tables.has("stage_readings"):
         return _gap("no sheet of readings was delivered")
     sheet = _side_by_side(tables, settings)
-    read = sheet[sheet["is_read"]]
-    if read.empty:
+    read = [row for row in sheet if row.is_read]
+    if not read:
         return _gap("the sheet holds no label that both teams read")
-    alike = int(read["is_alike"].sum())
+    alike = sum(row.is_alike for row in read)
     measure = Measure(value=alike / len(read), unit="share", k=alike, n=len(read))
-    kappa = cohen_kappa(read["sales"], read["marketing"])
+    kappa = cohen_kappa([str(row.sales) for row in read], [str(row.marketing) for row in read])
     said, mean = of(alike, len(read)), "means" if alike < 2 else "mean"
     claim = f"{said if alike else f'None of {len(read)}'} stage labels {mean} the same to both teams"
     beyond_chance = "" if kappa.value is None else f"; Cohen’s kappa {value(kappa.value, 'delta')}"
@@ -63,32 +63,55 @@ def folded(label: str) -> str:
     return " ".join(label.split()).casefold()
 
 
-def _side_by_side(tables: Tables, settings: Settings) -> pd.DataFrame:
-    """One row a label of the sheet or of the settings: both readings, what the settings say, disputed ones first."""
-    rows = tables.query(_SQL)
-    rows["key"] = rows["label"].map(folded)
+@dataclass(frozen=True)
+class Label:
+    """What does each team say that a label means, and what do the settings? None: no answer, or not in the settings."""
+
+    label: str
+    sales: str | None
+    marketing: str | None
+    settings: str | None
+    is_twice: bool
+
+    @property
+    def n_read(self) -> int:
+        return (self.sales is not None) + (self.marketing is not None)
+
+    @property
+    def is_read(self) -> bool:
+        return self.n_read == 2
+
+    @property
+    def is_alike(self) -> bool:
+        return self.is_read and self.sales == self.marketing
+
+    @property
+    def is_taken(self) -> bool:
+        return self.is_alike and (self.settings or "") == self.sales
+
+
+def _side_by_side(tables: Tables, settings: Settings) -> list[Label]:
+    """One a label of the sheet or of the settings: both readings, what the settings say, disputed ones first."""
+    rows = tables.rows(_SQL)
     agreed = {folded(label): stage for label, stage in settings.stages.items()}
-    names = {folded(label): label for label in [*settings.stages, *rows["label"][::-1]]}
-    sheet = rows.drop_duplicates(["key", "team"]).pivot(index="key", columns="team", values="stage")
-    sheet = sheet.reindex(columns=list(TEAM_NAMES)).reindex(pd.Index(sorted(names), name="key"))
-    sheet["settings"], sheet["label"] = sheet.index.map(agreed.get), sheet.index.map(names)
-    sheet["is_read"] = sheet["sales"].notna() & sheet["marketing"].notna()
-    sheet["is_alike"] = sheet["is_read"] & (sheet["sales"] == sheet["marketing"])
-    sheet["is_taken"] = sheet["is_alike"] & (sheet["settings"].fillna("") == sheet["sales"])
-    sheet["is_twice"] = sheet.index.isin(rows.loc[rows.duplicated(["key", "team"]), "key"])
-    cases = [sheet["is_read"] & ~sheet["is_alike"], sheet["is_alike"] & ~sheet["is_taken"], sheet["is_taken"]]
-    return sheet.assign(order=np.select(cases, [0, 1, 2], 3)).sort_values(["order", "key"])
+    names = {folded(label): label for label in [*settings.stages, *(row["label"] for row in rows[::-1])]}
+    keys = [(folded(row["label"]), row["team"]) for row in rows]
+    said = {key: row["stage"] for key, row in zip(keys[::-1], rows[::-1], strict=True)}  # the first of each counts
+    twice = {key for (key, _), n in Counter(keys).items() if n > 1}
+    sheet = [Label(names[key], said.get((key, "sales")), said.get((key, "marketing")), agreed.get(key), key in twice)
+             for key in sorted(names)]  # fmt: skip
+    return sorted(sheet, key=lambda row: row.is_alike + row.is_taken if row.is_read else 3)
 
 
-def _exhibit(sheet: pd.DataFrame, n: int, alike: int, beyond_chance: str) -> Exhibit:
-    def shown(stage: object, blank: str) -> str:
-        return _NAMES[stage] if isinstance(stage, str) else blank
+def _exhibit(sheet: list[Label], n: int, alike: int, beyond_chance: str) -> Exhibit:
+    def shown(stage: str | None, blank: str) -> str:
+        return blank if stage is None else _NAMES[stage]
 
     rows: list[Row] = [
         {"label": row.label, "sales": shown(row.sales, UNREAD), "marketing": shown(row.marketing, UNREAD),
          "settings": shown(row.settings, UNMAPPED) + _CODES.get(str(row.settings), ""),
          "alike": "not judged" if not row.is_read else "yes" if row.is_alike else "no"}
-        for row in sheet.itertuples()
+        for row in sheet
     ]  # fmt: skip
     title = f"The two teams read {of(n - alike, n)} stage labels differently"
     return Exhibit(
@@ -107,19 +130,19 @@ def _exhibit(sheet: pd.DataFrame, n: int, alike: int, beyond_chance: str) -> Exh
     )  # fmt: skip
 
 
-def _caveats(sheet: pd.DataFrame) -> list[str]:
+def _caveats(sheet: list[Label]) -> list[str]:
     """Where sheet and settings do not meet: labels one does not know, and labels the audit took otherwise."""
-    said, known = sheet["sales"].fillna("") + sheet["marketing"].fillna("") != "", sheet["settings"].notna()
-    n_read = sheet["sales"].notna().astype(int) + sheet["marketing"].notna()
     cases = (
-        (sheet["is_alike"] & ~sheet["is_taken"] & known, "read alike by both teams and taken otherwise by this audit"),
-        (said & ~known, "read as a stage and not in the settings"),
-        (n_read == 0, "in the settings and not on the sheet"),
-        (n_read == 1, "read by one team alone, which counts nowhere"),
-        (sheet["is_twice"], "written twice by one team, of which the first counts"),
-    )
-    return [f"{count(int(hit.sum()), 'stage label')} {what}: {listed(list(sheet.loc[hit, 'label'])[:MOST_NAMED])}"
-            + (" and others." if hit.sum() > MOST_NAMED else ".") for hit, what in cases if hit.any()]  # fmt: skip
+        ([row for row in sheet if row.is_alike and not row.is_taken and row.settings is not None],
+         "read alike by both teams and taken otherwise by this audit"),
+        ([row for row in sheet if (row.sales or row.marketing) and row.settings is None],
+         "read as a stage and not in the settings"),
+        ([row for row in sheet if row.n_read == 0], "in the settings and not on the sheet"),
+        ([row for row in sheet if row.n_read == 1], "read by one team alone, which counts nowhere"),
+        ([row for row in sheet if row.is_twice], "written twice by one team, of which the first counts"),
+    )  # fmt: skip
+    return [f"{count(len(hit), 'stage label')} {what}: {listed([row.label for row in hit[:MOST_NAMED]])}"
+            + (" and others." if len(hit) > MOST_NAMED else ".") for hit, what in cases if hit]  # fmt: skip
 
 
 def _gap(why: str) -> Part:

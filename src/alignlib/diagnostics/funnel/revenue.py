@@ -16,7 +16,7 @@ from alignlib.diagnostics.funnel.cohorts import tracked_since
 from alignlib.diagnostics.funnel.conversations import gone_by, read_early
 from alignlib.diagnostics.funnel.leaks import owners_known
 from alignlib.diagnostics.funnel.spells import NEVER, START, days_between, end_of, stages_in
-from alignlib.diagnostics.funnel.steps import NAMES, Step, chosen, entered, passed, step
+from alignlib.diagnostics.funnel.steps import NAMES, Step, chosen, ends_of, entered, passed, step
 from alignlib.diagnostics.funnel.touch import decision
 from alignlib.diagnostics.funnel.what_if import MONTH, amounts_of, draw, rates_of, row_of, steps_of, three_changes
 from alignlib.engagement import STAGES, Settings
@@ -32,7 +32,6 @@ _Z = float(ndtri(0.975))
 _READ = ["lead_id", *(f"{stage}_at" for stage in STAGES), "last_event_at", "exit", "owner", "created_at"]
 _BLANK: Row = dict.fromkeys(("label", "stage", "a_month", "rate", "rate_low", "rate_high", "median_days", "n",
                              "n_effective", "amount", "amount_low", "amount_high", "note"))  # fmt: skip
-_NO_LEADS = "select null::varchar as lead_id, null::timestamp as created_at where false"
 _COMES = ("How many come: leads created before the period are in no file, so what comes long after a lead’s creation "
           "counts for the part of the period in which it could be seen.")  # fmt: skip
 _GRADES = 4  # more than that are no grades but scores, and their rows hide the promises
@@ -47,8 +46,7 @@ def part(
     Nothing is said of a lead's worth without amounts, and nothing is promised without a goal.
     """
     found = Part()
-    known = tables.query("select lead_id, created_at from leads" if tables.has("leads") else _NO_LEADS)
-    base = model(settings, spells.merge(known, "left", on="lead_id"), deals, owners_known(tables, handed))
+    base = model(settings, spells, deals, owners_known(tables, handed))
     if base is None:
         found.not_judged.append(NotJudged(
             what="From leads to revenue", why="no way from handover to a win is recorded", theme="metrics",
@@ -91,14 +89,15 @@ def model(
     if not stages or stages[-1] != "won":
         return None
     at, created = passed(entered(members, stages), "backfilled"), members["created_at"]
-    direct = step(members, at, START, ["won"], settings, "backfilled")
+    ends = ends_of(members, settings)
+    direct = step(ends, at, START, ["won"], "backfilled")
     since = tracked_since(direct, members["mql_at"], settings)
     start = members["mql_at"]
     is_kept = (start >= (start.min() if since is None else since.to_period("M").to_timestamp())).to_numpy()
     whose = pd.factorize(members["owner"])[0] if by_owner else None
     rows: list[Row] = []
     for here, after in pairwise(stages):
-        one = chosen(step(members, at, here, [after], settings, "backfilled"), is_kept)
+        one = chosen(step(ends, at, here, [after], "backfilled"), is_kept)
         label = f"{NAMES[here]}, then {NAMES[after].lower()}"
         rows.append(_step_row(label, f"{here}_to_{after}", one, whose, _a_month(at[here], created, settings)))
     if any(row["rate"] is None for row in rows):
@@ -254,11 +253,12 @@ def _by_sales(leads: Row, tables: Tables, settings: Settings, handed: pd.DataFra
     Now: the share of leads of the period that got it, of those of which it is known, of the leads that come.
     """
     said, a_week, limit = settings.promises, 7 / MONTH, settings.promises.decision_days
-    begun = handed[_is_during(handed["mql_at"], settings)]
+    during = _is_during(handed["mql_at"], settings)
+    begun = handed.loc[during, ["mql_at", "in_time", "first_touch_at", "n_touches"]]
     clock = "working hours" if said.clock == "business" else "hours"
     touched = f" within {number(said.first_touch_hours)} {clock}" if said.first_touch_hours else ""
     in_time = begun["in_time"] if touched else begun["first_touch_at"].notna().where(begun["n_touches"].notna())
-    (days, is_decided), end = decision(begun, settings), end_of(settings)
+    (days, is_decided), end = (each[during] for each in decision(handed, settings)), end_of(settings)
     is_over = np.isfinite(days) & (begun["mql_at"] + pd.Timedelta(days=limit or 0) <= end)
     decided = pd.Series(is_decided & ~(days > (limit or np.inf)), begun.index).where(is_over)
     within = f" within {value(limit, 'days')}" if limit else ""
@@ -318,7 +318,11 @@ def _effective(at: Measure) -> float | None:
 
 def _worth(deals: pd.DataFrame | None, members: pd.DataFrame, settings: Settings) -> list[Row]:
     """What a won deal is worth, and what leads brought in the period; nothing where no amount is recorded."""
-    if deals is None or (won := deals[(deals["outcome"] == "won") & deals["amount"].notna()]).empty:
+    if deals is None:
+        return []
+    is_priced = (deals["outcome"] == "won") & deals["amount"].notna()
+    won = deals.loc[is_priced, ["lead_id", "amount", "closed_at"]]
+    if won.empty:
         return []
     leads = set(members["lead_id"].tolist())
     from_leads = won[[lead in leads for lead in won["lead_id"].tolist()]]
@@ -344,9 +348,9 @@ def _worth(deals: pd.DataFrame | None, members: pd.DataFrame, settings: Settings
     ]  # fmt: skip
 
 
-def _is_during(at: pd.Series, settings: Settings) -> pd.Series:
-    after = min(pd.Timestamp(settings.period.end) + pd.Timedelta(days=1), end_of(settings))
-    return (at >= pd.Timestamp(settings.period.start)) & (at < after)
+def _is_during(at: pd.Series, settings: Settings) -> np.ndarray:
+    start, last, days = settings.period.start, min(settings.period.end, settings.as_of), at.to_numpy(dtype="M8[D]")
+    return np.asarray((days >= np.datetime64(start)) & (days <= np.datetime64(last)))
 
 
 def _months(settings: Settings) -> float:

@@ -1,50 +1,55 @@
 """How do segments pass through the funnel, side by side: how many, how far, how fast?"""
 
+import numpy as np
 import pandas as pd
 
-from alignlib.diagnostics.funnel.counts import step_counts
 from alignlib.diagnostics.funnel.spells import NEVER, START
-from alignlib.diagnostics.funnel.steps import NAMES, Times
+from alignlib.diagnostics.funnel.steps import NAMES, Step, Times
 from alignlib.engagement import Settings
 from alignlib.incidence import incidence, kaplan_meier
-from alignlib.intake.tables import Tables
 from alignlib.result import Column, Exhibit, Part, Row, columns
 from alignlib.words import count, of
 
 _MOST = 40  # segments; more is a free text, not a segment
 
 
-def part(tables: Tables, settings: Settings, segment: pd.Series, at: Times, since: pd.Timestamp | None = None) -> Part:
+def part(
+    settings: Settings, segment: pd.Series, at: Times, walked: dict[str, Step], since: pd.Timestamp | None = None
+) -> Part:
     """How many leads of each segment got how far, which share went on to the next stage, and how long did they stay?
 
-    ``segment`` of each spell, and ``at``: when each passed each stage under the agreed path rule. From the grouped
-    counts of ``step_counts``: shares are cumulative incidences within the horizon with exits competing, days of those
-    that left the handover stage count open leads. ``since`` leaves earlier leads out of shares and days. Says nothing
-    of whether segments differ by more than chance: ``groups`` does.
+    ``segment`` of each spell; ``at``: when each passed each stage under the agreed path rule, ``walked``: the steps by
+    it. In whole hours, rounded up: shares are cumulative incidences within the horizon with exits competing, days of
+    those that left the handover stage count open leads. ``since`` leaves earlier leads out of shares and days. Says
+    nothing of whether segments differ by more than chance: ``groups`` does.
     """
-    sizes = pd.DataFrame({stage: times < NEVER for stage, times in at.items()}).groupby(segment.to_numpy()).sum()
-    sizes = sizes.loc[sizes.any(axis=1), sizes.any()]
-    stages = [stage for stage in NAMES if stage in sizes]
-    if START not in stages or len(stages) < 2 or not 2 <= len(sizes) <= _MOST:
+    code, names = pd.factorize(segment, sort=True)
+    sizes = {stage: np.bincount(code[(times < NEVER) & (code >= 0)], minlength=len(names))
+             for stage, times in at.items()}  # fmt: skip
+    stages = [stage for stage in NAMES if stage in sizes and sizes[stage].any()]
+    shown = np.flatnonzero(np.any(list(sizes.values()), axis=0)) if sizes else np.zeros(0, int)
+    if START not in stages or len(stages) < 2 or not 2 <= len(shown) <= _MOST:
         return Part()
-    sizes = sizes.sort_values(START, ascending=False, kind="stable")
-    counts = step_counts(tables, settings, by="segment", since=since)
-    step = f"{START}_to_{stages[stages.index(START) + 1]}"
-    taken = {str(label): group for label, group in counts[counts["step"] == step].groupby("label")}
-    rows = [_row(str(label), n, stages, taken.get(str(label)), settings) for label, n in sizes.iterrows()]
+    one = walked.get(f"{START}_to_{stages[stages.index(START) + 1]}")
+    rows: list[Row] = []
+    for i in shown[np.argsort(-sizes[START][shown], kind="stable")].tolist():
+        row: Row = {"label": str(names[i]), **{stage: int(sizes[stage][i]) for stage in stages},
+                    **dict.fromkeys(("go_on", "go_on_low", "go_on_high", "median", "p90"))}  # fmt: skip
+        if one is not None:
+            mine = (code[one.members] == i) & np.isfinite(one.days)
+            mine &= since is None or at[START][one.members] >= since.value // 1000
+            row |= _passing(np.ceil((one.days[mine] * 24).round(9)) / 24, one.outcome[mine], settings)
+        rows.append(row)
     return Part(exhibits=[_exhibit(rows, stages, settings)])
 
 
-def _row(label: str, n: pd.Series, stages: list[str], taken: pd.DataFrame | None, settings: Settings) -> Row:
-    row: Row = {"label": label, **{stage: int(n[stage]) for stage in stages},
-                **dict.fromkeys(("go_on", "go_on_low", "go_on_high", "median", "p90"))}  # fmt: skip
-    if taken is None or (known := taken.dropna(subset=["hours"])).empty:
-        return row
-    days, outcome, weight = known["hours"] / 24, known["outcome"], known["n"]
-    on = incidence(days, outcome, weights=weight)
+def _passing(days: np.ndarray, outcome: np.ndarray, settings: Settings) -> Row:
+    """Which share of these leads went on within the horizon, and after how long had they left? Nothing without any."""
+    if not len(days):
+        return {}
+    on, stay = incidence(days, outcome), kaplan_meier(days, outcome > 0)
     at = on.at(min(settings.funnel.horizon_days, on.last))
-    stay = kaplan_meier(days, outcome > 0, weights=weight)
-    return {**row, "go_on": at.value, "go_on_low": at.low, "go_on_high": at.high, "median": stay.quantile(0.5),
+    return {"go_on": at.value, "go_on_low": at.low, "go_on_high": at.high, "median": stay.quantile(0.5),
             "p90": stay.quantile(0.9)}  # fmt: skip
 
 

@@ -31,13 +31,15 @@ _SPELLS = f"""
 select s.lead_id, s.spell, {_AT}, make_timestamp(last >> 4) as last_event_at,
   case last & 15 {_NAMES} end as last_stage, s.mql_owner, s.reason, s.won_file, s.won_record,
   l.source, l.segment, l.persona, l.grade, l.score, coalesce(s.event_owner, l.owner_id) as owner,
-  make_timestamp(next_us) as next_spell_at
+  make_timestamp(next_us) as next_spell_at, l.created_at
 from spells s left join leads l using (lead_id)
 order by s.lead_id, s.spell
 """
 _NO_LEADS = "(select null::varchar lead_id, null::varchar source, null::varchar segment, null::varchar persona, "
-_NO_LEADS += "null::varchar grade, null::double score, null::varchar owner_id where false) l"
+_NO_LEADS += "null::varchar grade, null::double score, null::varchar owner_id, null::timestamp created_at "
+_NO_LEADS += "where false) l"
 NEVER = np.iinfo(np.int64).max >> 4  # microseconds since 1970: later than any date
+NOT_YET = np.datetime64("NaT", "us")
 
 
 def numbered_sql(events: str, details: str = "") -> str:
@@ -85,10 +87,33 @@ def end_of(settings: Settings) -> pd.Timestamp:
 
 
 def days_between(start: Any, stop: Any) -> np.ndarray:
-    """How many days lie between two columns of times, as fractions; NaN where one is missing?"""
-    return np.asarray((stop - start) / pd.Timedelta(days=1), dtype=float)
+    """How many days lie between two columns of times (or a moment), as fractions; NaN where one is missing?"""
+    ends: list[Any] = [at.to_datetime64() if isinstance(at, pd.Timestamp) else np.asarray(at) for at in (start, stop)]
+    return np.asarray((ends[1] - ends[0]) / np.timedelta64(1, "D"))
 
 
 def stages_in(spells: pd.DataFrame) -> list[str]:
     """Which forward stages from MQL on are recorded at all, in order?"""
     return [s for s in STAGES[STAGES.index(START) :] if spells[f"{s}_at"].notna().any()]
+
+
+def first_of(*times: np.ndarray) -> np.ndarray:
+    """Which of these moments came first in each row, missing ones aside?"""
+    return np.asarray(np.fmin.reduce(times))
+
+
+def same_lead(leads: pd.Series, others: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Which rows of two columns of lead ids name one lead? Every pair, as places in each, in the order of the first."""
+    mine, theirs = np.split(pd.factorize(pd.concat([leads, others]))[0], [len(leads)])
+    order = np.argsort(theirs, kind="stable")
+    begin, end = (np.searchsorted(theirs[order], mine, side) for side in ("left", "right"))
+    n = end - begin
+    row = np.repeat(np.arange(len(leads)), n)
+    return row, order[np.arange(len(row)) + np.repeat(begin - (np.cumsum(n) - n), n)]
+
+
+def same_spell(spells: pd.DataFrame, others: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Which rows of two tables of spells are one spell? Every pair, as places in each."""
+    row, place = same_lead(spells["lead_id"], others["lead_id"])
+    same = spells["spell"].to_numpy()[row] == others["spell"].to_numpy()[place]
+    return row[same], place[same]

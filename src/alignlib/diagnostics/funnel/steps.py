@@ -23,7 +23,7 @@ PATHS = {
     "backfilled": "a stage counts when it or any later one is recorded",
 }
 TOO_EARLY: Mapping[Level, str] = {"act": "a share read before the agreed days have passed can only rise"}
-_DAY = 86_400_000_000
+DAY = 86_400_000_000  # microseconds
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,19 @@ class Step:
         return int(longest) if longest < horizon and (self.outcome == 0).any() else horizon
 
 
+@dataclass(frozen=True)
+class Ends:
+    """Did each spell leave by an exit, when was its last event, and until when does the audit see?"""
+
+    left: np.ndarray
+    last: np.ndarray
+    end: int
+
+
 def times_of(column: pd.Series) -> np.ndarray:
     """When was this, as whole numbers?"""
-    times = column.to_numpy(dtype="M8[us]")
-    return np.where(np.isnat(times), NEVER, times.astype(np.int64))
+    times = column.to_numpy(dtype="M8[us]").view(np.int64)
+    return np.where(times == np.iinfo(np.int64).min, NEVER, times)  # the least number is NaT
 
 
 def entered(spells: pd.DataFrame, stages: list[str] | None = None) -> Times:
@@ -80,14 +89,19 @@ def ended(
     return outcome, np.where(outcome == 1, went, np.where(outcome == 2, last, end)) - start
 
 
-def step(spells: pd.DataFrame, at: Times, here: str, later: list[str], settings: Settings, path: str) -> Step:
+def ends_of(spells: pd.DataFrame, settings: Settings) -> Ends:
+    """How did each spell end, as far as the audit sees?"""
+    left, last = spells["exit"].notna().to_numpy(), times_of(spells["last_event_at"])
+    return Ends(left, last, end_of(settings).value // 1000)
+
+
+def step(ends: Ends, at: Times, here: str, later: list[str], path: str) -> Step:
     """How did spells that passed ``here`` go on to the first of ``later`` (under ``any``: to whichever came first)?"""
     members = at[here] < NEVER
     some = np.flatnonzero(members)
     went = np.minimum.reduce([at[stage] for stage in (later if path == "any" else later[:1])])[some]
-    left, last = spells["exit"].notna().to_numpy()[some], times_of(spells["last_event_at"])[some]
-    outcome, took = ended(at[here][some], went, left, last, end_of(settings).value // 1000)
-    return Step(here, later[0], members, np.where(took < 0, np.nan, took / _DAY), outcome)
+    outcome, took = ended(at[here][some], went, ends.left[some], ends.last[some], ends.end)
+    return Step(here, later[0], members, np.where(took < 0, np.nan, took / DAY), outcome)
 
 
 def pairs(stages: list[str]) -> list[tuple[str, str, list[str]]]:
@@ -104,10 +118,8 @@ def ways(spells: pd.DataFrame, settings: Settings, path: str, at: Times | None =
 
     ``at``: what ``passed`` gives, where it is at hand.
     """
-    at = passed(entered(spells), path) if at is None else at
-    return {
-        f"{here}_to_{after}": step(spells, at, here, later, settings, path) for here, after, later in pairs(list(at))
-    }
+    at, ends = passed(entered(spells), path) if at is None else at, ends_of(spells, settings)
+    return {f"{here}_to_{after}": step(ends, at, here, later, path) for here, after, later in pairs(list(at))}
 
 
 def chosen(one: Step, keep: np.ndarray) -> Step:

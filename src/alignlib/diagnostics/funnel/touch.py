@@ -1,7 +1,7 @@
 """When is a lead first touched after the handover, how often is it tried, and when is it decided on?"""
 
 from bisect import bisect_left
-from typing import Any
+from collections import Counter
 
 import numpy as np
 import pandas as pd
@@ -9,9 +9,10 @@ import pandas as pd
 from alignlib.diagnostics.funnel.clock import day_hours, due, explained, hours_between, said
 from alignlib.diagnostics.funnel.cohorts import SURELY_SOME
 from alignlib.diagnostics.funnel.rates import FEWEST_OWNERS, rate
-from alignlib.diagnostics.funnel.spells import days_between, end_of
+from alignlib.diagnostics.funnel.spells import NOT_YET, days_between, end_of, first_of, same_lead
+from alignlib.diagnostics.funnel.steps import DAY
 from alignlib.engagement import STAGES, Settings
-from alignlib.incidence import Incidence, clustered_incidence, incidence, kaplan_meier, spot, turns
+from alignlib.incidence import Incidence, clustered, incidence, kaplan_meier, spot, turns
 from alignlib.intake.tables import Tables
 from alignlib.judging import finding
 from alignlib.result import Exhibit, Finding, Measure, NotJudged, Part, Row, Unit, columns
@@ -38,12 +39,13 @@ def handed_over(tables: Tables, spells: pd.DataFrame, settings: Settings) -> pd.
     recorded (``recorded_since``); a first touch they may still have, but not whether it was the first.
     """
     handed = spells[spells["mql_at"].notna()].reset_index(drop=True)
-    later = handed[[f"{stage}_at" for stage in _LATER]]
-    first = later.where(later.ge(handed["mql_at"], axis=0)).min(axis=1)
-    handed["decided_at"] = first.fillna(handed["last_event_at"].where(handed["exit"].notna()))
+    begun, later = handed["mql_at"].to_numpy(), [handed[f"{stage}_at"].to_numpy() for stage in _LATER]
+    first = first_of(*(np.where(at >= begun, at, NOT_YET) for at in later))
+    exited = np.where(handed["exit"].notna(), handed["last_event_at"].to_numpy(), NOT_YET)
+    handed["decided_at"] = np.where(np.isnat(first), exited, first)
     handed["decider"] = handed["mql_owner"].fillna(handed["owner"])
-    promises, due_at = settings.promises, pd.Series(pd.NaT, index=handed.index, dtype="datetime64[us]")
-    handed = handed.join(_touches(tables, handed))
+    promises, due_at = settings.promises, pd.Series(NOT_YET, index=handed.index)
+    handed = handed.assign(**_touches(tables, handed))
     if tables.has("sales_touches") and promises.first_touch_hours:
         due_at = due(handed["mql_at"], promises.first_touch_hours, promises, settings.timezone)
     in_time = (handed["first_touch_at"] <= due_at).astype("boolean")
@@ -61,33 +63,29 @@ def deciders(handed: pd.DataFrame) -> np.ndarray:
     return codes if (codes[handed["won_at"].isna()] >= 0).any() else np.full(len(codes), -1)
 
 
-def _touches(tables: Tables, handed: pd.DataFrame) -> pd.DataFrame:
+def _touches(tables: Tables, handed: pd.DataFrame) -> dict[str, np.ndarray]:
     """When was each spell first and last touched after its handover and before it ended, how often, and until when?"""
+    n, never = len(handed), np.full(len(handed), NOT_YET)
+    first, last = {"first_touch_at": never}, {"last_touch_at": never.copy()}
     if not tables.has("sales_touches"):
-        never = pd.Series(pd.NaT, index=handed.index, dtype="datetime64[us]")
-        return pd.DataFrame({"first_touch_at": never, "last_touch_at": never}).assign(
-            n_touches=np.nan, n_attempts=np.nan
-        )
+        return first | last | {"n_touches": np.full(n, np.nan), "n_attempts": np.full(n, np.nan)}
+    touches = tables.query("select lead_id, touched_at as at from sales_touches")
+    row, place = same_lead(handed["lead_id"], touches["lead_id"])
     # an event known by the day only may have come at the end of it
-    slack = pd.Timedelta(days=1, microseconds=-1) if "stage_events.entered_at" in tables.day_only else pd.Timedelta(0)
-    spans = handed[["lead_id", "mql_at", "next_spell_at", "decided_at"]].assign(left=_left(handed))
-    found = spans.reset_index(names="row").merge(
-        tables.query("select lead_id, touched_at as at from sales_touches"), on="lead_id"
-    )
-    found = found[(found["at"] >= found["mql_at"]) & ~(found["at"] >= found["next_spell_at"])
-                  & ~(found["at"] > found["left"] + slack)]  # fmt: skip
-    ends, n = found.groupby("row")["at"].agg(["min", "max"]).reindex(handed.index), len(handed)
-    tried = np.bincount(found["row"], ~(found["at"] > found["decided_at"] + slack), minlength=n)
-    touched = np.bincount(found["row"], minlength=n).astype(float)
-    return pd.DataFrame({
-        "first_touch_at": ends["min"], "last_touch_at": ends["max"], "n_touches": touched, "n_attempts": tried,
-    })  # fmt: skip
+    slack = np.timedelta64(DAY - 1 if "stage_events.entered_at" in tables.day_only else 0, "us")
+    at, begun, begun_again = touches["at"].to_numpy()[place], handed["mql_at"], handed["next_spell_at"]
+    inside = (at >= begun.to_numpy()[row]) & ~(at >= begun_again.to_numpy()[row]) & ~(at > _left(handed)[row] + slack)
+    row, at = row[inside], at[inside]
+    np.fmin.at(first["first_touch_at"], row, at)
+    np.fmax.at(last["last_touch_at"], row, at)
+    tried = np.bincount(row, ~(at > handed["decided_at"].to_numpy()[row] + slack), minlength=n)
+    return first | last | {"n_touches": np.bincount(row, minlength=n).astype(float), "n_attempts": tried}
 
 
-def _left(handed: pd.DataFrame) -> pd.Series:
+def _left(handed: pd.DataFrame) -> np.ndarray:
     """When did each spell end: won, or left by an exit? Missing: neither, or won before the handover."""
-    won = handed["won_at"].where(handed["won_at"] >= handed["mql_at"])
-    return won.fillna(handed["last_event_at"].where(handed["exit"].notna()))
+    won = np.where(handed["won_at"] >= handed["mql_at"], handed["won_at"].to_numpy(), NOT_YET)
+    return np.where(np.isnat(won) & handed["exit"].notna(), handed["last_event_at"].to_numpy(), won)
 
 
 def recorded_since(tables: Tables, handed: pd.DataFrame, settings: Settings) -> pd.Timestamp | None:
@@ -101,12 +99,12 @@ def recorded_since(tables: Tables, handed: pd.DataFrame, settings: Settings) -> 
     if not tables.has("sales_touches"):
         return None
     first = tables.query("select min(touched_at) as at from sales_touches")["at"][0]
-    early = handed["mql_at"] < first
-    ages = np.asarray((first - handed["mql_at"][early]) / pd.Timedelta(days=1), dtype=float)
+    early, begun = (handed["mql_at"] < first).to_numpy(), handed["mql_at"].to_numpy()
+    ages = days_between(begun[early], first)
     if (~early).sum() < FEWEST:
         return first if (ages > HUSH).sum() > SURELY_SOME else None
-    outcome, stop = _seen(handed[~early], end_of(settings))
-    pace = incidence(np.maximum(days_between(handed["mql_at"][~early], stop), 0), outcome)
+    outcome, stop = _seen(handed, end_of(settings))
+    pace = incidence(np.maximum(days_between(begun, stop), 0)[~early], outcome[~early])
     places = np.searchsorted(pace.days, ages[ages > HUSH], "right") - 1
     expected = pace.share[1][places].sum() if 1 in pace.share else 0.0
     return first if expected > SURELY_SOME else None
@@ -126,7 +124,8 @@ def part(tables: Tables, settings: Settings, handed: pd.DataFrame) -> Part:
     promises, touches, coarse = settings.promises, tables.has("sales_touches"), clock_is_too_coarse(tables, settings)
     is_recorded = bool(handed["exit"].notna().any()) and bool(handed[_ACCEPTED].notna().to_numpy().any())
     found = Part(not_judged=_not_judged(settings, touches, coarse, is_recorded))
-    told = handed[handed["n_touches"].notna()]
+    is_told = handed["n_touches"].notna()
+    told = handed if is_told.all() else handed[is_told]
     if touches and len(told):
         found.exhibits.append(touch_curve(told, settings, _by_day(tables)))
     if touches:
@@ -226,11 +225,10 @@ def _limits(
     if len(days) < FEWEST or (median := curve.quantile(0.5)) is None:
         return None, None
     is_clustered = np.count_nonzero(np.bincount(owners[owners >= 0])) >= FEWEST_OWNERS
-    middle, n = curve.place(median), len(curve.days)
+    told, middle, n = clustered(days, outcome, owners) if is_clustered else curve, curve.place(median), len(curve.days)
 
     def reaches(place: int, upper: bool) -> bool:
-        on = float(curve.days[place])
-        at = clustered_incidence(days, outcome, owners, on) if is_clustered else curve.at(on)
+        at = told.at(float(curve.days[place]))
         return ((at.high if upper else at.low) or 0.0) >= 0.5
 
     low = bisect_left(range(middle), True, key=lambda place: reaches(place, True))
@@ -250,9 +248,11 @@ def _until_touch(handed: pd.DataFrame, settings: Settings) -> tuple[np.ndarray, 
 
 def _seen(handed: pd.DataFrame, end: pd.Timestamp) -> tuple[np.ndarray, pd.Series]:
     """Was each lead touched (1), gone untouched (2) or last seen open (0), and when?"""
-    left = _left(handed).fillna(handed["last_event_at"].where(handed["won_at"].notna())).fillna(end)
-    touched = handed["first_touch_at"].notna()
-    return np.where(touched, 1, np.where(left < end, 2, 0)), handed["first_touch_at"].where(touched, left)
+    left, last, today = _left(handed), handed["last_event_at"].to_numpy(), end.to_datetime64()
+    left = np.where(np.isnat(left), np.where(handed["won_at"].notna(), last, today), left)
+    first = handed["first_touch_at"].to_numpy()
+    stop = pd.Series(np.where(np.isnat(first), left, first), index=handed.index)
+    return np.where(np.isnat(first), np.where(left < today, 2, 0), 1), stop
 
 
 def touch_curve(handed: pd.DataFrame, settings: Settings, by_day: bool = False) -> Exhibit:
@@ -325,9 +325,9 @@ def decision(handed: pd.DataFrame, settings: Settings) -> tuple[np.ndarray, np.n
 
     Days are NaN where the only decision on record lies before the handover: when it really fell is not known.
     """
-    is_decided = handed["decided_at"].notna().to_numpy()
-    before = handed[[f"{stage}_at" for stage in _LATER]].lt(handed["mql_at"], axis=0).any(axis=1).to_numpy()
-    days = np.maximum(days_between(handed["mql_at"], handed["decided_at"].fillna(end_of(settings))), 0)
+    is_decided, begun = handed["decided_at"].notna().to_numpy(), handed["mql_at"].to_numpy()
+    before = np.any([handed[f"{stage}_at"].to_numpy() < begun for stage in _LATER], axis=0)
+    days = np.maximum(days_between(begun, handed["decided_at"].fillna(end_of(settings))), 0)
     return np.where(before & ~is_decided, np.nan, days), is_decided
 
 
@@ -340,12 +340,11 @@ def follow_up(handed: pd.DataFrame, settings: Settings, touches: bool) -> Exhibi
     known = np.isfinite(days)
     stay = kaplan_meier(days[known], is_decided[known])
     exit_is_first = handed["exit"].notna() & (handed["decided_at"] == handed["last_event_at"])
-    down = handed[handed["exit"].isin(("recycled", "disqualified")) | exit_is_first]
+    down = handed.loc[handed["exit"].isin(("recycled", "disqualified")) | exit_is_first, ["n_touches", "reason"]]
     half, note = stay.quantile(0.5), f"of {count(int(known.sum()), 'lead')}, open ones counted"
     title = f"half of the leads are decided on within {value(half, 'days')}"
     title = title if half is not None else "fewer than half of the leads have been decided on"
-    told = handed["n_touches"].notna()
-    rows = _attempts(handed[is_decided & told]) if touches else []
+    rows = _attempts(handed["n_attempts"].to_numpy()[is_decided & handed["n_touches"].notna()]) if touches else []
     if touches and (tried := down["n_touches"].dropna()).size:
         least = settings.promises.attempts
         few = int((tried < (least or 1)).sum())
@@ -371,8 +370,8 @@ def follow_up(handed: pd.DataFrame, settings: Settings, touches: bool) -> Exhibi
     )  # fmt: skip
 
 
-def _attempts(decided: pd.DataFrame) -> list[Row]:
-    counts = np.bincount(np.minimum(decided["n_attempts"], 4).astype(int), minlength=5).tolist()
+def _attempts(decided: np.ndarray) -> list[Row]:
+    counts = np.bincount(np.minimum(decided, 4).astype(int), minlength=5).tolist()
     names = ("No attempt", "One attempt", "Two attempts", "Three attempts", "Four attempts or more")
     return [_line(f"{name} before the decision", n, n / max(len(decided), 1),
                   note=f"of {count(len(decided), 'lead')} decided on")
@@ -381,14 +380,16 @@ def _attempts(decided: pd.DataFrame) -> list[Row]:
 
 def _reasons(given: pd.Series) -> list[Row]:
     """The most frequent first; equal counts by name, so that the order of rows never shows."""
-    given = given.str.strip().map(masked, na_action="ignore")
-    counts = given[given != ""].value_counts().reset_index(name="n")
-    counts = counts.sort_values(["n", "reason"], ascending=[False, True])
-    told = counts[counts["n"] >= TOLD_FROM].head(MOST_REASONS + (len(counts) == MOST_REASONS + 1))
-    rest = int(counts["n"].sum() - told["n"].sum())
-    lines: list[tuple[Any, int]] = [*told.itertuples(index=False, name=None)]
-    lines += [(count(len(counts) - len(told), "other reason"), rest)] if rest else []
-    lines += [("no reason recorded", len(given) - int(counts["n"].sum()))]
+    times = Counter(given.dropna().tolist())
+    counts = Counter[str]()
+    for reason, n in times.items():
+        counts[masked(reason.strip())] += n
+    del counts[""]
+    ranked = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+    told = [each for each in ranked if each[1] >= TOLD_FROM][: MOST_REASONS + (len(ranked) == MOST_REASONS + 1)]
+    rest = counts.total() - sum(n for _, n in told)
+    lines = told + ([(count(len(ranked) - len(told), "other reason"), rest)] if rest else [])
+    lines += [("no reason recorded", len(given) - counts.total())]
     return [_line(f"Turned down: {name}", n, n / len(given), note="") for name, n in lines if n]
 
 

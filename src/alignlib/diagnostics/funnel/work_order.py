@@ -5,7 +5,7 @@ import pandas as pd
 
 from alignlib.association import FEWEST_CLUSTERS, slopes
 from alignlib.diagnostics.funnel.rates import gap, owner_codes
-from alignlib.diagnostics.funnel.spells import days_between
+from alignlib.diagnostics.funnel.spells import days_between, same_lead
 from alignlib.diagnostics.funnel.touch import clock_is_too_coarse
 from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
@@ -46,7 +46,8 @@ def part(tables: Tables, settings: Settings, handed: pd.DataFrame) -> Part:
             what="Whether Sales picks leads by score, age or warmth", theme=_THEME, why="no lead can be told to have "
             "been touched in time or not", settle="a promised time, and sales activities with the time of day",
         )])  # fmt: skip
-    leads = _leads(tables, handed[ripe])
+    used = ["lead_id", "mql_at", "inquiry_at", "score", "in_time", "owner", "mql_owner"]
+    leads = _leads(tables, handed.loc[ripe, used])
     shown = [name for name in _DRIVERS if leads[name].notna().mean() >= 0.5 and leads[name].nunique() > 1]
     found = Part(not_judged=[
         NotJudged(what=f"Whether Sales picks leads by this: {label[0].lower()}{label[1:]}", theme=_THEME, settle=settle,
@@ -69,8 +70,11 @@ def _leads(tables: Tables, ripe: pd.DataFrame) -> pd.DataFrame:
         owner=-1 if owners is None else owners,
     )  # fmt: skip
     if tables.has("campaign_touches"):
-        counted = leads[["lead_id", "mql_at"]].merge(tables.query(_WARMTH), how="left", on=["lead_id", "mql_at"])
-        leads["warmth"] = counted["warmth"].fillna(0).to_numpy(float)
+        counted, warmth = tables.query(_WARMTH), np.zeros(len(leads))
+        row, place = same_lead(leads["lead_id"], counted["lead_id"])
+        same = leads["mql_at"].to_numpy()[row] == counted["mql_at"].to_numpy()[place]
+        warmth[row[same]] = counted["warmth"].to_numpy()[place[same]]
+        leads["warmth"] = warmth
     return leads
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from alignlib.diagnostics.funnel.cohorts import tracked_since
 from alignlib.diagnostics.funnel.quality import caution, score_gap
 from alignlib.diagnostics.funnel.spells import START, days_between, end_of
-from alignlib.diagnostics.funnel.steps import entered, passed, step
+from alignlib.diagnostics.funnel.steps import ends_of, entered, passed, step
 from alignlib.engagement import Settings
 from alignlib.incidence import Incidence, incidence
 from alignlib.result import Column, Exhibit, NotJudged, Part, Row, columns
@@ -88,23 +88,21 @@ def followed(handed: pd.DataFrame, leak: pd.Series, settings: Settings) -> Leads
 
     Leads won before their handover, or handed over before wins were recorded, compare with nothing.
     """
-    used = ["mql_at", "won_at", "exit", "last_event_at", "last_touch_at", "first_touch_at", "in_time", "source",
-            "grade", "segment", "decider"]  # fmt: skip
-    rows = handed[used].assign(leak=leak)
-    start, end, in_time = rows["mql_at"], end_of(settings), rows["in_time"].astype("boolean")
-    left, n_owners = rows["exit"].notna(), rows["decider"].nunique()
-    won, gone = rows["won_at"].notna(), rows["won_at"].fillna(rows["last_event_at"].where(left, end))
-    stop = days_between(start, gone)
+    names = ("mql_at", "won_at", "last_event_at", "last_touch_at", "first_touch_at")
+    (start, won, last, last_touch, first_touch), end = (handed[name].to_numpy() for name in names), end_of(settings)
+    left, n_owners, in_time = handed["exit"].notna(), handed["decider"].nunique(), handed["in_time"].astype("boolean")
+    is_won = ~np.isnat(won)
+    stop = days_between(start, np.where(is_won, won, np.where(left, last, end.to_datetime64())))
     known = (stop >= 0) & _recorded(handed, settings)
-    finer = rows["grade" if rows["grade"].notna().any() else "segment"]
-    kind, kinds = pd.factorize(rows["leak"], sort=True)
+    finer = handed["grade" if handed["grade"].notna().any() else "segment"]
+    kind, kinds = pd.factorize(leak, sort=True)
     return Leads(
         kinds=list(kinds), kind=kind, worked=known & in_time.fillna(False).to_numpy(bool),
         missed=known & ~in_time.fillna(True).to_numpy(bool), seen=days_between(start, end), stop=stop,
-        won=days_between(start, rows["won_at"]), touched=days_between(start, rows["first_touch_at"]),
-        outcome=np.where(won, 1, np.where(left, 2, 0)),
-        left=np.maximum(days_between(start, rows[["last_event_at", "last_touch_at"]].max(axis=1)), 0),
-        source=pd.factorize(rows["source"].fillna(""), sort=True)[0], cluster=clusters(rows["decider"]),
+        won=days_between(start, won), touched=days_between(start, first_touch),
+        outcome=np.where(is_won, 1, np.where(left, 2, 0)),
+        left=np.maximum(days_between(start, np.fmax(last, last_touch)), 0),
+        source=pd.factorize(handed["source"].fillna(""), sort=True)[0], cluster=clusters(handed["decider"]),
         finer=pd.factorize(finer.fillna(""), sort=True)[0], owners=n_owners if n_owners >= _FEWEST_OWNERS else 0,
     )  # fmt: skip
 
@@ -114,9 +112,8 @@ def _recorded(handed: pd.DataFrame, settings: Settings) -> np.ndarray:
     if not handed["won_at"].notna().any():
         return np.ones(len(handed), bool)
     at = passed(entered(handed), settings.funnel.path)
-    since = tracked_since(
-        step(handed, at, START, ["won"], settings, settings.funnel.path), handed[f"{START}_at"], settings
-    )
+    won = step(ends_of(handed, settings), at, START, ["won"], settings.funnel.path)
+    since = tracked_since(won, handed[f"{START}_at"], settings)
     return np.asarray(True if since is None else handed[f"{START}_at"] >= since.to_period("M").to_timestamp())
 
 
@@ -134,7 +131,8 @@ def won_amounts(handed: pd.DataFrame, deals: pd.DataFrame | None) -> pd.DataFram
     """
     if deals is None:
         return pd.DataFrame({"amount": [], "owner": [], "linked": []})
-    won = deals[(deals["outcome"] == "won") & (deals["amount"] > 0)].sort_values(["amount", "opportunity_id"])
+    is_won = (deals["outcome"] == "won") & (deals["amount"] > 0)
+    won = deals.loc[is_won, ["lead_id", "opportunity_id", "amount", "owner"]].sort_values(["amount", "opportunity_id"])
     known = set(handed["lead_id"].tolist())
     linked = won[[lead in known for lead in won["lead_id"].tolist()]]
     if len(linked) < FEWEST_DEALS:

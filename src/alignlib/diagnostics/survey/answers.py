@@ -1,16 +1,15 @@
 """Who answered what: one score a person, and what may be said of each group."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from alignlib.disclosure import (
-    Group,
-)
+from alignlib.disclosure import Group
 from alignlib.instrument import POINTS, Item, read_instrument
 from alignlib.intake.tables import Tables
 from alignlib.stats import Floats
@@ -26,11 +25,11 @@ with given as (
     from responses r {join}
 )
 """
-_LAST = """, last as (
-    select * from given where answer is not null or cannot_say
-    qualify rank() over (order by try_cast(wave as double) desc nulls last, wave desc) = 1
-)
+_ROUNDS = """
+select coalesce(wave, '') as round, bool_or(answer is not null or coalesce(cannot_say, false)) as is_answered
+from responses group by round order by try_cast(round as double) desc nulls last, round desc
 """
+_LAST = ", last as (select * from given where wave = $wave and (answer is not null or cannot_say))"
 _PEOPLE = """
 select respondent_id, case when min(team) = max(team) then min(team) end as team,
        case when min(role) = max(role) then min(role) end as role, coalesce(bool_or(is_hasty), false) as is_hasty
@@ -43,23 +42,50 @@ from last
 
 
 @dataclass(frozen=True)
+class People:
+    """Who answered: under which code, in which groups, and in haste? One entry a person in each.
+
+    Who names no team, or two, is in the total alone; who names no role, or two, in no role's group.
+    """
+
+    codes: NDArray[np.object_]
+    groups: dict[Group, NDArray[np.bool_]]
+    is_hasty: NDArray[np.bool_]
+
+    def keep(self, rows: NDArray[Any]) -> "People":
+        """Who are these of them?"""
+        groups = {group: there[rows] for group, there in self.groups.items()}
+        return People(self.codes[rows], groups, self.is_hasty[rows])
+
+
+def people_of(listed: pd.DataFrame) -> People:
+    """Who is in which group? One row a person: respondent_id, team and role (missing: not named), is_hasty."""
+    team, role = (listed[name].to_numpy(dtype=object) for name in ("team", "role"))
+    groups: dict[Group, NDArray[np.bool_]] = {"total": np.ones(len(listed), dtype=bool)}
+    groups |= {name: team == name for name in TEAMS}
+    groups |= {name: (team == name.split(".")[0]) & (role == name.split(".")[1]) for name in ROLES}
+    return People(listed["respondent_id"].to_numpy(dtype=object), groups, listed["is_hasty"].to_numpy(dtype=bool))
+
+
+@dataclass(frozen=True)
 class Answers:
     """Who answered what in the last round? One row a person, one column an item.
 
-    ``people``: respondent_id, team and role (missing when not named, or named in two ways), is_hasty. ``values`` are
-    the answers (NaN: none, or "cannot say"), ``replied`` says where a person answered or chose "cannot say". An answer
-    that no form offers is left out (``is_torn``). Points over segments are shares of what a person gave in all, in
-    hundredths; a segment left empty beside others got none.
+    ``values`` are the answers (NaN: none, or "cannot say"), ``replied`` says where a person answered or chose "cannot
+    say". An answer that no form offers is left out (``is_torn``). Points over segments are shares of what a person gave
+    in all, in hundredths; a segment left empty beside others got none. ``wave`` names the round, one of ``rounds``.
     """
 
-    people: pd.DataFrame
+    people: People
     items: list[str]
     values: Floats
     replied: NDArray[np.bool_]
     is_torn: bool = False
+    wave: str = ""
+    rounds: int = 1
 
     def __len__(self) -> int:
-        return len(self.people)
+        return len(self.values)
 
     def asked(self, items: Iterable[Item]) -> list[Item]:
         """Which of these items did anybody answer?"""
@@ -69,16 +95,20 @@ class Answers:
     def _given(self) -> frozenset[str]:
         return frozenset(i for i, given in zip(self.items, self.values.T, strict=True) if not np.isnan(given).all())
 
+    @cached_property
+    def _place(self) -> dict[str, int]:
+        return {item: at for at, item in enumerate(self.items)}
+
     def columns(self, items: Iterable[Item]) -> Floats:
         """What did people answer to these items, reverse items turned round? One row a person, one column an item."""
-        place, nobody = {item: at for at, item in enumerate(self.items)}, np.full(len(self), np.nan)
+        place, nobody = self._place, np.full(len(self), np.nan)
         found = [(self.values[:, place[i.item]] if i.item in place else nobody, i) for i in items]
         turned = [i.low + i.high - values if i.reverse else values for values, i in found]
         return np.column_stack(turned) if turned else np.empty((len(self), 0))
 
     def keep(self, rows: NDArray[np.bool_]) -> "Answers":
         """What did these people answer?"""
-        return Answers(self.people[rows].reset_index(drop=True), self.items, self.values[rows], self.replied[rows])
+        return replace(self, people=self.people.keep(rows), values=self.values[rows], replied=self.replied[rows])
 
 
 def read_answers(tables: Tables) -> Answers:
@@ -88,24 +118,28 @@ def read_answers(tables: Tables) -> Answers:
     named. Of several rounds (waves) only the last is read. People who only left a comment are not among them.
     """
     if not tables.has("responses"):
-        nobody = pd.DataFrame(columns=["respondent_id", "team", "role", "is_hasty"])
+        nobody = people_of(pd.DataFrame(columns=["respondent_id", "team", "role", "is_hasty"]))
         return Answers(nobody, [], np.empty((0, 0)), np.empty((0, 0), dtype=bool))
-    people = tables.query(_sql(tables) + _PEOPLE).astype({"team": "category", "role": "category"})  # compared often
-    rows = tables.query(_sql(tables) + _REPLIES)
+    wave, rounds = _rounds(tables)
+    given = given_sql(tables) + _LAST
+    people = people_of(tables.query(given + _PEOPLE, {"wave": wave}))
+    rows = tables.query(given + _REPLIES, {"wave": wave})
     codes, items = pd.factorize(rows["item"], sort=True)
-    values, replied = np.full((len(people), len(items)), np.nan), np.zeros((len(people), len(items)), dtype=bool)
+    values, replied = (np.full((len(people.codes), len(items)), blank) for blank in (np.nan, False))
     person = rows["person"].to_numpy(dtype=np.int64)
     values[person, codes] = rows["answer"].to_numpy(dtype=float)
     replied[person, codes] = True
     codes_of = [str(item) for item in items]
-    off = np.column_stack([_off_scale(code, values[:, at]) for at, code in enumerate(codes_of)])
+    off = np.zeros(values.shape, dtype=bool)
+    for at, code in enumerate(codes_of):
+        off[:, at] = _off_scale(code, values[:, at])
     values[off] = np.nan
-    points = np.array([code.startswith(POINTS) for code in codes_of])
+    points = np.array([code.startswith(POINTS) for code in codes_of], dtype=bool)
     shared = np.nansum(values[:, points], axis=1) > 0
     given = np.nan_to_num(values[np.ix_(shared, points)])
     values[np.ix_(shared, points)] = given / given.sum(axis=1, keepdims=True) * 100
     values[np.ix_(~shared, points)] = np.nan
-    return Answers(people, codes_of, values, replied, bool(off.any()))
+    return Answers(people, codes_of, values, replied, bool(off.any()), wave, rounds)
 
 
 def _off_scale(code: str, values: Floats) -> NDArray[np.bool_]:
@@ -114,10 +148,6 @@ def _off_scale(code: str, values: Floats) -> NDArray[np.bool_]:
     between = values != np.round(values) if item.kind in ("agree", "conversation", "mirror", "rank") else False
     found: NDArray[np.bool_] = (values < item.low) | (values > item.high) | (between & ~np.isnan(values))
     return found
-
-
-def _sql(tables: Tables) -> str:
-    return given_sql(tables) + _LAST
 
 
 def given_sql(tables: Tables) -> str:
@@ -130,9 +160,13 @@ def given_sql(tables: Tables) -> str:
 
 def last_wave(tables: Tables) -> str:
     """Which round of the survey is reported? Empty when there is one without a name."""
-    if not tables.has("responses"):
-        return ""
-    return str(tables.query(_sql(tables) + "select coalesce(any_value(wave), '') as wave from last")["wave"].iloc[0])
+    return _rounds(tables)[0]
+
+
+def _rounds(tables: Tables) -> tuple[str, int]:
+    """Which round is the last that anybody answered, and of how many?"""
+    rounds = tables.rows(_ROUNDS) if tables.has("responses") else []
+    return next((str(each["round"]) for each in rounds if each["is_answered"]), ""), len(rounds)
 
 
 def opinions(answers: Answers) -> list[Item]:
@@ -157,8 +191,9 @@ def careless(answers: Answers) -> pd.DataFrame:
     least, most = (np.where(np.isnan(values), end, values) for end in (np.inf, -np.inf))
     same = least.min(axis=1, initial=np.inf) == most.max(axis=1, initial=-np.inf)
     turns = ~np.isnan(values[:, turned]).all(axis=1) if turned.any() else np.zeros(len(answers), dtype=bool)
-    again = pd.DataFrame(values).duplicated().to_numpy() & (n >= LONG_ENOUGH)
+    again = np.ones(len(answers), dtype=bool)
+    again[np.unique(np.nan_to_num(values), axis=0, return_index=True)[1]] = False  # the first of those who are alike
     return pd.DataFrame({
         "is_partial": replied.sum(axis=1) < len(asked) / 2, "is_straight": same & (n >= LONG_ENOUGH) & turns,
-        "is_repeat": again, "is_hasty": answers.people["is_hasty"].to_numpy(dtype=bool),
+        "is_repeat": again & (n >= LONG_ENOUGH), "is_hasty": answers.people.is_hasty,
     })  # fmt: skip

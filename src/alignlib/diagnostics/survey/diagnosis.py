@@ -2,9 +2,11 @@
 
 from math import ceil
 
+import numpy as np
+
 from alignlib import words
 from alignlib.diagnostics.survey import claims, exhibits, mirror, remarks, structure, views, within
-from alignlib.diagnostics.survey.answers import TEAMS, Answers, opinions, read_answers
+from alignlib.diagnostics.survey.answers import TEAMS, Answers, careless, opinions, read_answers
 from alignlib.diagnostics.survey.exhibits import in_sentence
 from alignlib.diagnostics.survey.gaps import ALIKE, BlockGap, block_gap, firmness
 from alignlib.diagnostics.survey.scores import Scores, item_scores
@@ -41,7 +43,7 @@ def diagnose(tables: Tables, settings: Settings) -> Result:
     posed = [block for block in read_instrument().blocks if answers.asked(block.items)]
     gaps = [block_gap(answers, block, settings) for block in posed]
     shown, ruled = [gap for gap in gaps if gap.is_shown], structure.structure(tables, settings)
-    comments, commented = remarks.remarks(tables, settings)
+    comments, commented = remarks.remarks(tables, answers.wave, settings)
     own = item_scores(answers, settings, opinions(answers))
     tabled = _tabled(answers, own, who, gaps, settings) if len(answers) else []
     tabled += [comments] if comments else []
@@ -82,10 +84,11 @@ def _tabled(
 ) -> list[Exhibit]:
     """Every table the answers make, in the order they are read; what was not asked makes none."""
     asked = {team: row["invited"] for team, row in zip(TEAMS, who[:2], strict=True)}
-    firm = firmness(answers, gaps, asked, settings)
+    flags = careless(answers)
+    firm = firmness(answers, gaps, asked, flags.any(axis=1).to_numpy(dtype=bool), settings)
     found = [
         exhibits.response(who, settings), exhibits.blocks(gaps, settings),
-        exhibits.firm(gaps, firm, answers, settings)
+        exhibits.firm(gaps, firm, answers, flags, settings)
         if any(gap.is_shown for gap in gaps) and settings.survey.mode == "anonymous" else None,
         views.conversations(answers, settings), mirror.mirror(answers, own, settings), *views.others(answers, settings),
         within.within(answers, gaps, settings), exhibits.roles(gaps), exhibits.items(own, settings),
@@ -201,7 +204,7 @@ def _summary(shown: list[BlockGap], posed: int, answered: str, settings: Setting
 
 def _caveats(tables: Tables, answers: Answers, settings: Settings, more: list[str]) -> list[str]:
     said = CAVEATS + [NAMED] * (settings.survey.mode == "named") + more
-    if not answers.people["team"].isin(TEAMS).all():
+    if sum(np.count_nonzero(answers.people.groups[team]) for team in TEAMS) < len(answers):
         said.append("People whose team is not named, or named twice, count for everybody and for neither team.")
     if answers.is_torn:
         said.append("Answers that no form offers, off the scale or between two steps, were left out.")
@@ -209,8 +212,7 @@ def _caveats(tables: Tables, answers: Answers, settings: Settings, more: list[st
     if foreign:
         names = listed(foreign[:8]) + (f" and {number(len(foreign) - 8)} more" if len(foreign) > 8 else "")
         said.append(f"Not items of this survey, so listed and not judged: {names}.")
-    waves = tables.query("select count(distinct coalesce(wave, '')) as n from responses")
-    if int(waves["n"].iloc[0]) > 1:
+    if answers.rounds > 1:
         said.append("Of several rounds, only the last is read.")
     return said + tables.notes_on("responses", "respondents", "facts")
 

@@ -2,7 +2,9 @@
 
 from math import comb
 
-from alignlib.diagnostics.survey.answers import GROUPS, ROLES, TEAMS, Answers, careless
+import pandas as pd
+
+from alignlib.diagnostics.survey.answers import GROUPS, ROLES, TEAMS, Answers
 from alignlib.diagnostics.survey.gaps import BlockGap, Firmness, in_order, published_gap
 from alignlib.diagnostics.survey.scores import Scores, turnout
 from alignlib.diagnostics.survey.views import filled
@@ -24,7 +26,7 @@ def who_answered(tables: Tables, answers: Answers, settings: Settings) -> list[R
     k = settings.survey.least
     everybody = turnout(answers, settings)
     sql = "select team, count(*) as n from respondents where team is not null group by team"
-    asked = tables.query(sql).set_index("team")["n"].to_dict() if tables.has("respondents") else {}
+    asked = {row["team"]: row["n"] for row in tables.rows(sql)} if tables.has("respondents") else {}
     asked |= {team: part.invited for team, part in settings.teams.items() if part.invited is not None}
     if set(TEAMS) <= set(asked):
         asked["total"] = sum(asked[team] for team in TEAMS)
@@ -154,10 +156,11 @@ def _widest_title(ordered: list[BlockGap], limit: float | None) -> str:
     return f"The widest gap, {size} on {name}, cannot be told from the agreed {value(limit, 'points')}"
 
 
-def firm(gaps: list[BlockGap], found: list[Firmness], answers: Answers, settings: Settings) -> Exhibit:
-    """How firm is each gap: against chance, against silence, and against careless answers?"""
+def firm(
+    gaps: list[BlockGap], found: list[Firmness], answers: Answers, flags: pd.DataFrame, settings: Settings
+) -> Exhibit:
+    """How firm is each gap: against chance, against silence, and against careless answers (``flags``)?"""
     limit, k = settings.thresholds.get("survey_gap"), settings.survey.least
-    flags = careless(answers)
     careless_there = bool(flags.to_numpy().any())
     rows: list[Row] = []
     for gap, how in ((gaps[at], found[at]) for at in in_order(gaps) if gaps[at].is_shown):

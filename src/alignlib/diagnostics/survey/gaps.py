@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from alignlib import permutation
-from alignlib.diagnostics.survey.answers import TEAMS, Answers, careless
+from alignlib.diagnostics.survey.answers import TEAMS, Answers
 from alignlib.diagnostics.survey.scores import Scores, around, comparable, scores_on
 from alignlib.disclosure import SPREAD_FROM, Group, published_limits, published_mean
 from alignlib.engagement import Settings
@@ -122,13 +123,17 @@ class Firmness:
 
 
 def firmness(
-    answers: Answers, gaps: list[BlockGap], asked: dict[Group, int | None], settings: Settings
+    answers: Answers,
+    gaps: list[BlockGap],
+    asked: dict[Group, int | None],
+    flagged: NDArray[np.bool_],
+    settings: Settings,
 ) -> list[Firmness]:
     """How firm is each gap: against chance (permutation, Holm), against silence, and against careless answers?
 
-    ``asked`` is how many of each team were invited. Named answers are not tested: nothing is inferred from them.
+    ``asked`` is how many of each team were invited, ``flagged`` who may have answered without care. Named answers are
+    not tested: nothing is inferred from them.
     """
-    flagged = careless(answers).any(axis=1).to_numpy(dtype=bool)
     limit, kept = settings.thresholds.get("survey_gap"), answers.keep(~flagged)
     tested = [gap.is_shown and settings.survey.mode == "anonymous" for gap in gaps]
     chances = [_chance(gap) if is_tested else None for gap, is_tested in zip(gaps, tested, strict=True)]

@@ -1,8 +1,9 @@
 """What did people write in their own words, and may it be shown?"""
 
+from collections import Counter
 from hashlib import sha256
 
-from alignlib.diagnostics.survey.answers import TEAMS, given_sql, last_wave
+from alignlib.diagnostics.survey.answers import TEAMS, given_sql
 from alignlib.disclosure import COMMENTS_FROM
 from alignlib.engagement import Settings
 from alignlib.instrument import read_instrument
@@ -18,8 +19,8 @@ window person as (partition by respondent_id)
 """
 
 
-def remarks(tables: Tables, settings: Settings) -> tuple[Exhibit | None, str]:
-    """Which approved comments may be shown, and what is said about the others?
+def remarks(tables: Tables, wave: str, settings: Settings) -> tuple[Exhibit | None, str]:
+    """Which approved comments on this round may be shown, and what is said about the others?
 
     A comment is shown once somebody approved it, and only in a group of which at least eight people left one: each team
     by itself when both have, else everybody together without a team. In an order that says nothing, with no item's
@@ -27,24 +28,25 @@ def remarks(tables: Tables, settings: Settings) -> tuple[Exhibit | None, str]:
     """
     asked = {item.item: item.text for item in read_instrument().of("comment")}
     asking = given_sql(tables) + _SQL
-    left = tables.query(asking, {"items": list(asked), "wave": last_wave(tables)}) if tables.has("responses") else None
-    if left is None or left.empty:
+    left = tables.rows(asking, {"items": list(asked), "wave": wave}) if tables.has("responses") else []
+    if not left:
         return None, ""
-    people = left.drop_duplicates("respondent_id")["team"].value_counts()
-    by_team = all(people.get(team, 0) >= COMMENTS_FROM for team in TEAMS)
-    enough = left["respondent_id"].nunique() >= COMMENTS_FROM or settings.survey.mode == "named"
-    approved = left[left["comment"].notna() & (left["team"].isin(TEAMS) | (not by_team))]
+    team_of = {row["respondent_id"]: row["team"] for row in left}
+    people = Counter(team_of.values())
+    by_team = all(people[team] >= COMMENTS_FROM for team in TEAMS)
+    enough = len(team_of) >= COMMENTS_FROM or settings.survey.mode == "named"
+    approved = [row for row in left if row["comment"] is not None and (row["team"] in TEAMS or not by_team)]
     n, shown = len(left), len(approved) if enough else 0
     said = f"{count(n, 'comment')} {'was' if n == 1 else 'were'} left and {number(shown) if shown else 'none'} shown: "
     said += "a comment is shown once approved"
     few = f", and from {spelled(COMMENTS_FROM)} people of a group on."
     said += "." if settings.survey.mode == "named" else few
-    if not enough or approved.empty:
+    if not enough or not approved:
         return None, said
     rows: list[Row] = [
-        {"label": asked[str(row.item)], "team": TEAM_NAMES.get(str(row.team), "") if by_team else "Both teams",
-         "comment": row.comment}
-        for row in approved.itertuples()
+        {"label": asked[row["item"]], "team": TEAM_NAMES[row["team"]] if by_team else "Both teams",
+         "comment": row["comment"]}
+        for row in approved
     ]  # fmt: skip
     rows.sort(key=lambda row: (row["label"], row["team"], sha256(str(row["comment"]).encode()).hexdigest()))
     return Exhibit(

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from alignlib.diagnostics.survey.answers import GROUPS, ROLES, TEAMS, Answers, opinions, read_answers
+from alignlib.diagnostics.survey.answers import GROUPS, ROLES, TEAMS, Answers, People, opinions, read_answers
 from alignlib.disclosure import (
     SPREAD_FROM,
     Group,
@@ -40,7 +40,7 @@ class Scores:
     ``hidden`` are groups withheld for what stands beside them, ``absent`` teams of whom nobody answered anything.
     """
 
-    people: pd.DataFrame
+    people: People
     given: Floats
     least: int
     low: float = 1.0
@@ -74,18 +74,8 @@ class Scores:
         floor = SMALL_FLOOR if self.n(group) < SPREAD_FROM else FLOOR
         return float(floor / self.items * ((self.high - self.low) / 4) ** 2)
 
-    @cached_property
-    def _teams(self) -> dict[Group, NDArray[np.bool_]]:
-        team, role = self.people["team"], self.people["role"]
-        found: dict[Group, NDArray[np.bool_]] = {"total": np.ones(len(team), dtype=bool)}
-        of_role = {name: (role == name).to_numpy(dtype=bool, na_value=False) for name in ("leader", "staff")}
-        for name in TEAMS:
-            found[name] = (team == name).to_numpy(dtype=bool, na_value=False)
-            found |= {group: found[name] & of_role[group.split(".")[1]] for group in ROLES if group.startswith(name)}
-        return found
-
     def rows(self, group: Group) -> NDArray[np.bool_]:
-        return self._teams[group]
+        return self.people.groups[group]
 
     def of(self, group: Group) -> Floats:
         return self.values[self.rows(group)]
@@ -95,21 +85,31 @@ class Scores:
 
     @cached_property
     def _sizes(self) -> dict[Group, int]:
-        return {group: int(rows.sum()) for group, rows in self._teams.items()}
+        return {group: int(np.count_nonzero(rows)) for group, rows in self.people.groups.items()}
 
-    def counts(self, group: Group) -> NDArray[np.int64]:
-        """How many of a group answered each item?"""
-        found: NDArray[np.int64] = (~np.isnan(self.given[self.rows(group)])).sum(axis=0)
-        return found
+    @cached_property
+    def _counts(self) -> dict[Group, list[int]]:
+        """How many of each group answered each item?"""
+        groups = self.people.groups
+        found = np.array([*groups.values()], dtype=np.int64) @ ~np.isnan(self.given)
+        return dict(zip(groups, found.tolist(), strict=True))
 
     def raw_mean(self, group: Group) -> float:
-        given, counts = self.given[self.rows(group)], self.counts(group)
-        sums = np.where(np.isnan(given), 0.0, given).sum(axis=0)
-        return float((sums[counts > 0] / counts[counts > 0]).mean())
+        return self._means[group]
+
+    @cached_property
+    def _means(self) -> dict[Group, float]:
+        """What is the mean of the item means, of each group that may be shown at all?"""
+        given, found = np.where(np.isnan(self.given), 0.0, self.given), dict[Group, float]()
+        for group in self.shown:
+            sums, counts = given[self.rows(group)].sum(axis=0).tolist(), self._counts[group]
+            if self.n(group):
+                found[group] = float(np.mean([total / n for total, n in zip(sums, counts, strict=True) if n]))
+        return found
 
     def members(self, group: Group) -> dict[str, float]:
         """Who is in this group, and with which score? For the release log alone."""
-        codes = self.people["respondent_id"].to_numpy(dtype=object)[self.rows(group)].tolist()
+        codes = self.people.codes[self.rows(group)].tolist()
         return dict(zip(codes, self.own[self.rows(group)].tolist(), strict=True))
 
     @cached_property
@@ -119,7 +119,7 @@ class Scores:
         found = set(releasable(sales, marketing, everybody - sales - marketing, self.least))
         for team in found & set(TEAMS):
             pair = [role for role in ROLES if role.startswith(team)]
-            counts = [[self.n(group), *self.counts(group).tolist()] for group in (*pair, team)]
+            counts = [[self.n(group), *self._counts[group]] for group in (*pair, team)]
             cells = [(a, b, n - a - b) for a, b, n in zip(*counts, strict=True)]
             if all(len(roles_releasable(*cell, self.least)) for cell in cells):
                 found |= set(pair)
@@ -130,7 +130,7 @@ class Scores:
         """Whose mean is withheld, for it would tell that all answered alike? With it whatever would give that mean."""
         if self.least == 1:  # named answers hide nothing
             return frozenset()
-        means = {group: (self.raw_mean(group), self.n(group)) for group in self.shown if self.n(group)}
+        means = {group: (mean, self.n(group)) for group, mean in self._means.items()}
         found = {g for g, mean in means.items() if tells_all(*mean, self._largest_step(g), self.low, self.high)}
         for team in TEAMS:
             pair = [role for role in ROLES if role.startswith(team) and role in means]
@@ -145,12 +145,12 @@ class Scores:
 
     def _largest_step(self, group: Group) -> float:
         """By how much does a group's sum fall at least when one answer, of the item fewest answered, leaves an end?"""
-        counts = self.counts(group)
-        return self.n(group) / float(counts[counts > 0].min()) / int((counts > 0).sum())
+        counts = [count for count in self._counts[group] if count]
+        return self.n(group) / min(counts) / len(counts)
 
     def _grid(self, group: Group) -> float:
         """Of what are a group's sums multiples, whole answers given?"""
-        counts = [int(count) for count in self.counts(group) if count]
+        counts = [count for count in self._counts[group] if count]
         return self.n(group) / (len(counts) * lcm(*counts)) if counts else 1.0
 
     def count(self, group: Group) -> int | None:
@@ -159,9 +159,12 @@ class Scores:
 
     def mean(self, group: Group) -> float | None:
         """What is this group's mean, as published? None: withheld, or nobody answered."""
-        if group not in self.shown - self.alike - self.hidden or not self.n(group):
-            return None
-        return published_mean(self.raw_mean(group), self.n(group))
+        return self._published.get(group)
+
+    @cached_property
+    def _published(self) -> dict[Group, float]:
+        shown = self._means.keys() - self.alike - self.hidden
+        return {group: published_mean(self._means[group], self.n(group)) for group in shown}
 
     def interval(self, group: Group) -> Interval:
         """Which mean of this group is published, with limits from ten answers on, which stay on the scale?"""
@@ -197,8 +200,7 @@ def scores_on(answers: Answers, items: Iterable[Item], settings: Settings) -> Sc
     given = answers.columns(items)
     rows: NDArray[np.intp] = np.flatnonzero(~np.isnan(given).all(axis=1)) if items else np.array([], dtype=np.intp)
     low, high = (items[0].low, items[0].high) if items else (1.0, 5.0)
-    people = answers.people.iloc[rows]
-    return Scores(people, given[rows], settings.survey.least, low, high, absent=_absent(answers))
+    return Scores(answers.people.keep(rows), given[rows], settings.survey.least, low, high, absent=_absent(answers))
 
 
 def turnout(answers: Answers, settings: Settings) -> Scores:
@@ -208,7 +210,7 @@ def turnout(answers: Answers, settings: Settings) -> Scores:
 
 
 def _absent(answers: Answers) -> frozenset[Group]:
-    return frozenset(team for team in TEAMS if not (answers.people["team"] == team).any())
+    return frozenset(team for team in TEAMS if not answers.people.groups[team].any())
 
 
 def comparable(answers: Answers, items: Iterable[Item], settings: Settings) -> list[Item]:
@@ -216,13 +218,10 @@ def comparable(answers: Answers, items: Iterable[Item], settings: Settings) -> l
 
     An item that one team could not answer would set its answers against other questions of the other team.
     """
-    team = answers.people["team"].to_numpy(dtype=object)
-    taking_part = [team == name for name in TEAMS if (team == name).sum() >= settings.survey.least]
-    asked = answers.asked(items)
+    asked, teams, least = answers.asked(items), [answers.people.groups[team] for team in TEAMS], settings.survey.least
     given = ~np.isnan(answers.columns(asked))
-    return [
-        i for at, i in enumerate(asked) if all(given[rows, at].sum() >= settings.survey.least for rows in taking_part)
-    ]
+    counts = [given[rows].sum(axis=0).tolist() for rows in teams if np.count_nonzero(rows) >= least]
+    return [item for at, item in enumerate(asked) if all(n[at] >= least for n in counts)]
 
 
 def item_scores(answers: Answers, settings: Settings, items: Iterable[Item]) -> dict[str, Scores]:
@@ -237,7 +236,8 @@ def item_scores(answers: Answers, settings: Settings, items: Iterable[Item]) -> 
         for i in answers.asked(items)
     }
     instrument = read_instrument()
-    sets = [comparable(answers, block.items, settings) for block in instrument.blocks] + [instrument.of("rank")]
+    blocks = [block.items for block in instrument.blocks if any(item.item in found for item in block.items)]
+    sets = [comparable(answers, block, settings) for block in blocks] + [instrument.of("rank")]
     sets.append([item for code in found if code.startswith(POINTS) and (item := instrument.find(code))])
     for each in sets:
         own = [i.item for i in each if i.item in found]

@@ -4,8 +4,6 @@ from datetime import date
 from functools import cache
 from typing import Any
 
-import pandas as pd
-
 from alignlib import words
 from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
@@ -43,10 +41,10 @@ def structure(tables: Tables, settings: Settings) -> Part:
             what="How the teams are led, paid and ruled", theme="structure", why="no facts checklist was delivered",
             settle="facts.yml, filled in by the sponsor",
         )])  # fmt: skip
-    facts = tables.query(
+    facts = tables.rows(
         "select fact, coalesce(answer, '') as answer, coalesce(owner, '') as owner, dated_on from facts"
     )
-    rows = sorted((_row(fact, settings.as_of) for fact in facts.itertuples()), key=_order)
+    rows = sorted((_row(fact, settings.as_of) for fact in facts), key=_order)
     rules = [row for row in rows if row["topic"] == "rules" and str(row["answer"]).lower() not in NO_RULE]
     loose = [row for row in rules if not row["owner"] or not row["since"]]
     part = Part(
@@ -62,21 +60,20 @@ def structure(tables: Tables, settings: Settings) -> Part:
     return part
 
 
-def _row(fact: Any, as_of: date) -> Row:
-    known = checklist().get(fact.fact, {})
-    since = None if pd.isna(fact.dated_on) else fact.dated_on.date()
-    answer, notes = str(fact.answer), []
+def _row(fact: Row, as_of: date) -> Row:
+    known = checklist().get(fact["fact"], {})
+    since, answer, notes = fact["dated_on"], str(fact["answer"]), []
     held = answer.lower() not in NO_RULE
     if known.get("helps") and answer:  # what nobody answered is not known, so nothing would help yet
         said = f"goes with better collaboration{'' if held else ', and is not there'}"
         notes.append(said if known["helps"] == "yes" else "no effect found")
     if known.get("topic") == "rules" and held:
-        missing = [word for word, there in (("owner", fact.owner), ("date", since)) if not there]
+        missing = [word for word, there in (("owner", fact["owner"]), ("date", since)) if not there]
         notes += [_LOOSE[len(missing) - 1].format(*missing)] if missing else [_age(since, as_of)]
     return {
-        "label": known.get("question", str(fact.fact).replace("_", " ")),
+        "label": known.get("question", str(fact["fact"]).replace("_", " ")),
         "topic": str(known.get("topic", "other")).replace("_", " "),
-        "answer": answer, "owner": str(fact.owner), "since": since.isoformat() if since else "",
+        "answer": answer, "owner": str(fact["owner"]), "since": since.isoformat() if since else "",
         "note": "; ".join(notes),
     }  # fmt: skip
 

@@ -197,10 +197,9 @@ def _concord(answers: Answers, asked: list[Item], rows: list[Row], settings: Set
         tau = float(kendalltau([row["sales"] for row in rows], [row["marketing"] for row in rows]).statistic)
         if not np.isnan(tau):
             said.append(f"The two orders agree at Kendall's tau {figure(tau, 'delta')} (1 the same, \u22121 reversed).")
-    named = answers.people["team"].to_numpy(dtype=object)
     ranks = answers.columns(asked)
     for team in TEAMS:
-        whole = ranks[(named == team) & ~np.isnan(ranks).any(axis=1)]
+        whole = ranks[answers.people.groups[team] & ~np.isnan(ranks).any(axis=1)]
         shown = len(whole) >= SPREAD_FROM and all(row[team] is not None for row in rows)
         w = agreement.kendall_w(whole) if shown else None
         if w is not None and w < UNANIMOUS and settings.survey.mode == "anonymous":

@@ -106,8 +106,8 @@ def reliability(answers: Answers, block: Block, settings: Settings) -> tuple[Int
     teams = [team for team in TEAMS if scores.mean(team) is not None]
     if len(asked) < 2 or sum(scores.n(team) for team in teams) < POOLED_FROM:
         return nothing
-    given, named = answers.columns(asked), answers.people["team"].to_numpy(dtype=object)
-    pooled = np.vstack([_centred(given[named == team]) for team in teams])
+    given = answers.columns(asked)
+    pooled = np.vstack([_centred(given[answers.people.groups[team]]) for team in teams])
     against = [item.text for item, rest in zip(asked, agreement.item_rest(pooled), strict=True)
                if rest.high is not None and rest.high < 0]  # fmt: skip
     return agreement.alpha(pooled), agreement.omega(pooled), against
