@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
@@ -42,7 +42,12 @@ class Run:
 
     folder: Path
     settings: Settings
-    tables: Tables
+    open_tables: Callable[[], Tables] = field(repr=False)
+
+    @cached_property
+    def tables(self) -> Tables:
+        """Which checked tables does it hold? Opened when they are first asked for: the audit reads results alone."""
+        return self.open_tables()
 
     @cached_property
     def results(self) -> dict[str, Result]:
@@ -67,15 +72,17 @@ def load(run_dir: str = "", settings_sha256: str = "") -> Run:
 
     Raises AlignError when the settings are not those the run was made for.
     """
-    from alignlib.intake.snapshot import open_run, prepare
-    from alignlib.samples import write_sample
+    from alignlib.intake.snapshot import checked_run, open_run, prepare
 
     if run_dir:
-        return Run(Path(run_dir), *open_run(Path(run_dir), settings_sha256))
+        return Run(Path(run_dir), *checked_run(Path(run_dir), settings_sha256))
+    from alignlib.samples import write_sample
+
     with tempfile.TemporaryDirectory(prefix="alignlib-") as scratch:
         folder = Path(scratch) / "run"
         prepare(write_sample(Path(scratch) / "engagement"), folder)
-        return Run(folder, *open_run(folder))
+        settings, tables = open_run(folder)
+        return Run(folder, settings, lambda: tables)
 
 
 def run_audit(

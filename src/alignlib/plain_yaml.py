@@ -4,7 +4,7 @@ import difflib
 import errno
 import re
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import yaml
 
@@ -13,6 +13,9 @@ from alignlib.errors import AlignError, Problem
 SETTINGS_FILE = "engagement.yml"
 # Letters of a file, its values and brackets, their levels, and how many anchors and tags are told at once.
 MOST_TEXT, MOST_PARTS, DEEPEST, MOST_FAULTS = 1_000_000, 100_000, 20, 20
+
+_FAST: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml, where it is there: in a tenth of the time
+_ODD = re.compile("[\t\ufeff\x85\u2028\u2029]")  # blanks and ends of lines that the two do not take alike
 
 
 def yaml_text(path: Path) -> str:
@@ -32,22 +35,11 @@ def strict_yaml(text: str) -> tuple[Any, dict[tuple[str, ...], int]]:
     if len(text) > MOST_TEXT:
         fix = "take out what does not belong here"
         raise AlignError(Problem("E-CONFIG", "the file is larger than 1 MB", where=SETTINGS_FILE, fix=fix))
-    depth, problems = 0, []
     try:
-        events: Any = yaml.parse(text, Loader=yaml.SafeLoader)
-        for number, event in enumerate(events):  # stops at the first too many, however many follow
-            line = event.start_mark.line
-            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            if depth > DEEPEST:
-                raise AlignError(fault_at(line, f"nested more than {DEEPEST} levels deep", "flatten it"))
-            if number > MOST_PARTS:
-                what = f"the file holds more than {MOST_PARTS:,} values"
-                raise AlignError(fault_at(line, what, "take out what does not belong here"))
-            if getattr(event, "anchor", None) or getattr(event, "tag", None):
-                problems.append(fault_at(line, "anchors, aliases and tags are not allowed", "write it out"))
-            if len(problems) == MOST_FAULTS:
-                break
-        node = None if problems else yaml.compose(text, Loader=yaml.SafeLoader)
+        try:
+            node, problems = _composed(text, yaml.SafeLoader if _ODD.search(text) else _FAST)
+        except (yaml.YAMLError, UnicodeEncodeError):  # read again, to be told in the same words wherever the kit runs
+            node, problems = _composed(text, yaml.SafeLoader)
     except (yaml.YAMLError, RecursionError) as error:
         line = getattr(getattr(error, "problem_mark", None), "line", text.count("\n", 0, getattr(error, "position", 0)))
         why = getattr(error, "problem", None) or getattr(error, "reason", None) or "nested too deeply"
@@ -61,10 +53,28 @@ def strict_yaml(text: str) -> tuple[Any, dict[tuple[str, ...], int]]:
     return data, lines
 
 
+def _composed(text: str, loader: Any) -> tuple[Any, list[Problem]]:
+    """The tree of this YAML, or what it may not hold."""
+    depth, problems, events = 0, list[Problem](), cast(Any, yaml.parse(text, Loader=loader))
+    for number, event in enumerate(events):  # stops at the first too many, however many follow
+        line = event.start_mark.line
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise AlignError(fault_at(line, f"nested more than {DEEPEST} levels deep", "flatten it"))
+        if number > MOST_PARTS:
+            what = f"the file holds more than {MOST_PARTS:,} values"
+            raise AlignError(fault_at(line, what, "take out what does not belong here"))
+        if getattr(event, "anchor", None) or getattr(event, "tag", None):
+            problems.append(fault_at(line, "anchors, aliases and tags are not allowed", "write it out"))
+        if len(problems) == MOST_FAULTS:
+            break
+    return None if problems else yaml.compose(text, Loader=loader), problems
+
+
 def _plain_data(node: Any, path: tuple[str, ...], lines: dict[tuple[str, ...], int], problems: list[Problem]) -> Any:
     lines[path] = node.start_mark.line
     if isinstance(node, yaml.ScalarNode):
-        return None if node.value in ("", "null", "~") and node.style is None else _whole(node, problems)
+        return None if node.value in ("", "null", "~") and not node.style else _whole(node, problems)
     if isinstance(node, yaml.SequenceNode):
         return [_plain_data(child, (*path, str(i)), lines, problems) for i, child in enumerate(node.value)]
     data: dict[str, Any] = {}

@@ -20,7 +20,7 @@ from alignlib.cli import app
 from alignlib.engagement import SETTINGS_FILE, Reading, parse_settings, read_engagement
 from alignlib.errors import AlignError
 from alignlib.files import inside, open_inside
-from alignlib.intake import snapshot
+from alignlib.intake import snapshot, trial
 from alignlib.intake.read import read_table
 from alignlib.plain_yaml import strict_yaml
 from alignlib.result import read_record
@@ -621,9 +621,13 @@ def test_s25_duckdb_is_opened_in_intake_alone(root: Path) -> None:
     assert opened["intake/snapshot.py"] == ["duckdb.connect"]
 
 
+@pytest.mark.parametrize("threads", [pytest.param(1, marks=posix_only), 2])  # of this process: one alone is forked
 def test_a_parquet_file_of_two_kilobytes_that_asks_for_all_memory_is_refused_and_the_process_lives(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int
 ) -> None:
+    monkeypatch.setattr(trial, "_THREADS", tmp_path / "threads")
+    for name in range(threads):
+        (tmp_path / "threads" / str(name)).mkdir(parents=True)
     found_by_fuzzing = (Path(__file__).parent / "greedy.parquet").read_bytes()
     (tmp_path / "g.parquet").write_bytes(found_by_fuzzing)
     with pytest.raises(AlignError) as error:

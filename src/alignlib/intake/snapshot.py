@@ -7,7 +7,7 @@ import secrets
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -277,10 +277,16 @@ def _day_only(parts: "list[Part]") -> frozenset[str]:
 
 
 def open_run(run_dir: Path, settings_sha256: str = "") -> tuple[Settings, Tables]:
-    """Which settings and tables does this run hold? Refuses a run whose settings or tables were changed since.
+    """Which settings and tables does this run hold? As ``checked_run``, with the tables at hand."""
+    settings, opened = checked_run(run_dir, settings_sha256)
+    return settings, opened()
 
-    ``settings_sha256`` is the fingerprint the notebook was given; empty when none was.
-    Raises AlignError: E-OPEN (no prepared run), E-CHANGED.
+
+def checked_run(run_dir: Path, settings_sha256: str = "") -> tuple[Settings, Callable[[], Tables]]:
+    """Which settings does this run hold, and how are its tables opened, by whoever asks them?
+
+    Refuses a run whose settings or tables were changed since. ``settings_sha256`` is the fingerprint the notebook was
+    given; empty when none was. Raises AlignError: E-OPEN (no prepared run), E-CHANGED.
     """
     try:
         settings = Settings.model_validate(json.loads((run_dir / SETTINGS_JSON).read_text(encoding="utf-8")))
@@ -295,10 +301,9 @@ def open_run(run_dir: Path, settings_sha256: str = "") -> tuple[Settings, Tables
     if changed:
         what, fix = f"{changed[0]} is not what was prepared", "prepare the run again"
         raise AlignError(Problem("E-CHANGED", what, where=run_dir.name, fix=fix))
-    return settings, open_tables(
-        paths, [RowCount.model_validate(each) for each in report["row_counts"]],
-        [Source.model_validate(each) for each in report["sources"]], report["notes"], frozenset(report["day_only"]),
-    )  # fmt: skip
+    counts = [RowCount.model_validate(each) for each in report["row_counts"]]
+    sources = [Source.model_validate(each) for each in report["sources"]]
+    return settings, lambda: open_tables(paths, counts, sources, report["notes"], frozenset(report["day_only"]))
 
 
 def open_tables(

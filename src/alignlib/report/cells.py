@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from datetime import date, datetime, time
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
 from math import copysign
 from typing import Any, BinaryIO
 
@@ -116,6 +117,7 @@ def _rounded_up(value: float, scale: Decimal, digits: int) -> str:
     return f"{exact.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP):,}"
 
 
+@cache
 def _quoted(said: str) -> str:
     """A text within a number format. Spreadsheets read a quotation mark in it only after a backslash outside quotes."""
     return "".join(f'"{part}"' if part != '"' else '\\"' for part in re.split('(")', words.legible(said)) if part)

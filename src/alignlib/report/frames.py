@@ -1,5 +1,6 @@
 """How do words, tables and charts come onto a slide, each with a name, a description and its language?"""
 
+from functools import cache
 from typing import Any
 
 from alignlib.charts.canvas import ACT, HAIR, INK, MUTED, RULE, STAGE, span
@@ -35,7 +36,7 @@ def set_words(shape: Any, paragraphs: list[Styled]) -> None:
     for old in body.p_lst:
         body.remove(old)
     for text, style in paragraphs:
-        body.append(_paragraph(text, style))
+        _add_paragraph(body, text, style)
 
 
 def add_chart(slide: Any, plot: Plot, box: Box, name: str, alt: str) -> Any:
@@ -91,6 +92,7 @@ def add_strip(slide: Any, strip: Strip, at: tuple[float, float], name: str) -> N
     """Which small rule stands on a slide? The report's own marks as lines and words of the program, in one group."""
     canvas, alt = strip
     group = slide.shapes.add_group_shape()
+    group.shapes.turbo_add_enabled, group.shapes._recalculate_extents = True, lambda: None  # once, when all is in it
     for _, tag, style, text in sorted(canvas.marks, key=lambda mark: mark[0]):
         x, y = (float(each) for each in style["transform"].removeprefix("translate(").removesuffix(")").split(","))
         if tag == "line":
@@ -105,6 +107,7 @@ def add_strip(slide: Any, strip: Strip, at: tuple[float, float], name: str) -> N
             look = {"size": size * SCALE, "colour": style["fill"], "side": side}
             shape = add_words(group, "Words", place, [(text, look)])
             shape.text_frame.word_wrap = False
+    group._element.recalculate_extents()
     describe(group, name, alt)
 
 
@@ -138,7 +141,7 @@ def _fill_cell(cell: Any, text: str, style: dict[str, Any], tint: str, *, is_hea
         body.remove(old)
     for i, line in enumerate(text.split("\n")):
         is_under = i and not is_head  # a note below what a cell says first
-        body.append(_paragraph(line, style | ({"bold": False} if is_under else {})))
+        _add_paragraph(body, line, style | ({"bold": False} if is_under else {}))
     edge = tint == "gap"
     properties = cell.get_or_add_tcPr()
     for name, value in (("marL", 0 if not edge else 5), ("marR", 9), ("marT", 3), ("marB", 4)):
@@ -154,8 +157,8 @@ def _fill_cell(cell: Any, text: str, style: dict[str, Any], tint: str, *, is_hea
         child(properties, "a:noFill")
 
 
-def _paragraph(text: str, style: dict[str, Any]) -> Any:
-    paragraph = child(None, "a:p")
+def _add_paragraph(body: Any, text: str, style: dict[str, Any]) -> None:
+    paragraph = child(body, "a:p")
     properties = child(paragraph, "a:pPr")
     properties.set("algn", {"r": "r", "ctr": "ctr"}.get(str(style.get("side")), "l"))
     if style.get("before"):
@@ -163,7 +166,7 @@ def _paragraph(text: str, style: dict[str, Any]) -> Any:
         child(before, "a:spcPts", val=str(int(style["before"] * 100)))
     if not text and not style.get("field"):  # an empty paragraph is as tall as its words would be
         child(paragraph, "a:endParaRPr", lang="en-GB", sz=str(int(style.get("size", 10) * 100)))
-        return paragraph
+        return
     kind = {"id": "{B6F15528-21DE-4FAA-801E-634DDDAF4B2B}", "type": "slidenum"} if style.get("field") else {}
     run = child(paragraph, "a:fld" if kind else "a:r", **kind)
     look = child(run, "a:rPr", lang="en-GB")
@@ -176,7 +179,6 @@ def _paragraph(text: str, style: dict[str, Any]) -> Any:
     if style.get("serif"):
         child(look, "a:latin", typeface="+mj-lt")
     child(run, "a:t").text = legible(str(style.get("sign", "")) + text)
-    return paragraph
 
 
 def _solid(parent: Any, colour: str) -> None:
@@ -185,12 +187,14 @@ def _solid(parent: Any, colour: str) -> None:
 
 
 def child(parent: Any, tag: str, **attributes: str) -> Any:
-    """Which new element stands last within ``parent`` now, or alone where there is none?"""
-    from pptx.oxml.xmlchemy import OxmlElement
+    """Which new element stands last within ``parent`` now?"""
+    from lxml.etree import SubElement  # type: ignore[import-untyped]
 
-    child = OxmlElement(tag)
-    for name, value in attributes.items():
-        child.set(name, value)
-    if parent is not None:
-        parent.append(child)
-    return child
+    return SubElement(parent, _clark(tag), attributes)
+
+
+@cache
+def _clark(tag: str) -> str:
+    from pptx.oxml.ns import qn
+
+    return str(qn(tag))

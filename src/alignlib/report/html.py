@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 _JOINER = "\u2060"
+_AFTER_MINUS = re.compile(rf"(?<={words.MINUS})(?=\S)")  # a line may break there, before a currency sign
 _ROWS = 6  # of a table that is not drawn; the rest opens on demand
 
 
@@ -89,5 +90,4 @@ def _written(value: Any) -> Any:
     """A text as the page can hold it: per cent signs, millions and minus signs tied to their figures; others as is."""
     if type(value) is not str:
         return value
-    text = words.tied(words.legible(value))
-    return re.sub(rf"{words.MINUS}(?=\S)", words.MINUS + _JOINER, text)  # a line may break before a currency sign
+    return _AFTER_MINUS.sub(_JOINER, words.tied(words.legible(value)))

@@ -1,6 +1,7 @@
 """How much of a table stands on a slide? Sizes, lines and pages, estimated in points before anything is set."""
 
 import re
+from functools import lru_cache
 from math import ceil
 from typing import NamedTuple
 
@@ -133,6 +134,7 @@ def lead_size(text: str, width: float) -> float:
     return next((size for size in (14.0, 13.0, 12.0) if lines(text, width, size) <= 2), 12.0)
 
 
+@lru_cache(4096)  # asked again for each size, and once more to cut
 def lines(text: str, width: float, size: float, is_bold: bool = False) -> int:
     """On how many lines does a text stand in so many points?
 

@@ -81,9 +81,10 @@ def _grid(deck: "Presentation", is_plain: bool) -> Grid:
 def _add(deck: "Presentation", told: Slide, document: Document, brand: Brand, grid: Grid) -> None:
     name = LAYOUTS[0] if told.kind == "cover" else LAYOUTS[1]
     slide = deck.slides.add_slide(layout(deck, name))
-    width = (slide.shapes.title.width or 0) / _POINT if slide.shapes.title is not None else grid.width
-    height = (slide.shapes.title.height or 0) / _POINT if slide.shapes.title is not None else 70.0
-    _title(slide, told.title, width, height, (40.0, 36.0, 32.0, 28.0) if told.kind == "cover" else _TITLES)
+    title = slide.shapes.title
+    width = (title.width or 0) / _POINT if title is not None else grid.width
+    height = (title.height or 0) / _POINT if title is not None else 70.0
+    _title(title, told.title, width, height, (40.0, 36.0, 32.0, 28.0) if told.kind == "cover" else _TITLES)
     if told.kind == "cover":
         _cover(slide, told, brand, grid)
     else:
@@ -92,13 +93,13 @@ def _add(deck: "Presentation", told: Slide, document: Document, brand: Brand, gr
     _notes(slide, told)
 
 
-def _title(slide: Any, text: str, width: float, height: float, sizes: tuple[float, ...]) -> None:
+def _title(title: Any, text: str, width: float, height: float, sizes: tuple[float, ...]) -> None:
     size = next((s for s in sizes if listings.lines(text, width, s) * s * LEADING <= height), sizes[-1])
     if sizes is _TITLES and listings.lines(text, width, _SHORT) == 1:
         size = _SHORT
     said = listings.cut(text, width, size, max(int(height / size / LEADING), 1))
-    if slide.shapes.title is not None:
-        set_words(slide.shapes.title, [(said, {"size": size})])
+    if title is not None:
+        set_words(title, [(said, {"size": size})])
 
 
 def _cover(slide: Any, told: Slide, brand: Brand, grid: Grid) -> None:
@@ -242,17 +243,17 @@ def _foot(slide: Any, document: Document, brand: Brand, grid: Grid) -> None:
     boxes = {"ftr": (grid.left, bottom, grid.width * 0.85, 18), "sldNum": (grid.left + grid.width - 60, bottom, 60, 18)}
     for kind, box in boxes.items():
         if kind in found:
-            element = deepcopy(found[kind]._element)
+            place, element = found[kind], deepcopy(found[kind]._element)
             slide.shapes._spTree.append(element)
             shape = slide.shapes[-1]
             element.nvSpPr.cNvPr.set("id", str(len(slide.shapes) + 100))
-            for place in element.xpath("./p:spPr/a:xfrm"):
-                place.getparent().remove(place)
+            for own in element.xpath("./p:spPr/a:xfrm"):
+                own.getparent().remove(own)
         else:
-            shape = add_words(slide, kind, box, [("", {})])
+            place = shape = add_words(slide, kind, box, [("", {})])
         style = {"size": 10.0, "colour": MUTED, "side": "l" if kind == "ftr" else "r", "field": kind == "sldNum"}
-        most = max(int((shape.height or 0) / _POINT / 10 / LEADING), 1)
-        text = listings.cut(said, (shape.width or 0) / _POINT - 15, 10, most) if kind == "ftr" else "‹#›"
+        most = max(int((place.height or 0) / _POINT / 10 / LEADING), 1)
+        text = listings.cut(said, (place.width or 0) / _POINT - 15, 10, most) if kind == "ftr" else "‹#›"
         set_words(shape, [(text, style)])
 
 

@@ -65,20 +65,22 @@ def write(out: Any, sheet: Sheet, units: Mapping[str, str], currency: str, page:
 
     ``style`` makes a format of what it is given, once for equal ones.
     """
-    widths = _widths(sheet, currency)
+    said = [[_said(cell, currency) for cell in row] for row in sheet.rows]
+    widths = _widths(sheet, said)
     for at, width in enumerate(widths):
         out.set_column(at, at, width)
     head = _write_notes(out, sheet, widths, style) + 1
     for at, (label, unit) in enumerate(sheet.columns):
         side = _side(unit, at)
         out.write_string(head - 1, at, cells.text(units[unit]), style(font_color=_MUTED, **side))
-        said = cells.text(label)
-        out.write_string(head, at, said, style(**_HEAD, **side, **cells.look(said)))
+        name = cells.text(label)
+        out.write_string(head, at, name, style(**_HEAD, **side, **cells.look(name)))
     _fit(out, head, [label for label, _ in sheet.columns], [(width - _BUTTON) * _BOLD for width in widths])
-    for line, row in enumerate(sheet.rows, start=head + 1):
-        _fit(out, line, [_said(cell, currency) for cell in row], widths)
+    lined = partial(style, bottom=1, bottom_color=_HAIR)
+    for line, (row, texts) in enumerate(zip(sheet.rows, said, strict=True), start=head + 1):
+        _fit(out, line, texts, widths)
         for at, cell in enumerate(row):
-            _write_cell(out, line, at, cell, currency, partial(style, bottom=1, bottom_color=_HAIR))
+            _write_cell(out, line, at, cell, texts[at], currency, lined)
     out.freeze_panes(head + 1, 0)
     out.autofilter(head, 0, head + len(sheet.rows), len(sheet.columns) - 1)
     if sheet.printed:
@@ -104,8 +106,8 @@ def _write_notes(out: Any, sheet: Sheet, widths: list[float], style: Style) -> i
     return len(told) + 1
 
 
-def _write_cell(out: Any, row: int, at: int, cell: Cell, currency: str, style: Style) -> None:
-    said, is_text = _said(cell, currency), isinstance(cell.value, bool | str) or cell.unit in ("text", "date")
+def _write_cell(out: Any, row: int, at: int, cell: Cell, said: str, currency: str, style: Style) -> None:
+    is_text = isinstance(cell.value, bool | str) or cell.unit in ("text", "date")
     number, shown = cells.figure(float(cell.value or 0), cell.unit, currency) if said and not is_text else (0.0, "")
     if not said:
         out.write_blank(row, at, None, style())
@@ -150,10 +152,10 @@ def _lines(said: str, width: float) -> int:
     return sum(max(len(wrap(line[:_MOST], int(width * _LETTERS))), 1) for line in said.splitlines())
 
 
-def _widths(sheet: Sheet, currency: str) -> list[float]:
+def _widths(sheet: Sheet, said: list[list[str]]) -> list[float]:
     """As wide as what they hold, within bounds; the longest word of a head fits beside the filter's button."""
-    said = [[_said(cell, currency) for cell in column] for column in zip(*sheet.rows, strict=True)]
-    longest = [max(len(line) for each in column for line in each.splitlines() or [""]) for column in said]
+    longest = [max(len(line) for each in column for line in each.splitlines() or [""])
+               for column in zip(*said, strict=True)]  # fmt: skip
     n_long = sum(length > _LONG for length in longest)
     most = _WIDEST[min(n_long, len(_WIDEST) - 1)]
     least = [max(max(map(len, label.split()), default=0) + 2 + _BUTTON, len(label) / 3 + 3, _NARROWEST)
