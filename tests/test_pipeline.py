@@ -101,6 +101,7 @@ LEADS = "{table: leads, file: leads.csv, columns: {source: Origin, owner_id: Rep
         (LEADS.replace("leads.csv", "q2.csv, delimiter: ';', date_order: dmy"), []),
         (f"{LEADS}, {LEADS.replace('leads.csv', 'q2.csv')}", []),
         (LEADS.replace("Origin: [Test]", "source: [Test]"), []),
+        (LEADS.replace("exclude", "constants: {wave: 2}, exclude"), []),
         (LEADS.replace("[Test]", "[Test, Webinar]"), ["rows"]),
         (LEADS.replace("exclude: {Origin: [Test]}", "values: {source: {Web: Website}}"), ["rows"]),
         (LEADS.replace("owner_id: Rep", "owner_id: Holder"), ["columns"]),

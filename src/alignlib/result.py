@@ -190,15 +190,16 @@ _COUNTS = ("shape", "constants", "values", "stages", "items", "labels")  # with 
 def as_read(inputs: Iterable[BaseModel], tables: Collection[str]) -> dict[str, dict[str, Scalar]]:
     """How were these tables read from files: ``rows`` (what is left out, what labels mean) and ``columns``?
 
-    ``inputs`` are those of the settings. A fingerprint a table; file names, and how a file is decoded, do not count,
-    nor into how many files of one kind a table was split. What is left out by who somebody is counts as a number only:
-    a fingerprint of names could be found by trying names.
+    ``inputs`` are those of the settings. A fingerprint a table; file names, how a file is decoded and which wave of a
+    survey it holds do not count, nor into how many files of one kind a table was split. What is left out by who
+    somebody is counts as a number only: a fingerprint of names could be found by trying names.
     """
     rows: dict[str, set[str]] = {}
     columns: dict[str, set[str]] = {}
     for each in (entry.model_dump(mode="json") for entry in inputs):
         if each["table"] in tables:
             counts = {name: each[name] for name in _COUNTS} | {"exclude": _left_out(each)}
+            counts["constants"] = {name: said for name, said in each["constants"].items() if name != "wave"}
             joined = [{"match": lookup["match"], "columns": lookup["columns"]} for lookup in each["lookups"]]
             rows.setdefault(each["table"], set()).add(fingerprint(counts))
             columns.setdefault(each["table"], set()).add(fingerprint([each["columns"], joined]))
