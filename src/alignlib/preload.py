@@ -9,13 +9,13 @@ from alignlib.runs.notebook import PRELOAD as NOTEBOOKS
 # Beside our own modules those that libraries import only once they are used.
 PRELOAD = (
     "alignlib.pipeline", "alignlib.intake.snapshot", "alignlib.intake.database", "alignlib.intake.mappings",
-    "alignlib.intake.read", "alignlib.intake.rows", "alignlib.intake.rejected", "alignlib.diagnostics.survey",
-    "alignlib.diagnostics.content", "alignlib.diagnostics.funnel", "alignlib.audit", "alignlib.audit.comparison",
-    "alignlib.report.html", "alignlib.report.pdf", "alignlib.report.pptx", "alignlib.report.xlsx",
-    "alignlib.report.worklist", "alignlib.runs.notebook", "duckdb", "numpy", "pandas", "pandas.core.methods.to_dict",
-    "pandas.core.reshape.reshape", "pyarrow.parquet", "pyarrow.dataset", "pyarrow.pandas_compat", "pyarrow.csv",
-    "scipy.stats", "sqlite3", "jinja2.async_utils", "jinja2.bccache", "typst", "lxml.etree", "PIL.ImageFont", "pptx",
-    "xlsxwriter", "fontTools.ttLib.ttFont", "fontTools.ttLib.ttGlyphSet", "fontTools.ttLib.tables._c_m_a_p",
+    "alignlib.intake.read", "alignlib.intake.rows", "alignlib.intake.rejected", "alignlib.samples",
+    "alignlib.diagnostics.survey", "alignlib.diagnostics.content", "alignlib.diagnostics.funnel",
+    "alignlib.audit.comparison", "alignlib.report.html", "alignlib.report.pdf", "alignlib.report.pptx",
+    "alignlib.report.xlsx", "alignlib.report.worklist", "duckdb", "pandas.core.methods.to_dict",
+    "pandas.core.reshape.reshape", "pyarrow.dataset", "pyarrow.pandas_compat", "pyarrow.csv", "scipy.stats",
+    "jinja2.async_utils", "jinja2.bccache", "typst", "lxml.etree", "PIL.ImageFont", "pptx", "xlsxwriter",
+    "fontTools.ttLib.ttFont", "fontTools.ttLib.ttGlyphSet", "fontTools.ttLib.tables._c_m_a_p",
     "fontTools.ttLib.tables._p_o_s_t", "fontTools.ttLib.tables._m_a_x_p", "fontTools.ttLib.tables.D_S_I_G_",
     "python_calamine", *NOTEBOOKS, "alignlib.preload:read_ahead",
 )  # fmt: skip
@@ -28,6 +28,8 @@ def public_names() -> None:
 
 def read_ahead() -> None:
     """What is read and compiled once for all forks: the kit's own words, templates and fonts, kept by their caches?"""
+    from nbformat.validator import get_validator
+
     from alignlib.diagnostics.survey.structure import checklist
     from alignlib.grievances import read_docket
     from alignlib.instrument import languages, read_instrument
@@ -38,8 +40,8 @@ def read_ahead() -> None:
     from alignlib.resources import plays, resource
     from alignlib.show import view_template
 
-    once = (checklist, name_asked, plays, public_names, read_docket, read_instrument, synonyms, view_template)
-    for ask in once:
+    get_validator()  # type: ignore[no-untyped-call]  # of notebooks
+    for ask in (checklist, name_asked, plays, public_names, read_docket, read_instrument, synonyms, view_template):
         ask()
     for language in languages():
         read_instrument(language)

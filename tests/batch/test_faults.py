@@ -442,13 +442,41 @@ def test_F15_a_clock_that_jumps_changes_nothing(
     assert same(out, undisturbed, "acme", "bolt")
 
 
-def test_F16_many_side_by_side_use_no_ports_and_leave_no_connection_file(tmp_path: Path, batch: Batch) -> None:
-    portfolio, runtime = tmp_path / "many", tmp_path / "runtime"
-    for i in range(12):
+def ports(pids: Sequence[int]) -> set[str]:
+    """Which addresses of TCP do these processes hold?"""
+    held = set()
+    for path in (path for pid in pids for path in Path(f"/proc/{pid}/fd").glob("*")):
+        with suppress(OSError):  # closed since
+            held.add(str(path.readlink()))
+    lines = [line.split() for name in ("tcp", "tcp6") for line in Path("/proc/net", name).read_text().splitlines()[1:]]
+    return {line[1] for line in lines if f"socket:[{line[9]}]" in held}
+
+
+@pytest.mark.parametrize(
+    ("engagements", "code"),
+    [pytest.param(12, "", id="some"), pytest.param(125, "", id="500 notebooks", marks=pytest.mark.trust),
+     pytest.param(125, NO_FORKS, id="500 notebooks in ordinary kernels", marks=pytest.mark.trust)],
+)  # fmt: skip
+def test_F16_many_side_by_side_lose_nothing_to_ports_or_one_another_and_leave_no_connection_file(
+    engagements: int, code: str, tmp_path: Path, start: Start, kit: Kit
+) -> None:
+    portfolio, runtime, out, seen = tmp_path / "many", tmp_path / "runtime", tmp_path / "out", set[str]()
+    for i in range(engagements):
         write_engagement(portfolio / f"client-{i}", f"Client {i}")
-    out = tmp_path / "out"
-    ended = batch(portfolio, "--out", out, "--workers", "8", environment={"JUPYTER_RUNTIME_DIR": str(runtime)})
-    assert ended.code == 0 and len(standing(out)) == 12 and is_sound(out), ended.said
+    call = (portfolio, "--out", out, "--workers", "8")
+    run = start(*call, environment={**kit(code=code), "JUPYTER_RUNTIME_DIR": str(runtime)})
+    assert come_true(lambda: (out / "private" / "jobs").is_dir() or run.process.poll() is not None)
+    assert start(*call).wait().code == 3  # another runner on the same folder
+    while not come_true(lambda: run.process.poll() is not None, 0.2):
+        seen |= ports(run.processes())
+    ended = run.wait()
+    assert ended.code == 0 and run.left() == [] and is_sound(out), ended.said
+    assert set(states(out).values()) == {"done"} and len(standing(out)) == engagements
+    assert {record["attempt"] for record in records(out).values()} == {1}
+    for name, record in records(out).items():
+        texts = [path.read_text(encoding="utf-8") for path in (out / str(record["folder"])).rglob("*.ipynb")]
+        assert set(re.findall(r"client-\d+", "".join(texts))) == {name}
+    assert bool(seen) == bool(code)  # ordinary kernels are spoken to over TCP
     assert not runtime.exists() or list(runtime.iterdir()) == []
 
 
@@ -469,12 +497,16 @@ def test_F18_output_without_end_is_cut_and_the_job_fails(
     portfolio: Path, tmp_path: Path, batch: Batch, kit: Kit
 ) -> None:
     cells = {"acme": ["while True:", "    print('x' * 1000)"], "bolt": ["print('x' * 100_000_000)"],
-             "cobra": ["from IPython.display import HTML", "display(HTML('x' * 100_000_000))"]}  # fmt: skip
+             "cobra": ["from IPython.display import HTML", "display(HTML('x' * 100_000_000))"],
+             "delta": ["import os", "os.system('yes | head -c 100000000; sleep 1; echo the last')"]}  # fmt: skip
     out = tmp_path / "out"
     ended = batch(portfolio, "--out", out, environment=kit(cells))
     assert ended.code == 1 and is_sound(out)
     assert states(out) == {"acme": "failed", "bolt": "failed", "cobra": "failed", "delta": "done"}
     assert all(kind == "notebook" and "output too large" in said for kind, said in problems(out).values())
+    log = (out / "private" / "logs" / f"{records(out)['delta']['job']}-1.log").read_bytes()
+    assert log.startswith(b"(what was printed until here was dropped") and b"the last\n" in log
+    assert len(log) < 10_000_000
     assert max(path.stat().st_size for path in out.rglob("*") if path.is_file()) < 30_000_000
 
 
@@ -484,6 +516,7 @@ def test_F23_without_a_typesetter_the_other_formats_are_delivered_and_the_gap_is
     out = tmp_path / "out"
     ended = batch(portfolio, "--out", out, *only("acme"), environment=kit(code=TYPESETTER_MISSING))
     assert states(out) == {"acme": "done"} and is_sound(out), ended.said
+    assert ended.said.count("Note: ") == ended.said.count("left out of the warm process: typst (no typst here)") == 1
     undelivered = records(out)["acme"]["undelivered"]
     assert len(undelivered) == 1 and "pdf" in undelivered[0].lower()
     (mine,), expected = audits(out).values(), audits(undisturbed)

@@ -290,7 +290,7 @@ def test_a_fork_holds_no_descriptor_of_another(warm: Warm, pipe: Pipe) -> None:
 
 @pytest.mark.parametrize(("text", "told"), [
     ("import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()", "2 threads"),
-    ("raise ImportError", "it ended"),
+    ("raise ValueError", "it ended"),
 ])  # fmt: skip
 def test_a_process_that_cannot_be_forked_safely_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, told: str
@@ -303,6 +303,15 @@ def test_a_process_that_cannot_be_forked_safely_is_refused(
         with pytest.raises(AlignError, match="E-KERNEL"):  # the second time as well
             warm.ready()
         assert not warm.is_alive()
+
+
+def test_what_cannot_be_imported_is_left_out_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "half_installed.py").write_text("def ready():\n    import no_such_module")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]]))
+    with Warm(["no_such_module", "half_installed:ready", "deeds"]) as warm:
+        assert do(warm, "leave", {"how": "return", "what": 0}).wait(SECONDS) == 0
+        why = "No module named 'no_such_module'"
+        assert warm.missing == [f"no_such_module ({why})", f"half_installed:ready ({why})"]
 
 
 def test_a_request_that_is_too_long_is_refused_and_the_next_is_not(warm: Warm) -> None:

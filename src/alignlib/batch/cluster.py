@@ -40,7 +40,6 @@ from alignlib.runs.warm import MOST
 
 SECONDS_TO_CONNECT, PATIENCE = 20, 300  # until a scheduler answers; while it has no worker
 LOOK = 1.0  # seconds between two looks: of the runner at the cluster, of a task at whether it is still wanted
-LONGEST_LOG = 1 << 20  # bytes of what a job printed that are brought to the batch's folder
 INSTALL = 'pip install "alignlib[cluster]"'
 
 
@@ -364,14 +363,11 @@ class _Kept:
 
 
 def _bring_logs(scratch: Path, order: Order) -> None:
-    """Brings what a job printed to the batch's folder, the end of it at least, for the person who looks for a fault."""
+    """Brings what a job printed to the batch's folder, for the person who looks for a fault."""
     for log in (scratch / LOGS).glob("*.log"):
         if log.stem.rpartition("-")[0] != order.job:
             continue
-        with log.open("rb") as said:
-            said.seek(max(0, log.stat().st_size - LONGEST_LOG))
-            text = said.read()
-        if text:
+        if text := log.read_bytes():
             with suppress(AlignError):
                 write_file(Path(order.out) / LOGS / log.name, text, private=True)
         log.unlink()

@@ -22,6 +22,7 @@ from alignlib.runs.processes import adopt_orphans, end_strangers, unfit
 
 ATTEMPTS = 3  # of a job whose process was ended from outside
 TRIES = 4  # to begin one
+LONGEST_LOG, KEPT_OF_LOG = 10_000_000, 100_000  # bytes of what a job prints; of them, once it is more
 GRACE, LOOK = 30.0, 0.1  # seconds beyond a job's own limit; between two looks at what runs
 TARGET = "alignlib.batch.job:in_fork"
 MARK = "ALIGNLIB_BATCH"  # in the environment of every process of a batch: its folder
@@ -47,6 +48,8 @@ class Place:
             try:
                 self._warm = Warm(self.preload)
                 self._warm.ready()
+                for left_out in self._warm.missing:
+                    self.tell({"event": "note", "note": f"left out of the warm process: {left_out}"})
             except AlignError as error:
                 why, self._warm = error.problems[0].what, None
         if why:
@@ -66,12 +69,13 @@ class Place:
         log = self.out / LOGS / f"{order.job}-{order.attempt}"
         events = log.with_suffix(".events")
         try:
-            with log.with_suffix(".log").open("wb") as said, events.open("wb") as told:
+            with log.with_suffix(".log").open("ab") as said, events.open("wb") as told:
+                said.truncate(0)
                 if self._warm is None:
                     process: Child | subprocess.Popen[bytes] = _own_process(order, told, said)
                 else:
                     process = self._forked(order, told, said)
-            return _Running(order, process, events.open("rb"))
+            return _Running(order, process, events.open("rb"), log.with_suffix(".log"))
         except OSError as error:
             what, fix = f"a job cannot be begun ({error.strerror})", "make room, or check the folder's permissions"
             raise AlignError(Problem("E-WRITE", what, str(self.out / LOGS), fix=fix)) from error
@@ -105,6 +109,7 @@ class _Running:
     order: Order
     process: "Child | subprocess.Popen[bytes]"
     events: BinaryIO
+    log: Path
     begun: float = field(default_factory=time.monotonic)
     record: JobRecord | None = None
     is_late: bool = False
@@ -116,6 +121,7 @@ class _Running:
         if ended is None and time.monotonic() - self.begun > self.order.job_seconds + GRACE:
             self.is_late = True
             self._kill()
+        _shorten(self.log)
         *lines, self._rest = (self._rest + self.events.read()).split(b"\n")
         for event in filter(None, map(_event, lines)):
             if event["event"] == "end":
@@ -219,6 +225,18 @@ def _own_process(order: Order, told: BinaryIO, said: BinaryIO) -> "subprocess.Po
         with process.stdin as pipe:
             pipe.write(json.dumps(order.as_data()).encode())
     return process
+
+
+def _shorten(log: Path) -> None:
+    """Keeps only the end, which says most, of what a job printed when it is too much. Jobs write at its end."""
+    with suppress(OSError):
+        if log.stat().st_size > LONGEST_LOG:
+            with log.open("r+b") as said:
+                said.seek(-KEPT_OF_LOG, os.SEEK_END)
+                last = said.read(KEPT_OF_LOG)
+                said.seek(0)
+                said.truncate()
+                said.write(b"(what was printed until here was dropped: too much)\n" + last)
 
 
 def _event(line: bytes) -> dict[str, Any]:

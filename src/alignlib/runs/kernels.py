@@ -97,8 +97,8 @@ class Child:
 class Warm:
     """A process that has these modules imported and forks a fresh one in milliseconds. Close it, or use ``with``.
 
-    Raises AlignError (E-KERNEL) where none can be had: ``unfit`` says so beforehand, apart from threads that a module
-    started on import.
+    What cannot be imported is left out: once it is ready, ``missing`` names it and why. Raises AlignError (E-KERNEL)
+    where none can be had: ``unfit`` says so beforehand, apart from threads that a module started on import.
     """
 
     def __init__(self, preload: Sequence[str]) -> None:
@@ -115,6 +115,7 @@ class Warm:
                 start_new_session=True,
             )
         self.pid, self._is_ready, self._lock = self._process.pid, False, threading.Lock()
+        self.missing: list[str] = []
 
     def __enter__(self) -> "Warm":
         return self
@@ -132,7 +133,8 @@ class Warm:
                 told = self._channel.recv(MOST)
             except OSError:
                 told = b""
-            threads_there = json.loads(told)["threads"] if told else 0
+            there: dict[str, Any] = json.loads(told) if told else {"threads": 0, "missing": []}
+            threads_there, self.missing = there["threads"], there["missing"]
             if threads_there != 1:
                 what = f"{threads_there} threads run in it" if threads_there else "it ended, or took too long"
                 self.close()

@@ -23,7 +23,8 @@ Value = str | int | float | bool
 KERNEL = "python3"
 # What a process that shall run notebooks itself should have imported before; none of it starts a thread.
 PRELOAD = (
-    "alignlib.runs.inprocess", "ipykernel.debugger", "IPython.core.completerlib", "IPython.core.oinspect", "sqlite3",
+    "alignlib.runs.inprocess", "ipykernel.debugger", "IPython.core.completerlib", "IPython.core.logger",
+    "IPython.core.oinspect", "bdb", "sqlite3",
 )  # fmt: skip
 _NEVER_STARTED = "Kernel died before replying to kernel_info"  # in jupyter_client's own words
 _MEMORY_ERRORS = ("MemoryError", "OutOfMemoryException")  # Python's and NumPy's, DuckDB's

@@ -136,6 +136,9 @@ def warm(preload: tuple[str, ...]) -> tuple[Warm, dict[str, str]]:
         environment, found = dict(os.environ), Warm(preload)
         try:
             found.ready()
+            if found.missing:
+                found.close()
+                raise AlignError(Problem("E-KERNEL", f"no warm process could be had: {', '.join(found.missing)}"))
         except AlignError as error:
             _failed[preload] = stamp, error
             raise

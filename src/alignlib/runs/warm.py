@@ -29,7 +29,7 @@ MOST, MOST_DESCRIPTORS = 1 << 17, 16  # bytes of a request, and what may come wi
 SECONDS_TO_END, LOOK = 10, 0.01
 
 
-def serve(channel: socket.socket) -> None:
+def serve(channel: socket.socket, missing: list[str]) -> None:
     """Which requests come over this socket? Each gets its fork, until the other end is closed."""
     woken, wake = socket.socketpair()
     for end_of_pair in (woken, wake):
@@ -44,7 +44,7 @@ def serve(channel: socket.socket) -> None:
     waiting.register(channel, selectors.EVENT_READ)
     waiting.register(woken, selectors.EVENT_READ)
     with suppress(OSError):  # nobody waits any more
-        channel.send(json.dumps({"threads": threads(), "pid": os.getpid()}).encode())
+        channel.send(json.dumps({"threads": threads(), "missing": missing}).encode())
     ours, is_last = (channel, woken, wake, waiting), False
     while leashes or not is_last:
         for key, _ in waiting.select():
@@ -197,13 +197,17 @@ def main() -> None:
     """Which process becomes warm? This one: imports the modules named after the descriptor, then serves."""
     channel = socket.socket(fileno=int(sys.argv[1]))
     sys.modules[NEEDLESS] = None  # type: ignore[assignment]
+    missing = []
     for name in sys.argv[2:]:
         module, _, function = name.partition(":")
-        found = importlib.import_module(module)
-        if function:
-            getattr(found, function)()
+        try:
+            found = importlib.import_module(module)
+            if function:
+                getattr(found, function)()
+        except ImportError as error:  # a fork that needs it fails there, and says so
+            missing.append(f"{name} ({error})")
     del sys.modules[NEEDLESS]
     gc.collect()
     gc.freeze()  # so that a fork's collector does not touch, and so copy, every page
-    serve(channel)
+    serve(channel, missing)
     os._exit(0)  # nothing here needs tidying up, and some libraries do it loudly
