@@ -150,9 +150,11 @@ def failure(problem: Problem) -> Failure:
 
 
 def _keep_for_inspection(stage: Path, target: Path) -> None:
-    """Keeps the notebooks as far as they came, for the person who looks for the fault."""
+    """Keeps the notebooks as far as they came, for the person who looks for the fault; no half file of a killed step."""
     came = stage / "private" / "run" / "notebooks"
     shutil.rmtree(target, ignore_errors=True)
+    for half in came.glob(".tmp-*"):
+        half.unlink()
     if came.is_dir() and any(came.iterdir()):
         make_folder(target.parent, private=True)
         move_folder(came, target)
