@@ -56,7 +56,7 @@ ALLOWED: dict[str, set[str]] = {
     "samples": {"intake.tables", "files", "engagement", "resources", "instrument", "sample_rows", "sample_content"},
     "workshop": {
         "engagement", "intake", "diagnostics", "show", "charts", "disclosure", "files", "result", "resources",
-        "instrument",
+        "instrument", "forms", "audit", "imports", "runs", "plain_yaml",
     },
     "preload": {
         "runs", "diagnostics", "grievances", "instrument", "intake", "report", "resources", "show",
@@ -81,7 +81,7 @@ ALLOWED: dict[str, set[str]] = {
 FREE = {"words", "errors"}
 
 # Budget, in lines.
-LONGEST_MODULE, WHOLE_PACKAGE = 400, 36_000
+LONGEST_MODULE, WHOLE_PACKAGE = 400, 39_500
 LONGEST_CELL, MOST_CELLS = 10, 12
 
 # Parts that may look at the clock; everything else must give the same figures tomorrow.
@@ -277,16 +277,22 @@ def the_package_stays_small(root: Path) -> list[str]:
 def docstrings_answer_a_question(root: Path) -> list[str]:
     """Every module has a docstring; that of a public function begins with a question (a command's need not)."""
     faults = []
-    for path, name, tree in modules(root):
+    for path, _, tree in modules(root):
         if not ast.get_docstring(tree) and tree.body:
             faults.append(f"{path}: has no docstring")
         for node in tree.body:
             if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or node.name.startswith("_"):
                 continue
             first = (ast.get_docstring(node) or "").split("\n\n")[0]
-            if not first or (name != "cli" and "?" not in first):
+            if not first or ("?" not in first and not is_command(node)):
                 faults.append(f"{path}:{node.lineno}: {node.name} does not say which question it answers")
     return faults
+
+
+def is_command(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Its docstring is what ``--help`` prints."""
+    decorators = [each.func for each in node.decorator_list if isinstance(each, ast.Call)]
+    return any(isinstance(each, ast.Attribute) and each.attr == "command" for each in decorators)
 
 
 def only_files_py_writes(root: Path) -> list[str]:

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from alignlib.errors import AlignError, Problem
+from alignlib.workshop.console import app as workshop
 
 _typer = partial(typer.Typer, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 app = _typer(help="Sales and Marketing alignment audits: from a client's files to a report with evidence.")
@@ -23,6 +24,7 @@ survey = _typer(help="The survey: plan it before anybody is asked, and write its
 comments = _typer(help="What people wrote in their own words: read it, then say what may be shown.")
 app.add_typer(survey, name="survey")
 app.add_typer(comments, name="comments")
+app.add_typer(workshop, name="workshop")
 Engagement = Annotated[Path, typer.Argument(help="Folder with engagement.yml and data/.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for the report, results.json and notebooks/.")]
 By = Annotated[str, typer.Option("--by", help="Who agreed the thresholds.")]
@@ -131,10 +133,8 @@ def audit(
     for finding in verdict.findings[:5]:
         typer.echo(f"  {finding.level:8}{finding.title}" + (f"  -> {finding.play}" if finding.play else ""))
     heads = {"report.html": "Report", "content-work-list.xlsx": "Work list", "results.json": "Results"}
-    typer.echo("")
-    for path in (path for path in made.files if path.parent == out):
-        typer.echo(f"{heads.get(path.name, ''):11}{path}")
-    typer.echo(f"{'Notebooks':11}{out / 'notebooks'}")
+    lines = [f"{heads.get(path.name, ''):11}{path}" for path in made.files if path.parent == out]
+    typer.echo("\n".join(["", *lines, f"{'Notebooks':11}{out / 'notebooks'}"]))
     if made.problems:
         raise AlignError(made.problems)
 

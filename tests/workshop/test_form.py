@@ -1,187 +1,198 @@
-"""The form by its widgets, driven in process: what a person chooses is what the store holds, and "Saved" is true."""
+"""The widget of one person, before a room of the test's own: what it shows, what it hands on, when it keeps still."""
 
+import json
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import ipywidgets as widgets
+import ipywidgets
 import pytest
+import yaml
 
-from alignlib.instrument import read_instrument
-from alignlib.intake.snapshot import arrow_rows, open_tables
-from alignlib.workshop import gap_view, open_store, responses, save_answers, settings, survey_form
-from alignlib.workshop.store import Answer, Store
+from alignlib.errors import AlignError, Problem
+from alignlib.resources import read_resource
+from alignlib.workshop.form import FormWidget, open_form
+from alignlib.workshop.store import answers, open_store
 
-ASKED = [item for item in read_instrument().form("short", []) if item.kind in ("agree", "conversation")]
-ITEMS = [item.item for item in ASKED]
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return open_store(tmp_path / "private" / "answers.sqlite")
+WORDS = yaml.safe_load(read_resource("templates", "workshop", "words.yml"))["form"]
 
 
-class Person:
-    """One person in front of one form."""
+class Room:
+    """Two forms, what was asked for, and a switch that breaks it."""
 
-    def __init__(self, store: Store) -> None:
-        self.form = survey_form(store, settings())
-        self.team, *self.items = [w for w in self.form.children if isinstance(w, widgets.RadioButtons)]
-        (self.button,) = [w for w in self.form.children if isinstance(w, widgets.Button)]
+    public, is_local = "0123456789ab", False
 
-    def save(self) -> str:
-        self.button.click()
-        return self.said
+    def __init__(self) -> None:
+        self.form, self.phase, self.round, self.fault = "survey", "answering", 0, ""
+        self.kept: dict[str, dict[str, str]] = {"survey": {"goal_1": "4"}, "board": {}}
+        self.asked: list[str] = []
 
-    @property
-    def said(self) -> str:
-        text: str = self.form.children[-1].value
-        return text.removeprefix('<p role="alert">').removesuffix("</p>")
-
-
-def answers_of(team: str, people: int, by: dict[str, list[int]]) -> list[Answer]:
-    """The answers of so many people: each item's list gives the first, second, ... person's answer."""
-    return [Answer(f"{team}-{i}", team, item, given[i]) for item, given in by.items() for i in range(people)]
-
-
-def test_every_statement_is_asked_once_with_five_answers_and_cannot_say_and_nothing_preselected(store: Store) -> None:
-    person = Person(store)
-    assert all(item.text in radio.description for item, radio in zip(ASKED, person.items, strict=True))
-    assert {item.kind for item in ASKED} == {"agree", "conversation"} and len(ASKED) < 30
-    labels = ["Disagree", "Rather disagree", "Neither", "Rather agree", "Agree", "Cannot say"]
-    assert all([label for label, _ in radio.options] == labels for radio in person.items)
-    assert all(radio.value is None for radio in (person.team, *person.items))
+    def ask(self, do: str, **given: Any) -> Any:
+        self.asked.append(do)
+        if self.fault:
+            raise AlignError(Problem(self.fault, "no"))
+        if do == "state":
+            return {"form": self.form, "phase": self.phase, "round": self.round, "until": None,
+                    "titles": {"survey": "Survey", "board": "Board"}}  # fmt: skip
+        if do == "page":
+            return {"form": given["form"], "scope": "team" if given["form"] == "board" else "person"}
+        if do == "mine":
+            return dict(self.kept[given["form"]])
+        for each in given["answers"]:
+            self.kept[each["form"]][each["item"]] = each["value"]
+        return {"saved": [each["id"] for each in given["answers"]], "refused": []}
 
 
-def test_saved_answers_are_in_the_store_under_one_random_code(store: Store) -> None:
-    person = Person(store)
-    person.team.value = "marketing"
-    person.items[0].value, person.items[1].value, person.items[2].value = 4, 1, "cannot say"
-    assert person.save() == "Saved: 3 answers."
-    kept = {answer.item: answer for answer in responses(store)}
-    assert {item: (a.team, a.answer, a.cannot_say) for item, a in kept.items()} == {
-        ITEMS[0]: ("marketing", 4, False),
-        ITEMS[1]: ("marketing", 1, False),
-        ITEMS[2]: ("marketing", None, True),
-    }
-    assert len({a.respondent_id for a in kept.values()}) == 1
+class Local(Room):
+    """Where one person answers after another; each has a room of their own here."""
 
+    is_local, public = True, ""
 
-def test_two_forms_are_two_people(store: Store) -> None:
-    for _ in range(2):
-        person = Person(store)
-        person.team.value, person.items[0].value = "sales", 3
-        person.save()
-    assert len({answer.respondent_id for answer in responses(store)}) == 2
-
-
-def test_a_corrected_answer_replaces_the_first(store: Store) -> None:
-    person = Person(store)
-    person.team.value, person.items[0].value = "sales", 3
-    person.save()
-    person.items[0].value = 5
-    assert person.said.startswith("Not saved yet")
-    assert person.save() == "Saved: 1 answer."
-    assert [answer.answer for answer in responses(store)] == [5]
-
-
-def test_a_corrected_team_moves_every_answer_of_the_person(store: Store) -> None:
-    person = Person(store)
-    person.items[0].value, person.team.value, person.items[1].value = 3, "sales", 4
-    person.save()
-    person.team.value = "marketing"
-    assert person.save() == "Saved: 2 answers."
-    assert [answer.team for answer in responses(store)] == ["marketing", "marketing"]
-
-
-def test_without_a_team_or_an_answer_nothing_is_saved_and_the_form_says_what_is_missing(store: Store) -> None:
-    person = Person(store)
-    person.items[0].value = 3
-    assert person.save() == "Not saved yet: choose your team at the top first."
-    other = Person(store)
-    other.team.value = "sales"
-    assert other.save() == "Not saved yet: answer at least one statement first."
-    assert responses(store) == []
-
-
-def test_a_failed_save_says_so_and_pressing_again_counts_each_answer_once(store: Store) -> None:
-    person = Person(store)
-    person.team.value, person.items[0].value = "sales", 3
-    away = store.path.rename(store.path.with_name("away.sqlite"))
-    assert person.save().startswith("Not saved. Your answers are still here: press Save answers again.")
-    away.rename(store.path)
-    assert person.save() == "Saved: 1 answer."
-    assert person.save() == "Saved: 1 answer."
-    assert len(responses(store)) == 1
-
-
-def test_what_the_form_says_is_text_and_never_markup(tmp_path: Path) -> None:
-    store = open_store(tmp_path / "<img src=x onerror=alert(1)>.sqlite")
-    person = Person(store)
-    person.team.value, person.items[0].value = "sales", 3
-    store.path.unlink()
-    assert "&lt;img src=x onerror=alert(1)&gt;.sqlite" in person.save()
-    assert not any(getattr(w, "description_allow_html", False) for w in person.form.children)
-
-
-def test_the_gap_waits_until_both_teams_have_five_people_and_prints_no_count_before(store: Store) -> None:
-    by = {item: [1, 2, 1, 2, 1] for item in ITEMS}
-    assert "in Sales and in Marketing" in gap_view(store, settings()).headline
-    save_answers(store, answers_of("sales", 5, by))
-    save_answers(store, answers_of("marketing", 4, by))
-    waits = gap_view(store, settings())
-    assert waits.headline == "Waiting: fewer than five people have answered in Marketing."
-    assert waits.exhibits == [] and waits.findings == [] and waits.row_counts == [] and waits.sources == []
-    save_answers(store, [Answer("marketing-4", "marketing", item, None, cannot_say=True) for item in ITEMS])
-    assert gap_view(store, settings()) == waits  # someone who can say nothing is not a fifth answer
-    save_answers(store, [Answer("marketing-4", "marketing", item, 3) for item in ITEMS])
-    assert gap_view(store, settings()).exhibit("survey.blocks").rows
-
-
-def test_the_gap_is_the_one_counted_by_hand(store: Store) -> None:
-    save_answers(store, answers_of("sales", 5, {"metrics_1": [1, 2, 2, 2, 3]}))
-    save_answers(store, answers_of("marketing", 5, {"metrics_1": [4, 4, 4, 4, 5]}))
-    (row,) = [
-        row
-        for row in gap_view(store, settings()).exhibit("survey.blocks").rows
-        if row["label"] == "Time horizon and metrics"
-    ]
-    assert (row["sales"], row["marketing"]) == (2.0, pytest.approx(4.2))
-    assert abs(row["gap"]) == pytest.approx(2.2)
-
-
-def test_the_store_and_the_same_rows_by_hand_give_the_same_result(store: Store) -> None:
-    from alignlib.diagnostics import survey
-
-    by = {item: [1 + (i + at) % 5 for at in range(6)] for i, item in enumerate(ITEMS)}
-    given = answers_of("sales", 6, by) + answers_of("marketing", 5, by)
-    save_answers(store, given)
-    kept = ("respondent_id", "team", "item", "answer", "cannot_say")
-    rows = [{name: value for name, value in asdict(answer).items() if name in kept} for answer in given]
-    by_hand = survey.diagnose(open_tables({"responses": arrow_rows("responses", rows)}), settings())
-    apart = {"sources", "row_counts"}
-    assert gap_view(store, settings()).model_dump(exclude=apart) == by_hand.model_dump(exclude=apart)
+    def next_person(self, team: str, role: str | None) -> "Local":
+        anew = Local()
+        anew.public, anew.kept = f"{team}-{role}", {"survey": {}, "board": {}}
+        return anew
 
 
 @pytest.fixture(autouse=True)
 def no_widget_is_left_over() -> Iterator[None]:
     yield
-    widgets.Widget.close_all()
+    ipywidgets.Widget.close_all()
 
 
-def test_agreed_limits_come_from_the_engagement(tmp_path: Path) -> None:
-    text = """\
-version: 1
-client: A synthetic client
-period: {start: 2026-01-01, end: 2026-03-31}
-as_of: 2026-03-31
-currency: EUR
-timezone: UTC
-survey: {smallest_group: 6}
-"""
-    (tmp_path / "engagement.yml").write_text(text, encoding="utf-8")
-    agreed: Any = settings(tmp_path)
-    assert agreed.survey.smallest_group == 6
-    waits = gap_view(open_store(tmp_path / "private" / "answers.sqlite"), agreed)
-    assert "fewer than six people" in waits.headline
+def answer(value: str, form: str = "survey", item: str = "goal_2") -> dict[str, str]:
+    return {"id": f"id-{value}", "form": form, "item": item, "value": value}
+
+
+def test_it_shows_what_the_room_shows_and_what_this_person_answered() -> None:
+    widget = FormWidget(Room(), WORDS)
+    assert widget.page == {"form": "survey", "scope": "person"} and widget.mine == {"goal_1": "4"}
+    assert widget.room["phase"] == "answering" and widget.seat == "0123456789ab" and widget.local == {}
+
+
+def test_a_save_is_acknowledged_with_the_room_s_own_words_and_a_failed_one_not_at_all() -> None:
+    room = Room()
+    widget = FormWidget(room, WORDS)
+    assert widget.hear({"save": [answer("5")]}) == {"saved": ["id-5"], "refused": []}
+    room.fault = "E-STORE"
+    assert widget.hear({"save": [answer("1")]}) is None
+    assert room.kept["survey"]["goal_2"] == "5"
+
+
+def test_a_ping_is_answered_and_says_when_the_room_is_away_or_the_seat_gone() -> None:
+    room = Room()
+    widget = FormWidget(room, WORDS)
+    said = widget.hear({"ping": 7})
+    assert said is not None and said["pong"] == 7 and set(said) == {"pong", "now"}
+    for room.fault, told in (("E-STORE", "away"), ("E-SEAT", "gone")):
+        said = widget.hear({"ping": 8})
+        assert said is not None and said["pong"] == 8 and said[told] is True
+    assert widget.page["form"] == "survey"  # what was on the screen stays
+
+
+def test_a_room_that_is_away_at_the_start_is_shown_as_soon_as_it_is_there() -> None:
+    room = Room()
+    room.fault = "E-STORE"
+    widget = FormWidget(room, WORDS)
+    assert widget.page == {} and widget.room == {}
+    room.fault = ""
+    widget.hear({"ping": 1})
+    assert widget.page["form"] == "survey" and widget.mine == {"goal_1": "4"}
+
+
+def test_a_form_follows_the_room_with_its_own_answers_and_a_board_is_read_at_every_ping() -> None:
+    room = Room()
+    widget = FormWidget(room, WORDS)
+    room.asked.clear()
+    widget.hear({"ping": 1})
+    assert room.asked == ["state"]  # sixty pages ask every two seconds: nothing is read that did not change
+    room.form = "board"
+    widget.hear({"ping": 2})
+    assert widget.page["form"] == "board" and widget.mine == {}
+    room.kept["board"]["hours"] = "4"  # by somebody else of the team
+    widget.hear({"ping": 3})
+    assert widget.mine == {"hours": "4"}
+    room.form, room.kept["survey"], room.round = "survey", {}, 1
+    widget.hear({"ping": 4})
+    assert widget.page["form"] == "survey" and widget.mine == {}
+    room.phase = "closed"
+    widget.hear({"ping": 5})
+    assert widget.page == {} and widget.mine == {}
+
+
+def test_a_reset_clears_the_screen_and_a_save_is_read_back() -> None:
+    room = Room()
+    widget = FormWidget(room, WORDS)
+    widget.hear({"save": [answer("5")]})
+    widget.hear({"ping": 1})
+    assert widget.mine == {"goal_1": "4", "goal_2": "5"}
+    room.kept["survey"], room.round = {}, 1
+    widget.hear({"ping": 2})
+    assert widget.mine == {}
+
+
+def test_in_a_notebook_a_team_begins_and_the_next_person_starts_with_nothing() -> None:
+    widget = FormWidget(Local(), WORDS)
+    assert widget.page == {} and widget.local["forms"] == {"survey": "Survey", "board": "Board"}
+    widget.hear({"local": {"role": "leader"}})
+    assert widget.page == {} and widget.local["role"] == "leader"
+    widget.hear({"local": {"team": "sales"}})
+    assert widget.seat == "sales-leader" and widget.page["form"] == "survey" and widget.mine == {}
+    widget.hear({"save": [answer("5")]})
+    widget.hear({"local": {"form": "board"}})
+    assert widget.page["form"] == "board"
+    widget.hear({"next": True})
+    assert widget.page == {} and widget.local["team"] == widget.local["role"] == "" and widget.mine == {}
+    widget.hear({"local": {"team": "marketing"}})
+    widget.hear({"local": {"form": "survey"}})
+    assert widget.seat == "marketing-None" and widget.mine == {}
+
+
+def test_a_participant_s_page_cannot_begin_another_person() -> None:
+    room = Room()
+    widget = FormWidget(room, WORDS)
+    widget.hear({"local": {"team": "marketing", "form": "board"}})
+    widget.hear({"next": True})
+    assert widget.local == {} and widget.page["form"] == "survey"
+
+
+def test_in_a_notebook_the_store_holds_what_each_person_said(tmp_path: Path) -> None:
+    widget = open_form(store=str(tmp_path / "answers.sqlite"))
+    form = next(form for form in widget.local["forms"] if form.startswith("survey"))
+    for team, value in (("sales", "4"), ("marketing", "cannot_say")):
+        widget.hear({"local": {"team": team, "form": form}})
+        assert widget.mine == {}
+        (item, *_) = (each for section in widget.page["sections"] for each in section["questions"])
+        said = widget.hear({"save": [{**answer(value, form, item["item"]), "id": f"0123456789-{team}"}]})
+        assert said == {"saved": [f"0123456789-{team}"], "refused": []}
+        widget.hear({"ping": 1})
+        assert widget.mine == {item["item"]: value}
+    kept = answers(open_store(tmp_path / "answers.sqlite"))["responses"]
+    found = {(each["team"], each["item"], each["answer"], bool(each["cannot_say"])) for each in kept}
+    assert found == {("sales", item["item"], 4, False), ("marketing", item["item"], None, True)}
+
+
+def test_every_word_the_page_says_is_written_down_and_none_is_left_over() -> None:
+    keys = set(re.findall(r'say\(\s*"(\w+)"', FormWidget._esm)) | set(re.findall(r'return "(\w+)"', FormWidget._esm))
+    begun = [f"{start}_" for start in re.findall(r"say\(`(\w+?)_\$", FormWidget._esm)] + ["scope_"]
+    quoted = set(re.findall(r'"([a-z_]+)"', FormWidget._esm))
+    assert keys <= set(WORDS)
+    assert [word for word in WORDS if word not in quoted and not word.startswith(tuple(begun))] == []
+
+
+def test_the_form_asks_no_other_address_and_makes_no_markup() -> None:
+    assert "http" not in FormWidget._esm.replace("plain http", "") and "url(" not in FormWidget._css
+    for risky in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "randomUUID()"):
+        assert risky not in FormWidget._esm
+
+
+def test_sixty_kernels_pay_for_nothing_they_do_not_need() -> None:
+    code = "import sys, json; import alignlib.workshop.form; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    loaded = {name.split(".")[0] for name in json.loads(done.stdout)}
+    assert loaded.isdisjoint(
+        {"pandas", "numpy", "altair", "duckdb", "sqlalchemy", "pydantic", "scipy", "pyarrow", "yaml"}
+    )

@@ -150,7 +150,7 @@ def failure(problem: Problem) -> Failure:
 
 
 def _keep_for_inspection(stage: Path, target: Path) -> None:
-    """Keeps the notebooks as far as they came, for the person who looks for the fault; no half file of a killed step."""
+    """Keeps the notebooks as far as they came, for whoever looks for the fault; no half file of a killed step."""
     came = stage / "private" / "run" / "notebooks"
     shutil.rmtree(target, ignore_errors=True)
     for half in came.glob(".tmp-*"):

@@ -1,6 +1,16 @@
-"""A workshop's own ways in: a form, the store that keeps its answers, and the two teams' gap on them at once."""
+"""A workshop in the room: ``open_form`` (one person's page) and ``open_wall`` (the room's), loaded when first used.
 
-from alignlib.workshop.form import gap_view, settings, survey_form
-from alignlib.workshop.store import open_store, responses, save_answers
+Nothing is imported here: the process that keeps the answers must start without what draws them.
+"""
 
-__all__ = ["gap_view", "open_store", "responses", "save_answers", "settings", "survey_form"]
+from importlib import import_module
+from typing import Any
+
+_PUBLIC = {"open_form": "alignlib.workshop.form", "open_wall": "alignlib.workshop.wall"}
+__all__ = ["open_form", "open_wall"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"alignlib.workshop has no {name!r}; it has {', '.join(__all__)}")
+    return getattr(import_module(_PUBLIC[name]), name)

@@ -1,0 +1,208 @@
+"""The one process that writes a workshop's answers: a line of JSON comes in, one thing is done, a line goes back.
+
+Run as ``python -P -m alignlib.workshop.desk``; its standard input says in one line of JSON where the store and the
+socket are and which secret the server knows. It says in one line when it can be asked, and ends when its input is
+closed: with whoever started it, however that ended.
+"""
+
+import hmac
+import json
+import os
+import re
+import selectors
+import signal
+import socket
+import stat
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from alignlib.errors import AlignError, Problem
+from alignlib.workshop.pages import page_of
+from alignlib.workshop.room import Room
+from alignlib.workshop.store import open_store
+
+LINE = 1 << 20  # bytes of one request: a result that is revealed must go in
+MOST = 512  # connections at once
+_TOKEN: dict[str, Any] = {"token": str}
+_FORM = {**_TOKEN, "form": str}
+_NEEDED: dict[str, dict[str, Any]] = {
+    "save": {**_TOKEN, "answers": list}, "mine": _FORM, "page": _FORM, "state": {}, "leave": _TOKEN,
+    "show_form": _FORM, "timer": {**_TOKEN, "seconds": (int, float)}, "reveal": {**_FORM, "result_json": object},
+    "release": _FORM, "reopen": _FORM, "reset": _FORM, "undo": _TOKEN, "counts": _FORM, "answers": _TOKEN,
+    "close": _TOKEN, "join": {"code": str, "team": str}, "who": _TOKEN,
+    "open": {"pages": dict, "seats": int, "code": str, "facilitator": str},
+}  # fmt: skip
+_MAY: dict[str, dict[str, Any]] = {"state": _TOKEN, "join": {"role": (str, type(None))}, "open": {"wave": str}}
+_SERVER_ONLY = ("open", "join", "who")  # a kernel cannot ask for a seat, nor whose a token is
+
+
+@dataclass
+class _Line:
+    """One open connection: what has come in, and what has still to go out."""
+
+    socket: socket.socket
+    came: bytearray = field(default_factory=bytearray)
+    goes: bytearray = field(default_factory=bytearray)
+
+
+def perform(room: Room, request: Any, secret: str) -> Any:
+    """What does the room answer to this request, as values of JSON? Raises AlignError: E-VALUE, E-SEAT, the room's."""
+    do = request.get("do") if isinstance(request, dict) else None
+    if not isinstance(do, str) or do not in _NEEDED:
+        raise AlignError(Problem("E-VALUE", "the desk does not know this request", fix="use the kit's own pages"))
+    given = {name: value for name, value in request.items() if name not in ("do", "secret")}
+    may = _NEEDED[do] | _MAY.get(do, {})
+    is_right = all(name in may and isinstance(value, may[name]) for name, value in given.items())
+    if not is_right or _NEEDED[do].keys() - given.keys():
+        raise AlignError(Problem("E-VALUE", f"this is no request to {do}", allowed=", ".join(may)))
+    said = str(request.get("secret", ""))
+    if do in _SERVER_ONLY and not hmac.compare_digest(said.encode("utf-8", "replace"), secret.encode()):
+        raise AlignError(Problem("E-SEAT", "only the server may ask this", fix="join on the workshop's own page"))
+    if do == "state":
+        return room.state()
+    if do == "open":
+        given["pages"] = {form: page_of(page) for form, page in given["pages"].items()}
+    answer = getattr(room, do)(**given)
+    return asdict(answer) if do == "who" and answer else answer
+
+
+def answer(room: Room, line: bytes, secret: str) -> bytes:
+    """Which line goes back for this one? Always one: what cannot be done is said in it, and changes nothing."""
+    try:
+        reply: Mapping[str, Any] = {"ok": perform(room, json.loads(line), secret)}
+    except AlignError as error:
+        reply = {"error": asdict(error.problems[0])}
+    except ValueError as error:  # no JSON, no text, or a number that is none
+        reply = {"error": asdict(Problem("E-VALUE", f"this line cannot be read ({type(error).__name__})"))}
+    except Exception as error:  # noqa: BLE001  all seats are served here: no request of one may end it
+        what, fix = f"the desk made a mistake ({type(error).__name__})", "report it; what was saved before is kept"
+        reply = {"error": asdict(Problem("E-FAULT", what, fix=fix))}
+    return json.dumps(reply).encode() + b"\n"
+
+
+def listen(where: str) -> tuple[socket.socket, str]:
+    """On which socket is the desk asked, and what is its address? A path of a UNIX socket, or 127.0.0.1:PORT.
+
+    A socket that a killed desk left there is replaced. Raises AlignError (E-STORE).
+    """
+    try:
+        if found := re.fullmatch(r"127\.0\.0\.1:([0-9]+)", where):
+            listening = socket.create_server(("127.0.0.1", int(found[1])), backlog=MOST)
+            address = f"127.0.0.1:{listening.getsockname()[1]}"
+        else:
+            path, address = Path(where), where
+            if path.exists() and stat.S_ISSOCK(path.lstat().st_mode):
+                path.unlink()
+            listening = socket.socket(socket.AF_UNIX)
+            before = os.umask(0o177)  # its owner's alone from the first moment
+            try:
+                listening.bind(where)
+            finally:
+                os.umask(before)
+            listening.listen(MOST)
+    except OSError as error:
+        what, fix = f"the desk cannot listen there ({error.strerror or error})", "end the program that does"
+        raise AlignError(Problem("E-STORE", what, fix=fix)) from error
+    listening.setblocking(False)
+    return listening, address
+
+
+def serve(room: Room, listening: socket.socket, secret: str, end: socket.socket) -> None:
+    """How long is every request answered, in the order in which they come? Until something comes in at ``end``."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(listening, selectors.EVENT_READ)
+        selector.register(end, selectors.EVENT_READ)
+        while True:
+            for key, events in selector.select():
+                if key.fileobj is end:
+                    return
+                if key.data is None:
+                    _welcome(selector, listening)
+                    continue
+                stays = _send(key.data) if events & selectors.EVENT_WRITE else _take(room, key.data, secret)
+                if not stays:
+                    selector.unregister(key.fileobj)
+                    key.data.socket.close()
+                else:  # who does not read its answers is not read either
+                    wanted = selectors.EVENT_WRITE if key.data.goes else selectors.EVENT_READ
+                    selector.modify(key.fileobj, wanted, key.data)
+
+
+def _welcome(selector: selectors.BaseSelector, listening: socket.socket) -> None:
+    try:
+        connection, _ = listening.accept()
+    except OSError:  # gone again, or no descriptor left: whoever waits asks again
+        return
+    if len(selector.get_map()) > MOST:
+        connection.close()
+        return
+    connection.setblocking(False)
+    selector.register(connection, selectors.EVENT_READ, _Line(connection))
+
+
+def _take(room: Room, line: _Line, secret: str) -> bool:
+    """Answer what has come in; does the connection stay open?
+
+    Everything is read before anything is done: what was asked over a connection that is closed by now was given up,
+    and may have been corrected over a newer one.
+    """
+    try:
+        while len(line.came) <= LINE:
+            part = line.socket.recv(1 << 16)
+            if not part:
+                return False
+            line.came += part
+    except BlockingIOError:
+        pass
+    except OSError:
+        return False
+    *whole, rest = bytes(line.came).split(b"\n")
+    line.came = bytearray(rest)
+    for each in whole:
+        line.goes += answer(room, each, secret)
+    if len(rest) > LINE:
+        line.goes += json.dumps({"error": asdict(Problem("E-VALUE", "this line is too long"))}).encode() + b"\n"
+        _send(line)
+        return False
+    return _send(line)
+
+
+def _send(line: _Line) -> bool:
+    try:
+        while line.goes:
+            del line.goes[: line.socket.send(line.goes)]
+    except BlockingIOError:
+        pass
+    except OSError:
+        return False
+    return True
+
+
+def main() -> int:
+    """Which exit code does the desk end with, once its standard input is closed?"""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all: whoever started the desk ends it last
+    given = json.loads(sys.stdin.readline())
+    try:
+        room = Room(open_store(given["store"]))
+        listening, address = listen(given["socket"])
+    except AlignError as error:
+        print(json.dumps({"error": asdict(error.problems[0])}), flush=True)
+        return 1
+    end, signalled = socket.socketpair()
+
+    def wait() -> None:
+        sys.stdin.read()
+        signalled.close()
+
+    threading.Thread(target=wait, daemon=True).start()  # not every system can wait for a pipe and for sockets at once
+    print(json.dumps({"address": address}), flush=True)
+    serve(room, listening, given["secret"], end)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,263 @@
+"""One workshop from its first address to its end: the desk and the server, started again whenever they die."""
+
+import io
+import json
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+from alignlib.engagement import Settings, read_engagement
+from alignlib.errors import AlignError, Problem
+from alignlib.files import make_folder, write_file
+from alignlib.forms import read_form
+from alignlib.intake.tables import Tables
+from alignlib.workshop.pages import Page, missing, pages
+from alignlib.workshop.seat import Desk
+from alignlib.workshop.store import Store, open_store
+
+STORE = ("private", "workshop.sqlite")  # in the engagement's folder
+LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # of a code: none that is taken for another
+READY_SECONDS, LOOK_SECONDS, END_SECONDS = 90.0, 0.2, 10.0
+ENDING = (signal.SIGINT, signal.SIGTERM)
+DEATHS, WITHIN_SECONDS = 5, 30.0  # so many times within so long, and it is given up
+SEAT_BYTES = 45_000_000  # of memory a seat takes with warm kernels, and with ordinary ones
+ORDINARY_BYTES = 170_000_000
+
+
+class Place(NamedTuple):
+    """Where is the workshop reached? Loopback, unless TLS or a proxy stands before what others can reach."""
+
+    host: str = "127.0.0.1"
+    port: int = 8877
+    cert: str = ""
+    key: str = ""
+    behind_proxy: str = ""  # the address that people type, as the proxy serves it: https://workshop.example
+
+    @property
+    def address(self) -> str:
+        """What do people type?"""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.behind_proxy.rstrip("/") or f"{'https' if self.cert else 'http'}://{host}:{self.port}"
+
+
+@dataclass
+class Session:
+    """What stands open now: the two addresses, and the processes behind them?"""
+
+    place: Place
+    code: str
+    key: str
+    seats: int
+    notes: list[str]
+    running: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
+
+    @property
+    def for_participants(self) -> str:
+        """Which address do participants open? It holds the room's code."""
+        return f"{self.place.address}/?code={self.code}"
+
+    @property
+    def for_facilitator(self) -> str:
+        """Which address does the facilitator open? It holds their key: it is for nobody else."""
+        return f"{self.place.address}/wall?key={self.key}"
+
+
+def check(place: Place) -> None:
+    """May it be reached there? Raises AlignError (E-USE) for an address that others can reach without TLS."""
+    problems = []
+    if bool(place.cert) != bool(place.key):
+        problems.append(Problem("E-USE", "a certificate needs its key", allowed="--cert FILE --key FILE"))
+    if place.host not in ("127.0.0.1", "localhost", "::1") and not (place.cert or place.behind_proxy):
+        what = "others can reach this address, and what is sent to it could be read on the way"
+        fix = "give --cert and --key, or --behind-proxy ADDRESS where a proxy has them; or leave out --host"
+        problems.append(Problem("E-USE", what, where=place.host, fix=fix))
+    problems += [Problem("E-USE", "there is no such file", where=each)
+                 for each in (place.cert, place.key) if each and not Path(each).is_file()]  # fmt: skip
+    if problems:
+        raise AlignError(problems)
+
+
+def run(engagement: Path, place: Place, seats: int, database: str, say: Callable[[Session], None]) -> int:
+    """How did the workshop end? Serves it until a signal comes; ``say`` is told the addresses once they answer.
+
+    What a participant was told is saved outlives every process here: the desk and the server are started again when
+    they die, on the same port, with the same codes. Raises AlignError: E-USE, E-STORE, and what the settings say.
+    """
+    check(place)
+    settings = read_engagement(engagement)
+    tables, notes = _prepared(engagement)
+    asked = pages(settings, tables)
+    session = Session(place, "".join(secrets.choice(LETTERS) for _ in range(8)), secrets.token_urlsafe(24), seats,
+                      [*notes, *missing(settings, tables)])  # fmt: skip
+    store = database or str(make_folder(engagement / STORE[0], private=True) / STORE[1])
+    for number in ENDING:
+        signal.signal(number, _stop)
+    with suppress(KeyboardInterrupt), ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="al-")))
+        stack.callback(_end_all, session.running)
+        _serve(session, settings, asked, {"store": store, "engagement": str(engagement)}, folder, say)
+    return 0
+
+
+def _stop(*_: object) -> NoReturn:
+    """Whatever is waited for: it ends now, once, and in order."""
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _serve(
+    session: Session, settings: Settings, asked: Mapping[str, Page], given: dict[str, str], folder: Path,
+    say: Callable[[Session], None],
+) -> NoReturn:  # fmt: skip
+    secret = secrets.token_urlsafe(24)
+    where = str(folder / "desk") if hasattr(socket, "AF_UNIX") else "127.0.0.1:0"
+    for_desk = {"store": given["store"], "socket": where, "secret": secret}
+    address = for_desk["socket"] = _start(session, "desk", for_desk)["address"]  # kernels must find it there again
+    Desk(address).ask("open", secret=secret, pages={name: page.as_json() for name, page in asked.items()},
+                      seats=session.seats, code=session.code, facilitator=session.key)  # fmt: skip
+    hosts = [session.place.host, *filter(None, [session.place.behind_proxy.partition("://")[2].strip("/")])]
+    for_server = {**session.place._asdict(), "desk": address, "secret": secret, "seats": session.seats,
+                  "hosts": hosts, "about": about(settings), "engagement": given["engagement"],
+                  "folder": str(folder), "code": session.code}  # fmt: skip
+    port = _start(session, "serve", for_server)["port"]
+    session.place = session.place._replace(port=port)
+    for_server["port"] = port
+    say(session)
+    deaths: list[float] = []
+    while True:
+        time.sleep(LOOK_SECONDS)
+        for name, config in (("desk", for_desk), ("serve", for_server)):
+            if session.running[name].poll() is None:
+                continue
+            deaths = [when for when in (*deaths, time.monotonic()) if when > time.monotonic() - WITHIN_SECONDS]
+            if len(deaths) > DEATHS:
+                what, fix = f"the {name} ended again and again", "start the workshop anew; what was saved is kept"
+                raise AlignError(Problem("E-STORE", what, fix=fix))
+            with suppress(AlignError):  # tried again at the next look
+                _start(session, name, config)
+
+
+def store_of(engagement: Path, database: str) -> Store:
+    """Which store holds this engagement's workshop? Raises AlignError (E-STORE) when none was held."""
+    file = engagement.joinpath(*STORE)
+    if not database and not file.is_file():
+        fix = f"open one: alignlib workshop {engagement}"
+        raise AlignError(Problem("E-STORE", "no workshop was held for this engagement", where=str(engagement), fix=fix))
+    return open_store(database or file)
+
+
+def export(engagement: Path, out: Path, database: str) -> list[Path]:
+    """Which files hold what was answered, as the tables that an audit reads?"""
+    from alignlib.workshop.room import kept_pages
+    from alignlib.workshop.store import answers
+    from alignlib.workshop.tables import as_files, as_workbook
+
+    settings, store = read_engagement(engagement), store_of(engagement, database)
+    given, asked = answers(store), kept_pages(store)
+    files: dict[str, str | bytes] = {
+        **as_files(given, asked, settings),
+        "answers.xlsx": as_workbook(given, asked, settings),
+    }
+    make_folder(out)
+    for name, content in files.items():
+        write_file(out / name, content)
+    return [out / name for name in files]
+
+
+def about(settings: Settings) -> dict[str, Any]:
+    """What does the first page say: the client, and what happens to the answers?"""
+    form = read_form(settings)
+    page = {"title": form.title, "opening": "Opening …", "noscript": "This page needs JavaScript."}
+    return {"title": form.title, "notice": form.notice, "page": page, "language": settings.survey.language}
+
+
+def _prepared(engagement: Path) -> tuple[Tables | None, list[str]]:
+    """The client's tables, for forms that ask about their labels and content; a note where they cannot be read yet."""
+    from alignlib.intake.snapshot import open_run, prepare
+
+    with tempfile.TemporaryDirectory(prefix="alignlib-") as scratch:
+        try:
+            prepare(engagement, Path(scratch) / "run")
+            return open_run(Path(scratch) / "run")[1], []
+        except AlignError as error:
+            return None, [f"The client's files are not read yet, so some forms are left out: {error.problems[0]}"]
+
+
+def _start(session: Session, name: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """What does this process say once it is ready? Raises AlignError (E-STORE) when it does not become so."""
+    if before := session.running.pop(name, None):
+        _end(before)
+    command = [sys.executable, "-P", "-m", f"alignlib.workshop.{name}"]
+    process = subprocess.Popen(  # out of reach of Ctrl-C: this one ends them, in order
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    session.running[name] = process
+    assert process.stdin and process.stdout
+    with suppress(BrokenPipeError):
+        process.stdin.write(json.dumps(config) + "\n")
+        process.stdin.flush()
+    timer = threading.Timer(READY_SECONDS, process.kill)
+    timer.daemon = True  # whoever stops us here does not wait for it
+    timer.start()
+    try:
+        line = process.stdout.readline()
+    finally:
+        timer.cancel()
+    if not line.startswith("{"):
+        what = {"desk": "the store cannot be opened", "serve": "the address cannot be served"}[name]
+        fix = line.strip() or "see what is printed above; another --port or --db may help"
+        raise AlignError(Problem("E-STORE" if name == "desk" else "E-USE", what, fix=fix))
+    found: dict[str, Any] = json.loads(line)
+    if "error" in found:
+        raise AlignError(Problem(**found["error"]))
+    return found
+
+
+def _end_all(running: Mapping[str, subprocess.Popen[str]]) -> None:
+    for process in reversed(list(running.values())):  # the server first: it may still have something to save
+        _end(process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Lets it end by itself, which it does once nobody stands at its input; kills it when it takes too long."""
+    with suppress(OSError):
+        process.stdin and process.stdin.close()
+    try:
+        process.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    process.stdout and process.stdout.close()
+
+
+def picture(address: str) -> str:
+    """How is this address shown in a terminal, so that a phone can read it?"""
+    import segno
+
+    drawn = io.StringIO()
+    segno.make(address, error="m").terminal(drawn, compact=True)
+    return drawn.getvalue()
+
+
+def seats_here() -> tuple[int, bool]:
+    """How many seats can this machine bear with what memory is free now, and are its kernels warm?"""
+    from alignlib.runs.processes import unfit
+
+    is_warm = not unfit()
+    try:
+        text = Path("/proc/meminfo").read_text(encoding="ascii")
+        free = next(int(line.split()[1]) * 1024 for line in text.splitlines() if line.startswith("MemAvailable"))
+    except (OSError, StopIteration):
+        free = 4 << 30  # not known: half of what most laptops have
+    return max(int(free * 0.8 / (SEAT_BYTES if is_warm else ORDINARY_BYTES)), 1), is_warm

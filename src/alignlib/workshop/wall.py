@@ -1,0 +1,320 @@
+"""The facilitator's wall: leads the room from form to form, and shows what a form says once it is revealed."""
+
+import os
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import anywidget
+import traitlets
+
+from alignlib.disclosure import count_text
+from alignlib.engagement import Settings
+from alignlib.errors import AlignError, Problem
+from alignlib.resources import plays
+from alignlib.result import Result
+from alignlib.words import TEAM_NAMES, capital, count, listed, number, of, spelled
+from alignlib.workshop import reveal as reveals
+from alignlib.workshop.pages import Page, page_of
+
+# In the environment of the facilitator's kernel alone: the client's folder, and the code that the room reads.
+ENGAGEMENT, CODE = "ALIGNLIB_ENGAGEMENT", "ALIGNLIB_CODE"
+# Whose exercise a form is: its minutes are offered on the timer.
+PLAYS = {"sorting": "P13", "stages": "P3", "relay-board": "P5", "promises": "P4", "metrics": "P11", "focus": "P1"}
+SURVEY_MINUTES = 10
+_BESIDE = Path(__file__).parent
+_PERSON = "person"
+
+
+class WallWidget(anywidget.AnyWidget):
+    """What stands on the wall, and what does the facilitator do there? Nobody sees answers before they are revealed.
+
+    From the page: ``{"ping": n}`` and ``{"do": name, **given}``. To the page: ``{"pong": n, "now": seconds}`` with
+    ``away`` or ``gone``, and ``{"said": sentence, "is_fault": bool}``. What takes long runs beside; its word comes with
+    a later ping.
+    """
+
+    _esm = "\n".join((_BESIDE / name).read_text(encoding="utf-8") for name in ("link.js", "wall.js"))
+    _css = "\n".join((_BESIDE / name).read_text(encoding="utf-8") for name in ("form.css", "wall.css"))
+    view = traitlets.Dict().tag(sync=True)  # the form before the room, who is how far, what can be done
+    shown = traitlets.Dict().tag(sync=True)  # what was revealed of it: {form, title, views, complaints}
+    words = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, held: Any, words: dict[str, Any], settings: Settings, engagement: Path | None) -> None:
+        super().__init__(words=words)
+        self._held, self._settings, self._engagement = held, settings, engagement
+        self._key = held.facilitator or held.token
+        self._frozen: dict[str, reveals.Frozen] = {}  # what was revealed, by form
+        self._pages: dict[str, Page] = {}
+        self._secret = b""
+        self._work: Thread | None = None
+        self._busy, self._said = "", deque[dict[str, Any]]()  # also filled by what runs beside
+        self._drawn: tuple[Any, ...] = ()
+        self.on_msg(lambda _, heard, __: [self.send(said) for said in self.hear(heard)])
+        self.hear({"ping": 0})
+
+    def hear(self, heard: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """What is said to one message of the page? A request that is refused gets its sentence, and changes nothing."""
+        pong: dict[str, Any] = {"pong": heard["ping"], "now": time.time()} if "ping" in heard else {}
+        if "do" in heard:
+            self._do(heard)
+        try:
+            self._look()
+        except AlignError as error:
+            pong |= {"gone" if error.problems[0].code == "E-SEAT" else "away": True} if pong else {}
+        said = [pong] if pong else []
+        while self._said:
+            said.append(self._said.popleft())
+        return said
+
+    def finish(self) -> None:
+        """Is what runs beside done? From now on: waits for it."""
+        if self._work:
+            self._work.join()
+
+    # --- what is asked of it
+
+    def _do(self, heard: Mapping[str, Any]) -> None:
+        given = {name: value for name, value in heard.items() if name != "do"}
+        asked: dict[str, Callable[..., str]] = {
+            "show_form": self._show_form, "timer": self._timer, "reopen": self._reopen, "reset": self._reset,
+            "undo": self._undo, "close": self._close, "what_if": self._what_if,
+        }  # fmt: skip
+        beside: dict[str, Callable[..., str]] = {
+            "reveal": self._reveal, "docket": self._docket, "snapshot": self._snapshot,
+        }  # fmt: skip
+        name = str(heard["do"])
+        if self._busy:
+            self._say(self.words["busy"], is_fault=True)
+        elif name in asked:
+            self._try(partial(asked[name], **given))
+        elif name in beside:
+            self._busy = name
+            self._work = Thread(target=self._try, args=(partial(beside[name], **given),), daemon=True)
+            self._work.start()
+
+    def _try(self, act: Callable[[], str]) -> None:
+        try:
+            self._say(act(), is_fault=False)
+        except AlignError as error:
+            problem = error.problems[0]
+            said = (" ".join(filter(None, [problem.where, problem.what])), problem.fix)
+            self._say(" ".join(f"{capital(each).rstrip('.')}." for each in said if each), is_fault=True)
+        except Exception as error:  # noqa: BLE001  a thread that dies in silence would leave the wall waiting
+            self._say(self.words["fault"].format(what=type(error).__name__), is_fault=True)
+        finally:
+            self._busy = ""
+
+    def _say(self, said: str, is_fault: bool) -> None:
+        self._said.append({"said": said, "is_fault": is_fault})
+
+    def _ask(self, do: str, **given: Any) -> Any:
+        return self._held.ask(do, token=self._key, **given)
+
+    def _show_form(self, form: str) -> str:
+        self._ask("show_form", form=form)
+        return str(self.words["said_shown"])
+
+    def _timer(self, seconds: float) -> str:
+        self._ask("timer", seconds=seconds)
+        return str(self.words["said_timer" if seconds else "said_no_timer"])
+
+    def _reopen(self, form: str) -> str:
+        self._ask("reopen", form=form)
+        return str(self.words["said_reopened"])
+
+    def _reset(self, form: str) -> str:
+        self._ask("reset", form=form)  # how many they were could tell of a small group
+        return str(self.words["said_cleared"])
+
+    def _undo(self) -> str:
+        return str(self.words["said_undone" if self._ask("undo") else "said_nothing"])
+
+    def _close(self) -> str:
+        proof = self._ask("close")
+        destroyed = self.words["destroyed"].format(what=listed(proof["destroyed"]))
+        return "\n".join([self.words["said_closed"], destroyed, *proof["proved"], *proof["left"]])
+
+    def _what_if(self, form: str, rates: dict[str, float], days: dict[str, float]) -> str:
+        result = Result.model_validate(self._release(form).get("docket") or self._frozen[form]["result"])
+        told = reveals.brings(result, rates, days, self._settings.currency)
+        return str(self.words["said_what_if"].format(months=reveals.MONTHS, **told))
+
+    # --- what takes longer, beside
+
+    def _reveal(self, form: str) -> str:
+        """Ends answering first, so that what is shown is what is kept. When it cannot be shown, what was shown of the
+        form before stays; without that it is opened again.
+        """
+        page, before = self._page(form), self._release(form)
+        self._ask("reveal", form=form, result_json=before)
+        try:
+            frozen = reveals.reveal(
+                page, self._ask("answers"), self._settings, self._token(), self._revealed(but=form), self._earlier()
+            )
+        except BaseException:
+            if not before:
+                self._ask("reopen", form=form)
+            raise
+        self._ask("reveal", form=form, result_json=frozen)
+        self._frozen[form] = frozen
+        return str(self.words["said_revealed"])
+
+    def _docket(self) -> str:
+        if not self._engagement or not self.view["can_docket"]:
+            raise AlignError(Problem("E-USE", self.words["no_docket"]))
+        form = self.view["form"]
+        result = reveals.docket(
+            self._engagement, self._ask("answers"), [self._page(form)], self._token(), self._earlier()
+        )
+        frozen = {**self._release(form), "docket": result.model_dump(mode="json")}
+        self._ask("reveal", form=form, result_json=frozen)
+        self._frozen[form] = frozen
+        return str(self.words["said_docket"])
+
+    def _snapshot(self) -> str:
+        from alignlib.workshop.tables import take_in
+
+        if not self._engagement:
+            raise AlignError(Problem("E-USE", self.words["no_engagement"]))
+        pages = {form: self._page(form) for form in self.view["titles"]}
+        told = take_in(self._engagement, self._ask("answers"), pages)
+        return "\n".join([*told, self.words["said_snapshot"].format(folder=self._engagement.name)])
+
+    def _token(self) -> bytes:
+        """Under which secret are people told apart in what is kept of a reveal? The engagement's, outside the store."""
+        if not self._secret:
+            from alignlib.intake.snapshot import engagement_secret
+
+            self._secret = engagement_secret(self._engagement) if self._engagement else secrets.token_bytes(32)
+        return self._secret
+
+    def _page(self, form: str) -> Page:
+        if form not in self._pages:
+            self._pages[form] = page_of(self._ask("page", form=form))
+        return self._pages[form]
+
+    def _release(self, form: str) -> reveals.Frozen:
+        if form not in self._frozen and (found := self._ask("release", form=form)):
+            self._frozen[form] = found
+        return self._frozen.get(form, {})
+
+    def _earlier(self) -> list[reveals.Frozen]:
+        return [found for form in self.view["titles"] if (found := self._release(form))]
+
+    def _revealed(self, but: str) -> list[Page]:
+        known = [form for form in self.view["titles"] if form != but and self._release(form)]
+        return [page for form in known if (page := self._page(form)).scope == _PERSON]
+
+    # --- what stands there
+
+    def _look(self) -> None:
+        """Bring over what the room is doing. After it was closed only what was shown stays."""
+        state = self._ask("state")
+        form, phase = state["form"], state["phase"]
+        if phase == "closed":
+            self.view = {**self.view, "phase": phase, "until": None, "busy": "", "people": [], "can_docket": False}
+            return
+        page, counts = self._page(form), self._ask("counts", form=form)
+        # while a picture is being made the room has none to see
+        is_shown = phase == "revealed" and self._busy != "reveal" and bool(self._release(form))
+        self.view = {
+            "form": form, "phase": phase, "until": state["until"], "titles": self._titles(state["titles"]),
+            "scope": page.scope, "title": page.title, "code": _in_fours(os.environ.get(CODE, "")), "busy": self._busy,
+            "people": people(page, counts, reveals.anonymous(self._settings).survey.least),
+            "minutes": minutes(form), "is_shown": is_shown,
+            "can_docket": is_shown and form in reveals.OPINIONS and self._engagement is not None,
+            "can_snapshot": self._engagement is not None, "is_local": self._held.is_local,
+        }  # fmt: skip
+        self._show(form if is_shown else "")
+
+    def _titles(self, titles: Mapping[str, str]) -> dict[str, str]:
+        """Forms of one title, the short survey and the long one, are told apart by what they ask."""
+        twice = {form for form, title in titles.items() if list(titles.values()).count(title) > 1}
+        return {form: f"{count(len(self._page(form).questions), 'question')}: {title}" if form in twice else title
+                for form, title in titles.items()}  # fmt: skip
+
+    def _show(self, form: str) -> None:
+        frozen = self._frozen.get(form, {})
+        key = (form, "docket" in frozen, frozen.get("result", {}).get("headline", ""))
+        if key == self._drawn:
+            return
+        self._drawn = key
+        if not frozen:
+            self.shown = {}
+            return
+        result, currency = Result.model_validate(frozen["result"]), self._settings.currency
+        shown = {"form": form, "views": reveals.views(result, currency), "complaints": [], "audit": [], "steps": []}
+        if "docket" in frozen:
+            found = Result.model_validate(frozen["docket"])
+            shown |= {"complaints": reveals.complaints(found), "audit": reveals.views(found, currency)[1:]}
+            shown["steps"] = reveals.steps(found)
+        self.shown = shown
+
+
+def people(page: Page, counts: Mapping[str, Any], least: int) -> list[dict[str, str]]:
+    """Who has joined and how far are they, by team? Of a team below the smallest group nothing but that it is; no total
+    is told, from which it could be worked out.
+    """
+    found = []
+    for team, name in TEAM_NAMES.items():
+        joined = counts["joined"].get(team, 0)
+        row = {"team": name, "joined": count_text(joined, least), "answered": "", "finished": ""}
+        if page.scope == _PERSON and joined >= least:
+            row["answered"] = _far(answered := counts["answered"].get(team, 0), joined, least)
+            row["finished"] = _far(counts["finished"].get(team, 0), answered, least)
+        elif page.scope == "team":
+            row["answered"] = of(counts["filled"].get(team, 0), counts["asked"])
+        found.append(row)
+    if page.scope == "room":
+        found.append({"team": "Room", "joined": "", "answered": of(counts["filled"]["room"], counts["asked"]),
+                      "finished": ""})  # fmt: skip
+    return found
+
+
+def _far(n: int, whole: int, least: int) -> str:
+    """So many of these, where neither they nor the rest are few.
+
+    >>> [_far(n, 12, 5) for n in (0, 3, 6, 11, 12)]
+    ['none', 'fewer than five', '6', 'all but fewer than five', 'all']
+    """
+    if n == 0 or n < least:
+        return count_text(n, least)
+    return "all" if n == whole else f"all but fewer than {spelled(least)}" if whole - n < least else number(n)
+
+
+def _in_fours(code: str) -> str:
+    return "-".join(code[at : at + 4] for at in range(0, len(code), 4))
+
+
+def minutes(form: str) -> int:
+    """How many minutes are offered for this form? Those of the play whose exercise it is."""
+    return plays()[PLAYS[form]].minutes if form in PLAYS else SURVEY_MINUTES
+
+
+def open_wall(engagement: str = "", store: str = "") -> WallWidget:
+    """Where does the facilitator lead from? In a workshop its wall; in JupyterLab a wall before a room of its own.
+
+    ``engagement`` and ``store`` count in JupyterLab only, as in ``open_form``.
+    """
+    from datetime import date
+
+    import yaml
+
+    from alignlib.engagement import Period, read_engagement
+    from alignlib.resources import read_resource
+    from alignlib.workshop.seat import seat
+
+    words = yaml.safe_load(read_resource("templates", "workshop", "words.yml"))["wall"]
+    held = seat(engagement, store)
+    folder = os.environ.get(ENGAGEMENT, "") if not held.is_local else engagement
+    today = date.today()
+    settings = read_engagement(Path(folder)) if folder else Settings(
+        version=1, client="Workshop", period=Period(start=today, end=today), as_of=today, currency="EUR", timezone="UTC"
+    )  # fmt: skip
+    return WallWidget(held, words, settings, Path(folder) if folder else None)
