@@ -39,7 +39,8 @@ class Person:
 
     number: int
     usable: float = 0.0
-    saves: list[float] = field(default_factory=list)
+    saves: list[tuple[float, float]] = field(default_factory=list)  # when it began, and milliseconds
+    seated: float = 0.0  # when it could be answered
     acknowledged: dict[str, tuple[str, str]] = field(default_factory=dict)  # answer's id -> item, value
     failed: str = ""
 
@@ -58,25 +59,30 @@ async def take_part(place: Workshop, person: Person, items: list[str], form: str
     try:
         cookie = await take_seat(place.address, place.code, ("sales", "marketing")[person.number % 2])
         line = await open_form(place.address, cookie, assets=tuple(ASSETS))
-        person.usable = time.perf_counter() - began
+        person.seated = time.perf_counter()
+        person.usable = person.seated - began
         for item in items:
             await asyncio.sleep(chance.uniform(0, 2 * pause))
             answer, value = secrets.token_hex(16), chance.choice(OPTIONS)
             began = time.perf_counter()
             await line.say({"save": [{"id": answer, "form": form, "item": item, "value": value}]})
             said = await line.hear("saved")
-            person.saves.append(time.perf_counter() - began)
+            person.saves.append((began, 1000 * (time.perf_counter() - began)))
             if answer in said["saved"]:
                 person.acknowledged[answer] = item, value
     except Exception as error:  # noqa: BLE001 (told, and counted as a person for whom it did not work)
         person.failed = f"{type(error).__name__}: {error}"
 
 
-def compared(store: Path, people: list[Person]) -> tuple[int, int]:
-    """How many acknowledged answers are not in the store as they were said, and how many are there untold?"""
+def compared(store: Path, people: list[Person], in_browsers: int) -> tuple[int, int]:
+    """How many acknowledged answers are not in the store as they were said, and how many are there that nobody gave?
+
+    ``in_browsers``: answers of real pages, one each, whose ids only the page knows.
+    """
     said = {answer: given for person in people for answer, given in person.acknowledged.items()}
     there = kept(store)
-    return sum(there.get(answer) != given for answer, given in said.items()), len(there.keys() - said.keys())
+    lost = sum(there.get(answer) != given for answer, given in said.items())
+    return lost, len(there.keys() - said.keys()) - in_browsers
 
 
 async def in_browser(place: Workshop, number: int) -> float:
@@ -118,8 +124,9 @@ async def measured(
     name = "survey"
     items = first_items(pages(read_engagement(engagement))[name].as_json(), n_items)
     place = Workshop(engagement, seats=people + browsers + 2, environment=environment)
+    is_first = browsers > 0 and not ASSETS
     try:
-        if browsers and not ASSETS:
+        if is_first:
             await in_browser(place, 0)  # once alone: what does a page fetch?
         group = [Person(number) for number in range(people - browsers)]
         tasks = [asyncio.create_task(take_part(place, person, items, name, pause)) for person in group]
@@ -130,8 +137,11 @@ async def measured(
     finally:
         place.end()
     usable = sorted([p.usable for p in group if not p.failed] + [t for t in seen if isinstance(t, float)])
-    saves = sorted(each * 1000 for person in group for each in person.saves)
-    lost, doubled = compared(engagement / "private" / "workshop.sqlite", group)
+    all_in = max(person.seated for person in group)
+    saves = [sorted(took for person in group for began, took in person.saves if (began > all_in) is is_late)
+             for is_late in (False, True)]  # fmt: skip
+    real = sum(isinstance(each, float) for each in seen) + is_first
+    lost, doubled = compared(engagement / "private" / "workshop.sqlite", group, real)
     for person in [p for p in group if p.failed][:3]:
         print(f"  {person.number}: {person.failed}")
     for fault in [each for each in seen if not isinstance(each, float)]:
@@ -142,7 +152,8 @@ async def measured(
 
     print(f"| {len(usable)} of {people} | {at(usable, 0.5):.1f} / {at(usable, 0.95):.1f} | "
           f"{', '.join(f'{t:.1f}' for t in seen if isinstance(t, float))} | "
-          f"{at(saves, 0.5):.0f} / {at(saves, 0.95):.0f} / {at(saves, 0.99):.0f} | {len(saves)} | {lost} | {doubled} | "
+          + " | ".join(f"{at(each, 0.5):.0f} / {at(each, 0.95):.0f} / {at(each, 0.99):.0f}" for each in saves)
+          + f" | {sum(map(len, saves))} | {lost} | {doubled} | "
           f"{statistics.median(used or [0]):.0f} / {max(used or [0]):.0f} |", flush=True)  # fmt: skip
 
 
@@ -154,8 +165,11 @@ def main() -> None:
     asked = parser.parse_args()
     AsyncHTTPClient.configure(ALL_AT_ONCE[0], **ALL_AT_ONCE[1])
     print(f"{platform.machine()}, {platform.system()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
-    print("| usable | s until usable p50 / p95 | real pages, s | save ms p50 / p95 / p99 | saves | lost | doubled | "
-          "PSS of a kernel MB, median / most |\n|---|---|---|---|---|---|---|---|", flush=True)  # fmt: skip
+    print(
+        "| usable | s until usable p50 / p95 | real pages, s | save ms p50 / p95 / p99 while others join | once "
+        "all are in | saves | lost | doubled | PSS of a kernel MB, median / most |\n" + "|---" * 9 + "|",
+        flush=True,
+    )
     for _ in range(asked.rounds):
         for people, more in ((asked.people, {}), (asked.ordinary, {"OMP_NUM_THREADS": "2"})):  # which no fork is given
             if people:

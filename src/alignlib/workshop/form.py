@@ -1,6 +1,7 @@
 """One participant's form: shows what the room shows, hands answers on, and says "saved" only after the store did."""
 
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,9 @@ import anywidget
 import traitlets
 
 from alignlib.errors import AlignError
+from alignlib.resources import read_resource
 from alignlib.words import TEAM_NAMES
+from alignlib.workshop.seat import seat
 
 _BESIDE = Path(__file__).parent
 
@@ -82,10 +85,13 @@ def open_form(engagement: str = "", store: str = "") -> FormWidget:
     ``engagement`` and ``store`` (a file that keeps the answers) count in JupyterLab only: a kernel that was given a
     seat in a room asks and answers there.
     """
+    return FormWidget(seat(engagement, store), form_words())
+
+
+@cache
+def form_words() -> dict[str, str]:
+    """What does a form say of its own? Read once, before the first of many kernels is forked."""
     import yaml
 
-    from alignlib.resources import read_resource
-    from alignlib.workshop.seat import seat
-
-    words = yaml.safe_load(read_resource("templates", "workshop", "words.yml"))["form"]
-    return FormWidget(seat(engagement, store), words)
+    found: dict[str, str] = yaml.safe_load(read_resource("templates", "workshop", "words.yml"))["form"]
+    return found
