@@ -195,7 +195,8 @@ def test_joining_gives_a_cookie_that_scripts_and_other_pages_do_not_see(server: 
 
 
 def test_a_wrong_code_a_full_room_and_no_team_are_said_in_words(server: Server) -> None:
-    assert "not the room’s code" in server.join(code="XX", team="sales").text.replace("&#39;", "’")
+    said = server.join(code="XX", team="sales").text.replace("&#39;", "’")
+    assert "This is not the room’s code. Read it from the wall." in said
     assert server.join(code="GOODCODE", team="pirates").status == 400
     assert [server.join(code="GOODCODE", team="sales").status for _ in range(3)] == [303, 303, 409]
 

@@ -19,12 +19,13 @@ from tornado.web import Application, RequestHandler
 
 from alignlib.errors import AlignError
 from alignlib.resources import resource
-from alignlib.words import TEAM_NAMES
+from alignlib.words import TEAM_NAMES, capital
 from alignlib.workshop.assets import AssetHandler, Assets
 
 SEAT_HEADER, COOKIE = "X-Alignlib-Seat", "alignlib_seat"
 NOTEBOOKS = {"/form": "/voila/render/form.ipynb", "/wall": "/voila/render/wall.ipynb"}
 OF_A_KERNEL = re.compile(r"/(?:api/kernels|voila/api/shutdown)/([0-9a-f-]{36})(?:/channels)?")
+DAY_SECONDS = 86_400  # a phone that was switched off in between comes back to its seat
 GUESSES, WITHIN = 10, 1.0  # wrong codes of the whole room, within so many seconds
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
@@ -72,8 +73,8 @@ class Door(Router):
                                 xsrf_cookie_kwargs=self.cookie())  # fmt: skip
 
     def cookie(self) -> dict[str, Any]:
-        """How is a cookie set? For this address alone, out of reach of scripts and of other pages."""
-        return {"httponly": True, "samesite": "Strict", "secure": self.is_secure, "path": "/"}
+        """How is a cookie set? For this address alone and a day, out of reach of scripts and of other pages."""
+        return {"httponly": True, "samesite": "Strict", "secure": self.is_secure, "path": "/", "max_age": DAY_SECONDS}
 
     def find_handler(self, request: HTTPServerRequest, **_: Any) -> HTTPMessageDelegate:
         """Who answers this request? Refuses what comes from elsewhere, then what is not this seat's."""
@@ -159,7 +160,7 @@ class Entrance(_Ours):
         if self.request.path != "/":
             return self.redirect("/", status=303)
         seat = self.door.seats.who(self.get_cookie(COOKIE, "") or "")
-        if seat and not self.get_query_argument("kiosk", ""):
+        if seat and not self.is_kiosk():
             return self.redirect("/wall" if seat["is_facilitator"] else "/form", status=303)
         return self.show(200)
 
@@ -167,10 +168,16 @@ class Entrance(_Ours):
         self.set_status(status)
         self.set_header("Cache-Control", "no-store")
         page = _templates().get_template("join.html.j2")
-        given = {name: self.get_argument(name, "")[:40] for name in ("code", "team", "role", "kiosk")}
+        given = {name: self.get_argument(name, "")[:40] for name in ("code", "team", "role")}
+        given["kiosk"] = "1" if self.is_kiosk() else ""
         self.finish(
             page.render(**self.about, teams=TEAM_NAMES, given=given, fault=fault, xsrf=self.xsrf_token.decode())
         )
+
+    def is_kiosk(self) -> bool:
+        """Is this a device that is handed on? With ``kiosk`` in the address, or so in the form it came with."""
+        on_form = self.get_body_argument("kiosk", "") if self.request.method == "POST" else ""
+        return bool(on_form) or "kiosk" in self.request.query_arguments
 
     def post(self) -> None:
         """Takes a seat: the code of the room, a team, and whether this person leads people."""
@@ -188,9 +195,9 @@ class Entrance(_Ours):
             if problem.code == "E-SEAT":
                 wrong.append(now)
             status = {"E-SEAT": 403, "E-FULL": 409, "E-CLOSED": 410, "E-VALUE": 400}.get(problem.code, 503)
-            return self.show(status, f"{problem.what[:1].upper()}{problem.what[1:]}. {problem.fix}".strip())
+            return self.show(status, " ".join(f"{capital(each)}." for each in (problem.what, problem.fix) if each))
         self.sit(token)
-        return self.redirect("/form" + ("?kiosk=1" if self.get_body_argument("kiosk", "") else ""), status=303)
+        return self.redirect("/form" + ("?kiosk=1" if self.is_kiosk() else ""), status=303)
 
 
 class WallKey(_Ours):

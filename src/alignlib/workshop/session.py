@@ -16,11 +16,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
+import yaml
+
 from alignlib.engagement import Settings, read_engagement
 from alignlib.errors import AlignError, Problem
 from alignlib.files import make_folder, write_file
 from alignlib.forms import read_form
 from alignlib.intake.tables import Tables
+from alignlib.resources import read_resource
+from alignlib.words import legible, spelled
 from alignlib.workshop.pages import Page, missing, pages
 from alignlib.workshop.seat import Desk
 from alignlib.workshop.store import Store, open_store
@@ -77,7 +81,10 @@ def check(place: Place) -> None:
     problems = []
     if bool(place.cert) != bool(place.key):
         problems.append(Problem("E-USE", "a certificate needs its key", allowed="--cert FILE --key FILE"))
-    if place.host not in ("127.0.0.1", "localhost", "::1") and not (place.cert or place.behind_proxy):
+    if place.host in ("", "0.0.0.0", "::") and not place.behind_proxy:
+        fix = "give --host the name or address that people type: it has to be in the certificate as well"
+        problems.append(Problem("E-USE", "nobody can type this address", where=place.host, fix=fix))
+    elif place.host not in ("127.0.0.1", "localhost", "::1") and not (place.cert or place.behind_proxy):
         what = "others can reach this address, and what is sent to it could be read on the way"
         fix = "give --cert and --key, or --behind-proxy ADDRESS where a proxy has them; or leave out --host"
         problems.append(Problem("E-USE", what, where=place.host, fix=fix))
@@ -176,10 +183,15 @@ def export(engagement: Path, out: Path, database: str) -> list[Path]:
 
 
 def about(settings: Settings) -> dict[str, Any]:
-    """What does the first page say: the client, and what happens to the answers?"""
-    form = read_form(settings)
-    page = {"title": form.title, "opening": "Opening …", "noscript": "This page needs JavaScript."}
-    return {"title": form.title, "notice": form.notice, "page": page, "language": settings.survey.language}
+    """What does the first page say: the client, and what happens to answers in a room, where nobody is named?"""
+    said = yaml.safe_load(read_resource("templates", "workshop", "words.yml"))["notice"]
+    told = dict(settings.survey.notice)
+    fields = {name: legible(str(value)) if value else said["missing"] for name, value in told.items()}
+    fields["smallest_group"] = spelled(settings.survey.smallest_group)
+    notice = [(section["title"], section["text"].format(**fields)) for section in said["sections"]]
+    title = read_form(settings).title
+    page = {"title": title, "opening": "Opening …", "noscript": "This page needs JavaScript."}
+    return {"title": title, "notice": notice, "page": page, "language": settings.survey.language}
 
 
 def _prepared(engagement: Path) -> tuple[Tables | None, list[str]]:

@@ -185,7 +185,8 @@ class Wall {
     const bar = make("div", { className: "alignlib-turn" }, make("label", { for: "alignlib-view" }, this.say("which")),
       this.list, this.before, this.after);
     this.folded = make("div");
-    this.results.replaceChildren(bar, this.folded, this.host = host);
+    const head = make("h2", { className: "alignlib-hidden" }, this.say("results"));
+    this.results.replaceChildren(head, bar, this.folded, this.host = host);
     this.turn(this.at);
   }
   docket(complaints) {
