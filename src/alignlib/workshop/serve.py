@@ -11,8 +11,10 @@ import os
 import signal
 import ssl
 import sys
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
@@ -117,9 +119,10 @@ class Workshop(Voila):  # type: ignore[misc]
         print(json.dumps({"port": port}), flush=True)
         ended = asyncio.Event()
         loop = asyncio.get_running_loop()
-        loop.add_reader(sys.stdin.fileno(), ended.set)
+        Thread(target=_wait_for_end, args=(loop, ended), daemon=True).start()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, ended.set)
+            with suppress(NotImplementedError):  # Windows, where the end of standard input is all there is
+                loop.add_signal_handler(number, ended.set)
         await ended.wait()
         server.stop()
         await self.kernel_manager.shutdown_all(now=True)
@@ -133,6 +136,12 @@ class Workshop(Voila):  # type: ignore[misc]
         client.stop_channels()
         await self.kernel_manager.shutdown_kernel(tried, now=True)
         self.kernel_manager.seats.kernels.clear()
+
+
+def _wait_for_end(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
+    sys.stdin.read()  # until whoever started this closes it, or has ended
+    with suppress(RuntimeError):  # the loop has ended before
+        loop.call_soon_threadsafe(ended.set)
 
 
 def _tls(cert: str, key: str) -> ssl.SSLContext | None:
