@@ -1,7 +1,8 @@
 """One Chromium for the tests that open a page."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pytest
@@ -19,3 +20,22 @@ def browser() -> Iterator[Any]:
         opened = started.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"], timeout=60_000)
         yield opened
         opened.close()
+
+
+@pytest.fixture
+def open_tab(browser: Any) -> Callable[[str, int], AbstractContextManager[Any]]:
+    """A page of its own at an address, so many pixels high, whose scripts raise nothing until it is closed."""
+
+    @contextmanager
+    def opened(address: str, height: int) -> Iterator[Any]:
+        context = browser.new_context(viewport={"width": 1280, "height": height}, bypass_csp=True)
+        context.set_default_timeout(15_000)
+        page = context.new_page()
+        faults: list[str] = []
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.goto(address)
+        yield page
+        context.close()
+        assert faults == []
+
+    return opened

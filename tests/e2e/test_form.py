@@ -205,16 +205,9 @@ def desk(room: Room) -> Iterator[Desk]:
 
 
 @pytest.fixture
-def tab(browser: Any, desk: Desk) -> Iterator[Any]:
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, bypass_csp=True)
-    context.set_default_timeout(15_000)
-    opened = context.new_page()
-    faults: list[str] = []
-    opened.on("pageerror", lambda error: faults.append(str(error)))
-    opened.goto(desk.address)
-    yield opened
-    context.close()
-    assert faults == []
+def tab(open_tab: Any, desk: Desk) -> Iterator[Any]:
+    with open_tab(desk.address, 900) as page:
+        yield page
 
 
 def shows(tab: Any, words: str) -> None:

@@ -104,16 +104,9 @@ def kernel(full: Full) -> Iterator[Kernel]:
 
 
 @pytest.fixture
-def tab(browser: Any, kernel: Kernel) -> Iterator[Any]:
-    context = browser.new_context(viewport={"width": 1280, "height": 720}, bypass_csp=True)
-    context.set_default_timeout(15_000)
-    page = context.new_page()
-    faults: list[str] = []
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.goto(kernel.address)
-    yield page
-    context.close()
-    assert faults == []
+def tab(open_tab: Any, kernel: Kernel) -> Iterator[Any]:
+    with open_tab(kernel.address, 720) as page:
+        yield page
 
 
 def shows(tab: Any, words: str) -> None:

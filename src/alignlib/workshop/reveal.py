@@ -78,12 +78,8 @@ def _safe(tables: Any, settings: Settings, secret: bytes, earlier: Sequence[Froz
     found = survey.release_log(tables, settings).releases
     log = ReleaseLog([each for each in found if each.group != "total"]).sealed(secret)
     every = log
-    for before in earlier:
-        every = (
-            every.merged(ReleaseLog.from_json(decompress(b64decode(before["log"])).decode()))
-            if before.get("log")
-            else every
-        )
+    for kept in filter(None, (before.get("log") for before in earlier)):
+        every = every.merged(ReleaseLog.from_json(decompress(b64decode(kept)).decode()))
     if audit_release(every, k):
         what = f"beside what was shown before, this would tell what fewer than {spelled(k)} people answered"
         _refuse("E-SMALL", what, "keep the picture that the room has seen")

@@ -13,6 +13,8 @@ from typing import Any
 from alignlib.errors import AlignError, Problem
 
 ADDRESS, TOKEN = "ALIGNLIB_DESK", "HTTP_X_ALIGNLIB_SEAT"  # where a kernel of the server finds the desk, and its seat
+# In the environment of the facilitator's kernel alone: the client's folder, and the code that the room reads.
+ENGAGEMENT, CODE = "ALIGNLIB_ENGAGEMENT", "ALIGNLIB_CODE"
 SECONDS = 5.0
 _MANY = 1_000_000  # seats, where people answer one after another
 

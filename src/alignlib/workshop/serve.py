@@ -30,9 +30,8 @@ from alignlib.resources import resource
 from alignlib.runs.processes import end_with_parent
 from alignlib.workshop.assets import Assets
 from alignlib.workshop.door import SEAT_HEADER, Door, Seats
-from alignlib.workshop.seat import ADDRESS, TOKEN, Desk
+from alignlib.workshop.seat import ADDRESS, CODE, ENGAGEMENT, TOKEN, Desk
 
-ENGAGEMENT, CODE = "ALIGNLIB_ENGAGEMENT", "ALIGNLIB_CODE"  # in the environment
 KERNEL, ORDINARY = "alignlib", "python3"
 SPARE = 2  # kernels beside one a seat: the facilitator's, and one that is being replaced
 IDLE_SECONDS = 300  # after which a kernel that no page is connected to is ended

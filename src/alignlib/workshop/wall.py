@@ -21,9 +21,8 @@ from alignlib.result import Result
 from alignlib.words import TEAM_NAMES, capital, count, listed, number, of, spelled
 from alignlib.workshop import reveal as reveals
 from alignlib.workshop.pages import Page, page_of
+from alignlib.workshop.seat import CODE, ENGAGEMENT
 
-# In the environment of the facilitator's kernel alone: the client's folder, and the code that the room reads.
-ENGAGEMENT, CODE = "ALIGNLIB_ENGAGEMENT", "ALIGNLIB_CODE"
 # Whose exercise a form is: its minutes are offered on the timer.
 PLAYS = {"sorting": "P13", "stages": "P3", "relay-board": "P5", "promises": "P4", "metrics": "P11", "focus": "P1"}
 SURVEY_MINUTES = 10
