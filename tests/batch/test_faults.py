@@ -236,9 +236,11 @@ def test_F07_the_time_for_a_whole_audit_ends_it_though_no_notebook_took_too_long
     )
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    ("number", "is_warm_meant"), [(signal.SIGTERM, False), (signal.SIGKILL, False), (signal.SIGKILL, True)]
+)
 def test_F08_F14_what_a_notebook_started_does_not_outlive_the_runner_and_its_lock_does_not_either(
-    portfolio: Path, tmp_path: Path, start: Start, kit: Kit, number: int
+    portfolio: Path, tmp_path: Path, start: Start, kit: Kit, number: int, is_warm_meant: bool
 ) -> None:
     sleep = f"['sleep', '{unlike(1008)}']"
     cells = {"acme": ["import os, subprocess, time", f"subprocess.Popen({sleep})",
@@ -252,7 +254,8 @@ def test_F08_F14_what_a_notebook_started_does_not_outlive_the_runner_and_its_loc
     mark = f"{MARK}={out.resolve()}".encode()  # by which a later run finds whatever is left of this one
     unmarked = {pid for pid in {*run.warm(), *run.jobs(), *run.steps()} - set(alive(mark)) if command_of(pid)}
     assert len(unmarked) == 1 and unmarked < set(sleeping(unlike(1008)))  # that without our environment
-    run.process.send_signal(number)
+    for pid in [run.process.pid, *(run.warm() if is_warm_meant else [])]:
+        os.kill(pid, number)
     code = run.wait().code
     try:
         assert come_true(lambda: not sleeping(unlike(1008)), 30) and run.left() == []

@@ -21,7 +21,7 @@ from alignlib.errors import AlignError, Problem
 from alignlib.files import make_folder, move_folder, write_file
 from alignlib.pipeline import run_audit
 from alignlib.result import read_record
-from alignlib.runs.children import Apart, Children, at_once, write_line
+from alignlib.runs.children import Apart, Children, at_once, end_all_with_parent, write_line
 
 NO_ROOM = 4  # exit code of a job that could not say what became of it
 STAGE, FAILED, LOGS = "private/stage", "private/failed", "private/logs"  # in a batch's folder
@@ -172,6 +172,7 @@ def _used() -> float:
 
 def in_fork(given: dict[str, Any], descriptors: list[int]) -> int:
     """How does a fork of the warm process carry out an order? Each step in a child of its own; it tells over a pipe."""
+    end_all_with_parent()
     order = Order(**given)
     pipe = descriptors[0]
 

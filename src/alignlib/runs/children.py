@@ -127,6 +127,20 @@ class _Child:
             self.problems = _problems(self._said, code, self.name)
 
 
+def end_all_with_parent() -> None:
+    """When do this process and all that stand below it end at the latest? With the process that forked this one.
+
+    It is asked to end, not killed: only it finds what its steps started and left, when everybody above it was killed.
+    """
+
+    def leave(*_: object) -> None:
+        _collect_all()
+        os._exit(128 + signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, leave)
+    end_with_parent(os.getppid(), signal.SIGTERM)
+
+
 def write_line(pipe: int, event: Mapping[str, Any]) -> None:
     """Which line tells this event to whoever follows? Written whole, however much the pipe takes at once."""
     line = json.dumps(event, default=str).encode() + END
@@ -149,6 +163,7 @@ def _start(name: str, step: Step, deadline: float, most: int) -> _Child:
         return _Child(name, pid, reading, deadline)
     try:
         os.setsid()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         end_with_parent(parent)
         os.close(reading)
         _limit(most)

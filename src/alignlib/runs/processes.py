@@ -32,9 +32,9 @@ def adopt_orphans() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_SUBREAPER, 1, 0, 0, 0)
 
 
-def end_with_parent(parent: int) -> None:
-    """When does this process end at the latest? With ``parent``, the process that forked it."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+def end_with_parent(parent: int, number: int = signal.SIGKILL) -> None:
+    """When does this process get this signal at the latest? With the end of ``parent``, the process that forked it."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PDEATHSIG, number, 0, 0, 0)
     if os.getppid() != parent:  # it ended before we could say so
         os._exit(1)
 
