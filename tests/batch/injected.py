@@ -1,14 +1,24 @@
 """One job in a fork of a warm process, in which the n-th call that changes the disk fails."""
 
 import errno
+import fcntl
 import json
 import mmap
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from alignlib.runs import notebook
+
 CALLS = ("open", "fsync", "replace", "rename", "mkdir")
+
+
+def once(keep: Callable[[], None]) -> Callable[..., None]:
+    """Saves a running notebook before its first cell, and not again each second."""
+    saved = iter([keep])
+    return lambda **_: next(saved, lambda: None)()
 
 
 class Disk:
@@ -16,6 +26,8 @@ class Disk:
 
     def __init__(self, folder: Path, at: int, error: int) -> None:
         self.folder, self.at, self.error, self.counted = str(folder), at, error, mmap.mmap(-1, 8)  # shared with forks
+        self.turn = tempfile.TemporaryFile()  # noqa: SIM115 (as long as the process)
+        notebook._at_times = once  # by the clock, the calls of two runs would not be the same
         for name in CALLS:
             setattr(os, name, self.failing(name, getattr(os, name)))
 
@@ -25,8 +37,11 @@ class Disk:
     def failing(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def called(*given: Any, **named: Any) -> Any:
             if self.concerns(name, given):
-                self.counted[:8] = (self.count() + 1).to_bytes(8, "little")
-                if self.count() == self.at:
+                fcntl.lockf(self.turn, fcntl.LOCK_EX)  # of two processes at once, each counts
+                number = self.count() + 1
+                self.counted[:8] = number.to_bytes(8, "little")
+                fcntl.lockf(self.turn, fcntl.LOCK_UN)
+                if number == self.at:
                     raise OSError(self.error, os.strerror(self.error))
             return call(*given, **named)
 
