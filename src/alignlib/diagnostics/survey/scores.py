@@ -61,12 +61,15 @@ class Scores:
     def values(self) -> Floats:
         """How does each person score, for spread, tests and effect sizes? The same as ``own`` where all items were
         answered; else each answer is taken from its item's mean, so that who skipped a popular item does not score low.
+        The means are those of the groups that are shown: nobody who is withheld moves a figure.
         """
-        there = ~np.isnan(self.given)
-        if there.all():
+        if not np.isnan(self.given).any():
             return self.own
-        means = np.where(there, self.given, 0.0).sum(axis=0) / np.maximum(there.sum(axis=0), 1)
-        found: Floats = _row_means(self.given - means) + means.mean()
+        shown: Iterable[Group] = self._published or ("total",)
+        told = self.given[np.any([self.rows(group) for group in shown], axis=0)]
+        there = ~np.isnan(told)
+        means = np.where(there, told, 0.0).sum(axis=0) / np.maximum(there.sum(axis=0), 1)
+        found: Floats = _row_means(self.given - means) + means[there.any(axis=0)].mean()
         return found
 
     def least_variance(self, group: Group) -> float:
@@ -117,6 +120,8 @@ class Scores:
         """Of which groups may a statistic be published? Of roles only where enough of each answered every item."""
         sales, marketing, everybody = (self.n(group) for group in GROUPS)
         found = set(releasable(sales, marketing, everybody - sales - marketing, self.least))
+        if self.least > 1 and any(self.n(team) == 0 and team not in self.absent for team in TEAMS):
+            found.discard("total")  # beside the other team it would tell that nobody of this one answered
         for team in found & set(TEAMS):
             pair = [role for role in ROLES if role.startswith(team)]
             counts = [[self.n(group), *self._counts[group]] for group in (*pair, team)]

@@ -37,7 +37,7 @@ def team_cells(scores: Scores, part: float = 1.0) -> Row:
         row[f"{team}_n"] = scores.count(team)
     both = row["sales"] is not None and row["marketing"] is not None
     row["gap"] = round(row["sales"] - row["marketing"], 4) + 0.0 if both else None
-    hidden = [TEAM_NAMES[team] for team in TEAMS if row[team] is None and scores.n(team)]
+    hidden = [TEAM_NAMES[team] for team in TEAMS if row[team] is None and team not in scores.absent]
     row["note"] = f"withheld: {listed(hidden)}" if hidden else ""
     return row
 
