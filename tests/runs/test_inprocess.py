@@ -367,6 +367,14 @@ def test_how_far_it_came_is_known_when_its_process_is_ended(number: signal.Signa
         assert stopped_at(kept) == 2 and node.cells[0].outputs[0].text == "one\n"
 
 
+def test_it_runs_without_a_home_as_a_service_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "nowhere"))  # of which IPython warns before the first cell
+    monkeypatch.delenv("IPYTHONDIR", raising=False)
+    book(tmp_path / "books" / "one.ipynb", "print('one')", RESULT)
+    assert start(FAIL, tmp_path).wait(60) == 0, (tmp_path / "log.txt").read_text()
+    assert json.loads((tmp_path / "found.json").read_text()) == {"one": "done"}
+
+
 def test_where_a_notebook_stopped_is_unknown_when_there_is_none(tmp_path: Path) -> None:
     assert stopped_at(tmp_path / "none.ipynb") is None
     assert stopped_at(book(tmp_path / "new.ipynb", "1")) is None

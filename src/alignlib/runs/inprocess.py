@@ -99,7 +99,8 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]
     def execute(self, **given: Any) -> Any:
         self.reset_execution_trackers()
         self.arriving = threading.RLock()  # threads of the notebook print too
-        self.earlier = 0  # bytes that the cells before have put out
+        self.earlier, self.held, self.is_full = 0, 0, False  # bytes that the cells before, and this one, have put out
+        self.request = {"msg_id": ""}  # what is said before the first cell (IPython warns: no home) is of none
         loop = asyncio.new_event_loop()
         try:
             with _kernel(self) as (self.kernel, self.streams):
