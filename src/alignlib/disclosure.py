@@ -2,7 +2,7 @@
 
 import hmac
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import combinations, combinations_with_replacement
@@ -217,6 +217,15 @@ class ReleaseLog:
         self._same_secret(other)
         every = {(r.key, r.group, frozenset(r.members.items())): r for r in (*self.releases, *other.releases)}
         return ReleaseLog(list(every.values()), self.seal, max(self.promised, other.promised))
+
+    def people(self) -> set[str]:
+        """On whom does any figure rest?"""
+        return {person for release in self.releases for person in release.members}
+
+    def of(self, people: Collection[str]) -> "ReleaseLog":
+        """Which of these figures rest on anybody of these people?"""
+        own = [release for release in self.releases if not release.members.keys().isdisjoint(people)]
+        return ReleaseLog(own, self.seal, self.promised)
 
     def repeats(self, other: "ReleaseLog") -> bool:
         """Are the answers of more than half of some group here those that another wave holds of the same people?

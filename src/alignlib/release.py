@@ -1,7 +1,8 @@
-"""May what an audit publishes of a survey stand beside what was published before, of this wave and in any folder?"""
+"""May what is published of a survey stand beside what was published before: in any folder, or on a workshop's wall?"""
 
 import hmac
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 60.0  # seconds until another audit of this engagement has entered what it publishes
 FRESH = "ask again as a new wave with fresh answers from everybody"
+WALL = "wall"  # beside the waves: a wall shows answers before anybody knows which wave they will be
 
 
 def safe_to_release(engagement: Path, tables: "Tables", settings: Settings) -> None:
@@ -38,42 +40,67 @@ def safe_to_release(engagement: Path, tables: "Tables", settings: Settings) -> N
         _enter(engagement, log, wave, settings)
 
 
+def published(engagement: Path) -> list["ReleaseLog"]:
+    """What was published of each wave of this engagement, and what did the walls of its workshops show of people?"""
+    from alignlib.disclosure import LOG_FILE
+    from alignlib.intake.snapshot import PRIVATE
+
+    waves, wall = _read(engagement / PRIVATE / LOG_FILE)
+    return [*waves.values(), wall]
+
+
+def shown_on_wall(engagement: Path, log: "ReleaseLog") -> None:
+    """Which figures does a wall show of which people? These: an audit of the same people is judged beside them.
+
+    ``log``: sealed under the engagement's secret, with people coded as an audit codes them (``as_coded``). Call it
+    before anything is shown. Raises AlignError (E-LOCKED, E-CORRUPT).
+    """
+    from alignlib.disclosure import LOG_FILE
+    from alignlib.intake.snapshot import PRIVATE
+
+    make_folder(engagement / PRIVATE, private=True)
+    with locked(engagement / PRIVATE / "lock", PATIENCE):
+        waves, wall = _read(engagement / PRIVATE / LOG_FILE)
+        _write(engagement, waves, wall.merged(log) if wall.seal else log)
+
+
 def _enter(engagement: Path, log: "ReleaseLog", wave: str, settings: Settings) -> None:
     """Judges this release by those before, and records it."""
-    from alignlib.disclosure import LOG_FILE, ReleaseLog, audit_release
+    from alignlib.disclosure import LOG_FILE, audit_release
     from alignlib.intake.snapshot import PRIVATE, engagement_secret
 
-    path, named = engagement / PRIVATE / LOG_FILE, settings.survey.mode == "named"
-    waves = _waves(path)
-    if named and not waves:
+    named = settings.survey.mode == "named"
+    known, wall = _read(engagement / PRIVATE / LOG_FILE)
+    if named and not known and not wall.releases:
         return
     secret = engagement_secret(engagement)
-    known = {name: ReleaseLog.from_json(json.dumps(found)) for name, found in waves.items()}
-    log = (_as_coded(log, secret) if named else log).sealed(secret)
+    log = as_coded(log, secret) if named else log.sealed(secret)
     log.promised = settings.survey.smallest_group
+    on_wall = wall.of(log.people())
     again = next((name for name, before in known.items() if name != wave and log.repeats(before)), None)
-    if named and (wave in known or again is not None):
+    if named and (wave in known or again is not None or on_wall.releases):
         raise _promised(wave)
     if again is not None:
         raise _renamed(wave, again)
     if named:
         return
-    log = known[wave].merged(log) if wave in known else log
+    before = [*([known[wave]] if wave in known else []), *([on_wall] if wall.seal else [])]
+    for each in before:
+        log = each.merged(log)
     if ways := audit_release(log, log.promised):
-        raise _too_close(wave, ways, log.promised, wave in known)
-    waves[wave] = json.loads(log.to_json(secret))
-    write_file(path, json.dumps({"waves": waves}, ensure_ascii=False), private=True)
+        raise _too_close(wave, ways, log.promised, any(each.releases for each in before))
+    _write(engagement, known | {wave: log}, wall)
 
 
-def _as_coded(log: "ReleaseLog", secret: bytes) -> "ReleaseLog":
-    """How does a log of named answers look with the codes that the intake gives to anonymous ones?"""
+def as_coded(log: "ReleaseLog", secret: bytes) -> "ReleaseLog":
+    """How does a log look, sealed, with the codes that the intake gives to these people when they are anonymous?"""
     from alignlib.disclosure import ReleaseLog
 
-    coded = ReleaseLog()
+    coded = ReleaseLog(promised=log.promised)
     for r in log.releases:
         codes = {who: "r-" + hmac.digest(secret, str(who).encode(), "sha256").hex()[:12] for who in r.members}
         coded.add(r.key, r.group, {codes[who]: score for who, score in r.members.items()})
-    return coded
+    return coded.sealed(secret)
 
 
 def _where(wave: str) -> str:
@@ -105,10 +132,29 @@ def _too_close(wave: str, ways: list[str], k: int, was_published: bool) -> Align
     return AlignError(Problem("E-SMALL", f"{what} ({examples})", _where(wave), fix=fix))
 
 
-def _waves(path: Path) -> dict[str, Any]:
-    """What was published of each wave so far? Raises AlignError (E-CORRUPT): damaged must not pass for nothing."""
+def _read(path: Path) -> tuple[dict[str, "ReleaseLog"], "ReleaseLog"]:
+    """What was published of each wave so far, and what on walls? Raises AlignError (E-CORRUPT): damaged must not pass
+    for nothing.
+    """
+    from alignlib.disclosure import ReleaseLog
+
+    if not path.exists():
+        return {}, ReleaseLog()
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8"))["waves"]) if path.exists() else {}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        texts = {wave: json.dumps(found) for wave, found in kept["waves"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         fix = "restore it from a copy: it holds what was published before"
         raise AlignError(Problem("E-CORRUPT", "it is damaged", where=path.name, fix=fix)) from error
+    wall = ReleaseLog.from_json(json.dumps(kept[WALL])) if WALL in kept else ReleaseLog()
+    return {wave: ReleaseLog.from_json(text) for wave, text in texts.items()}, wall
+
+
+def _write(engagement: Path, waves: Mapping[str, "ReleaseLog"], wall: "ReleaseLog") -> None:
+    from alignlib.disclosure import LOG_FILE
+    from alignlib.intake.snapshot import PRIVATE, engagement_secret
+
+    secret = engagement_secret(engagement)
+    kept: dict[str, Any] = {"waves": {wave: json.loads(log.to_json(secret)) for wave, log in waves.items()}}
+    kept |= {WALL: json.loads(wall.to_json(secret))} if wall.releases else {}
+    write_file(engagement / PRIVATE / LOG_FILE, json.dumps(kept, ensure_ascii=False), private=True)

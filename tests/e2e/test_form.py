@@ -135,10 +135,10 @@ TRAITS = ("page", "mine", "room", "words", "seat", "local")
 
 
 class Desk:
-    """Serves the harness; ``is_deaf`` is a kernel that died, ``is_seated`` what the server says about the seat."""
+    """Serves the harness; ``is_deaf`` is a kernel that died, ``here`` what the server says about the seat."""
 
     def __init__(self, room: Any) -> None:
-        self.room, self.is_deaf, self.is_seated, self.left = room, False, True, 0
+        self.room, self.is_deaf, self.here, self.left = room, False, 204, 0
         self.begin()
         lock, desk = threading.Lock(), self
 
@@ -150,7 +150,7 @@ class Desk:
                 }
                 path = self.path.partition("?")[0]
                 if path == "/here":
-                    return self.answer("text/plain", "", 204 if desk.is_seated else 401)
+                    return self.answer("text/plain", "", desk.here)
                 if path == "/traits":
                     return self.answer("application/json", json.dumps(desk.traits()))
                 return self.answer(*desk_files.get(path, ("text/html", HARNESS)))
@@ -308,10 +308,26 @@ def test_each_kind_of_silence_has_its_own_sentence(tab: Any, desk: Desk, room: R
     shows(tab, "The room cannot save just now. Go on answering: your answers wait on this device and are sent again.")
     room.is_away = False
     tab.locator(".alignlib-banner p").wait_for(state="detached")
-    desk.is_deaf, desk.is_seated = True, False
+    desk.is_deaf, desk.here = True, 401
     shows(tab, "This device is not in the room any more.")
-    tab.route("**/here", lambda route: route.abort())
+    tab.route("**/here*", lambda route: route.abort())
     shows(tab, "No connection to the room. Go on answering: your answers wait on this device and are sent again.")
+
+
+def test_a_page_whose_seat_was_opened_in_another_tab_says_so_and_gives_way(tab: Any, desk: Desk, room: Room) -> None:
+    shows(tab, "0 of 6 answered. Nothing to save yet.")
+    tab.wait_for_timeout(2500)  # the kernel was there once
+    desk.is_deaf, desk.here = True, 409
+    pick(tab, 0, "Agree")
+    shows(tab, "This form is open in another tab. Go on there, or use it here: what you answered is kept.")
+    loads: list[str] = []
+    tab.on("load", lambda _: loads.append("load"))
+    tab.wait_for_timeout(16_000)  # longer than a page waits for a kernel that is only silent
+    assert loads == [] and tab.locator("main").evaluate("each => each.inert || each.firstElementChild.inert")
+    desk.is_deaf, desk.here = False, 204
+    tab.get_by_role("button", name="Use it here").click()
+    shows(tab, "1 of 6 answered. All saved.")
+    assert room.kept["survey"] == {"goal_1": "5"}
 
 
 def test_what_the_room_refuses_is_told_beside_the_answer_and_is_not_counted(tab: Any, room: Room) -> None:

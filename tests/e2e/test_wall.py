@@ -13,7 +13,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "workshop"))
 from walls import Full, answer, does
 
-from alignlib.workshop.wall import WallWidget
+from alignlib.workshop.wall import WallWidget, minutes
 
 pytestmark = pytest.mark.browser
 HARNESS = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Wall</title>
@@ -51,7 +51,7 @@ class Kernel:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 files = {"/wall.js": ("text/javascript", WallWidget._esm), "/wall.css": ("text/css", WallWidget._css)}
-                if self.path == "/here":
+                if self.path.startswith("/here"):
                     return self.answer("text/plain", "", 204)
                 if self.path == "/traits":
                     return self.answer("application/json", json.dumps(kernel.traits()))
@@ -193,13 +193,16 @@ def test_a_team_of_few_keeps_the_form_open_and_the_reason_is_told(tab: Any, full
     press(tab, "Reveal the results", "Reveal")
     shows(tab, "Fewer than five people have answered in Marketing. Wait for more answers.")
     assert full.room.state()["phase"] == "answering" and tab.locator(".alignlib-view").count() == 0
+    full.fill("survey-short", 0, 1)
+    shows(tab, "In both teams at least five have begun now: reveal when they are ready.")
+    assert tab.get_by_text("Wait for more answers.").count() == 0
 
 
 def test_a_form_is_shown_timed_cleared_and_brought_back_by_keyboard(tab: Any, full: Full) -> None:
     full.fill("survey-short", 2, 0)
-    minutes = tab.get_by_label("Minutes")
-    minutes.fill("2")
-    minutes.press("Tab")
+    given = tab.get_by_label("Minutes")
+    given.fill("2")
+    given.press("Tab")
     tab.keyboard.press("Enter")
     shows(tab, "The clock is running.")
     tab.get_by_text("1:5", exact=False).first.wait_for()
@@ -214,7 +217,54 @@ def test_a_form_is_shown_timed_cleared_and_brought_back_by_keyboard(tab: Any, fu
     press(tab, "Show this form")
     shows(tab, "The room sees this form now.")
     assert tab.get_by_role("heading", level=1).text_content() == "What we promise each other"
-    assert full.room.state()["form"] == "promises" and minutes.input_value() == "90"
+    assert full.room.state()["form"] == "promises" and given.input_value() == "90"
+
+
+def test_minutes_typed_while_the_form_is_on_its_way_stand(tab: Any, full: Full) -> None:
+    shows(tab, "The room is answering.")
+    tab.get_by_label("Form for the room").select_option("promises")
+    typed = tab.get_by_label("Minutes")
+    show = tab.get_by_role("button", name="Show this form")
+    show.evaluate(
+        "(button, field) => { button.click(); field.value = '7'; field.dispatchEvent(new Event('input')) }",
+        typed.element_handle(),
+    )
+    tab.get_by_role("heading", name="What we promise each other").wait_for()
+    assert typed.input_value() == "7"
+    press(tab, "Start")
+    shows(tab, "7 minutes left")
+    tab.get_by_label("Form for the room").select_option("commitments")
+    press(tab, "Show this form")
+    tab.get_by_role("heading", name="What we do next").wait_for()
+    assert typed.input_value() == str(minutes("commitments"))
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
+def test_what_was_done_is_said_in_sight_and_no_word_of_a_command_is_broken(tab: Any, width: int, height: int) -> None:
+    tab.set_viewport_size({"width": width, "height": height})
+    press(tab, "Snapshot into the audit")
+    code = tab.locator("code")
+    code.wait_for()
+    assert code.text_content() == "alignlib audit client --out FOLDER"
+    parts = code.locator("span")
+    assert parts.all_text_contents() == ["alignlib", "audit", "client", "--out", "FOLDER"]
+    lines = parts.evaluate_all("all => all.map(each => each.getBoundingClientRect().height)")
+    assert max(lines) < 1.5 * min(lines)  # each stands in one line
+    seen = code.bounding_box()
+    assert seen["y"] > 0 and seen["y"] + seen["height"] < height and seen["x"] + seen["width"] <= width
+
+
+def test_a_wall_opened_anew_after_closing_says_what_stands_and_offers_nothing_else(
+    tab: Any, kernel: Kernel, full: Full
+) -> None:
+    full.fill("survey-short", 5, 5)
+    does(kernel.wall, "close")
+    kernel.begin()
+    tab.reload()
+    tab.get_by_role("heading", name="That was the workshop", level=1).wait_for()
+    shows(tab, "alignlib audit client --out FOLDER")
+    shows(tab, "alignlib workshop export client --out FOLDER")
+    assert tab.locator(":is(button, select, input, a):visible").count() == 0
 
 
 def test_closing_takes_two_answers_and_shows_what_was_proved(tab: Any, full: Full) -> None:
@@ -225,6 +275,7 @@ def test_closing_takes_two_answers_and_shows_what_was_proved(tab: Any, full: Ful
     tab.get_by_text("The workshop is closed. Thank you.").wait_for()
     assert "None of" in tab.locator(".alignlib-word").text_content()
     assert tab.locator(".alignlib-panel button:enabled").count() == 0
+    assert tab.get_by_role("heading", level=1).text_content() == "That was the workshop"
 
 
 def test_what_the_room_wrote_stays_text(tab: Any, full: Full) -> None:
@@ -250,7 +301,7 @@ def test_a_silent_kernel_is_told(tab: Any, kernel: Kernel) -> None:
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("stage", ["counted", "revealed", "sliders", "asked"])
+@pytest.mark.parametrize("stage", ["counted", "revealed", "sliders", "asked", "closed"])
 def test_axe_finds_nothing_and_nothing_scrolls_sideways(
     tab: Any, kernel: Kernel, full: Full, stage: str, width: int
 ) -> None:
@@ -261,10 +312,13 @@ def test_axe_finds_nothing_and_nothing_scrolls_sideways(
     if stage in ("revealed", "sliders"):
         does(kernel.wall, "reveal", form="survey-short")
         does(kernel.wall, "docket")
+    if stage == "closed":
+        does(kernel.wall, "close")
     kernel.begin()
     tab.reload()
     tab.set_viewport_size({"width": width, "height": 720})
-    tab.get_by_role("button", name="Clear this form").wait_for()
+    ready = "That was the workshop" if stage == "closed" else "Clear this form"
+    tab.get_by_text(ready, exact=True).wait_for()
     if stage == "sliders":
         tab.get_by_label("View").first.select_option("What another funnel would bring")
     if stage == "asked":

@@ -3,7 +3,9 @@
 import contextlib
 import json
 import os
+import platform
 import random
+import re
 import signal
 import socket
 import stat
@@ -12,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +27,12 @@ from rooms import CODE, ITEMS, KEY, PAGES, given, opened, saved
 
 from alignlib.errors import AlignError
 from alignlib.workshop import seat as seat_module
+from alignlib.workshop import turn
 from alignlib.workshop.desk import LINE, answer, listen, serve
 from alignlib.workshop.room import Room
 from alignlib.workshop.seat import ADDRESS, TOKEN, Desk, seat
 from alignlib.workshop.store import answers, close_store, open_store
+from alignlib.workshop.turn import begin_anew, held
 
 SECRET = "the-secret-of-the-server"
 PAGES_JSON = {form: page.as_json() for form, page in PAGES.items()}
@@ -416,6 +421,43 @@ def test_a_workshop_in_postgresql_is_the_same_to_its_end(database: str, postgres
     assert not {"link_key", "code", "facilitator"} & names
     assert code_of(lambda: room.join(CODE, "sales")) == "E-CLOSED"
     room.store.engine.dispose()
+
+
+def test_in_postgresql_the_next_workshop_begins_in_a_schema_of_its_own(database: str, postgres: Server) -> None:
+    names = [f"alignlib_workshop-{date.today()}", f"alignlib_workshop-{date.today()}-2"]
+    postgres.admin(*(f'drop schema if exists "{name}" cascade' for name in names))
+    room = opened(open_store(database))
+    for name, value in zip(names, ("4", "2"), strict=True):
+        saved(room, room.join(CODE, "sales"), given("goal_1", value))
+        room.close(KEY)
+        assert begin_anew(room.store) == f"the schema {name} of the database"
+        assert answers(room.store) == {"responses": [], "entries": []}
+        room.open(PAGES, 9, CODE, KEY)
+    with room.store.reading() as connection:
+        asked = [f'select answer from "{name}".responses' for name in names]
+        assert [connection.exec_driver_sql(each).scalar() for each in asked] == [4.0, 2.0]
+    room.store.engine.dispose()
+
+
+def test_in_postgresql_a_second_command_is_told_who_has_the_workshop_also_after_the_line_was_cut(
+    database: str, postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turn, "SECONDS", 0.5)
+    desk = Process(tmp_path, database)
+    desk.ask("open", pages=PAGES_JSON, seats=9, code=CODE, facilitator=KEY)
+    who = re.escape(f"(alignlib on {platform.node()}) has this workshop open")
+    with pytest.raises(AlignError, match=f"{who}.*E-LOCKED"):
+        held(open_store(database)).__enter__()
+    postgres.admin(
+        "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and usename is not null"
+    )
+    assert desk.ask("join", code=CODE, team="sales")
+    with pytest.raises(AlignError, match=who):
+        held(open_store(database)).__enter__()
+    desk.kill()
+    with held(store := open_store(database)):
+        assert Room(store).state()["phase"] == "answering"
+    store.engine.dispose()
 
 
 def test_a_store_of_another_kit_and_a_wrong_password_are_refused_without_a_secret(

@@ -229,6 +229,15 @@ def test_who_sits_is_led_on_and_who_leaves_has_no_seat_any_more(server: Server) 
     assert ("leave", {"token": "anna"}) in server.desk.asked
 
 
+def test_a_page_learns_that_another_of_its_seat_took_its_place_and_nothing_of_other_seats(server: Server) -> None:
+    assert server.ask(f"/here?kernel={MINE}", seat="anna").status == 204
+    for gone in (OTHER, "2" * 36):  # somebody's, and nobody's: both alike
+        assert server.ask(f"/here?kernel={gone}", seat="anna").status == 409
+        assert server.ask(f"/here?kernel={gone}").status == 401
+    server.seats.kernels.clear()  # the server was started again: the page loads itself anew
+    assert server.ask(f"/here?kernel={MINE}", seat="anna").status == 204
+
+
 def test_while_the_desk_is_away_nobody_is_taken_for_anybody(server: Server) -> None:
     server.desk.is_away = True
     for path in ("/form", "/wall?key=fac", "/here", *FILES, *OF_VOILA):

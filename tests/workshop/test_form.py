@@ -151,6 +151,21 @@ def test_in_a_notebook_a_team_begins_and_the_next_person_starts_with_nothing() -
     assert widget.seat == "marketing-None" and widget.mine == {}
 
 
+def test_a_notebook_that_is_loaded_anew_shows_the_last_correction() -> None:
+    widget = FormWidget(Local(), WORDS)
+    widget.hear({"local": {"team": "sales"}})
+    for value in ("5", "1"):
+        said = widget.hear({"save": [answer(value)]})
+        assert said == {"saved": [f"id-{value}"], "refused": []} and widget.mine == {"goal_2": value}
+
+
+def test_a_notebook_lists_forms_of_one_title_by_what_they_ask(tmp_path: Path) -> None:
+    listed = open_form(store=str(tmp_path / "answers.sqlite")).local["forms"]
+    assert len(set(listed.values())) == len(listed)
+    short, full = (int(listed[form].split(" questions: ")[0]) for form in ("survey-short", "survey"))
+    assert 0 < short < full
+
+
 def test_a_participant_s_page_cannot_begin_another_person() -> None:
     room = Room()
     widget = FormWidget(room, WORDS)

@@ -8,10 +8,12 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 from rooms import KEY
-from walls import Full, answer
+from walls import Full, answer, does
 
 from alignlib.diagnostics import survey
 from alignlib.errors import AlignError
+from alignlib.intake.snapshot import open_run, prepare
+from alignlib.release import safe_to_release
 from alignlib.result import Result
 from alignlib.workshop import reveal as reveals
 from alignlib.workshop.store import tables_of
@@ -118,3 +120,69 @@ def test_the_docket_writes_nothing_into_the_engagement(tmp_path: Path) -> None:
     assert {path.name for path in after.keys() - before.keys()} <= {"survey.key"} and before.items() <= after.items()
     cases = reveals.complaints(found)
     assert len(cases) == 13 and all(case["verdict"] for case in cases)
+
+
+# --- what the wall showed and what an audit publishes are judged together ---------------------------------------------
+
+
+def publish(engagement: Path, folder: Path) -> None:
+    """As an audit does before it publishes anything, after the room's answers were taken in."""
+    prepare(engagement, folder)
+    settings, tables = open_run(folder)
+    safe_to_release(engagement, tables, settings)
+
+
+def late(full: Full) -> None:
+    full.answer(SHORT, full.join("sales", 1)[0], "5")
+
+
+def test_an_audit_of_what_the_wall_showed_passes_and_one_more_answer_is_refused(tmp_path: Path) -> None:
+    full = Full(tmp_path, (SHORT,))
+    full.fill(SHORT, 8, 7)
+    wall = full.wall(full.engagement)
+    assert does(wall, "reveal", form=SHORT) == "Revealed."
+    does(wall, "snapshot")
+    publish(full.engagement, tmp_path / "as-shown")
+    publish(full.engagement, tmp_path / "again")
+    does(wall, "reopen", form=SHORT)
+    late(full)
+    does(wall, "snapshot")
+    with pytest.raises(AlignError, match="differ from what was published before by fewer than five people") as refused:
+        publish(full.engagement, tmp_path / "one-more")
+    assert refused.value.problems[0].code == "E-SMALL"
+
+
+def test_what_the_wall_showed_counts_without_an_audit_between(tmp_path: Path) -> None:
+    full = Full(tmp_path, (SHORT,))
+    full.fill(SHORT, 8, 7)
+    wall = full.wall(full.engagement)
+    does(wall, "reveal", form=SHORT)
+    does(wall, "reopen", form=SHORT)
+    late(full)
+    does(wall, "snapshot")
+    with pytest.raises(AlignError, match="by fewer than five people"):
+        publish(full.engagement, tmp_path / "one-more")
+
+
+def test_the_wall_shows_nothing_that_differs_from_an_audit_by_one_answer(tmp_path: Path) -> None:
+    full = Full(tmp_path, (SHORT,))
+    full.fill(SHORT, 8, 7)
+    wall = full.wall(full.engagement)
+    does(wall, "snapshot")
+    publish(full.engagement, tmp_path / "before")
+    late(full)
+    assert "would tell what fewer than five people answered" in does(wall, "reveal", form=SHORT)
+    assert wall.shown == {}
+
+
+def test_answers_the_room_saw_are_never_published_by_name(tmp_path: Path) -> None:
+    full = Full(tmp_path, (SHORT,))
+    full.fill(SHORT, 8, 7)
+    wall = full.wall(full.engagement)
+    does(wall, "reveal", form=SHORT)
+    does(wall, "snapshot")
+    path = full.engagement / "engagement.yml"
+    path.write_text(path.read_text().replace("mode: anonymous", "mode: named\n  consent_on: 2025-01-01"))
+    assert "mode: named" in path.read_text()
+    with pytest.raises(AlignError, match="under the promise of anonymity"):
+        publish(full.engagement, tmp_path / "named")

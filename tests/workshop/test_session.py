@@ -10,7 +10,9 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +41,12 @@ from watching import holds, is_there
 from alignlib.engagement import read_engagement
 from alignlib.errors import AlignError
 from alignlib.runs.processes import tree, unfit
+from alignlib.workshop import session
 from alignlib.workshop.pages import pages
 from alignlib.workshop.seat import Desk
 from alignlib.workshop.session import Place, check
-from alignlib.workshop.store import open_store
+from alignlib.workshop.store import answers, open_store
+from alignlib.workshop.tables import take_in
 
 VALUES = ("1", "2", "3", "4", "5", "cannot_say")
 
@@ -53,11 +57,11 @@ def opened(written: Callable[[bool], Path], tmp_path: Path) -> Iterator[Callable
     AsyncHTTPClient.configure(ALL_AT_ONCE[0], **ALL_AT_ONCE[1])
     started: list[Workshop] = []
 
-    def start(*more: str, seats: int = 16) -> Workshop:
+    def start(*more: str, seats: int = 16, environment: dict[str, str] | None = None) -> Workshop:
         folder = tmp_path / "engagement"
         if not folder.exists():
             shutil.copytree(written(True), folder)
-        started.append(Workshop(folder, *more, seats=seats))
+        started.append(Workshop(folder, *more, seats=seats, environment=environment))
         return started[-1]
 
     yield start
@@ -247,6 +251,146 @@ def test_ctrl_c_while_it_starts_ends_it_too(written: Callable[[bool], Path], tmp
         process.kill()
     assert process.returncode == 0 and "/wall" not in said
     assert all_gone(everything)
+
+
+def reading_that(how: str) -> Any:
+    """How reading the client's files may end when a signal comes: Python's own way, DuckDB's, or not at all."""
+
+    def prepared(*_: Any) -> Any:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            if how == "raises":
+                raise
+            if how == "of its own":
+                raise RuntimeError("Query interrupted") from None
+        return {}, []
+
+    return prepared
+
+
+@pytest.mark.parametrize("how", ["raises", "of its own", "swallowed"])
+def test_ctrl_c_while_the_files_are_read_ends_it_in_a_sentence(
+    written: Callable[[bool], Path],
+    tmp_path: Path,
+    how: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = shutil.copytree(written(True), tmp_path / "engagement")
+    monkeypatch.setattr(session, "_prepared", reading_that(how))
+    before = {number: signal.getsignal(number) for number in session.ENDING}
+    try:
+        assert session.run(folder, Place(port=0), 5, "", pytest.fail) == 130
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert capsys.readouterr().err == "Stopped while the client's files were read: nothing was opened.\n"
+    assert not (folder / "private").exists()
+
+
+def test_an_error_of_reading_that_no_signal_caused_is_not_taken_for_one(
+    written: Callable[[bool], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise RuntimeError("of another cause")
+
+    monkeypatch.setattr(session, "_prepared", broken)
+    monkeypatch.setattr(session.signal, "signal", lambda *_: None)
+    with pytest.raises(RuntimeError, match="of another cause"):
+        session.run(written(True), Place(port=0), 5, "", pytest.fail)
+
+
+@pytest.mark.faults
+def test_ctrl_c_in_the_middle_of_the_files_leaves_nothing_behind(
+    written: Callable[[bool], Path], short: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(written(True), tmp_path / "engagement")
+    command, environment = [COMMAND, "workshop", str(folder), "--port", "0"], {**os.environ, "TMPDIR": str(short)}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert holds(lambda: any(short.glob("alignlib-*/*")))
+        process.send_signal(signal.SIGINT)
+        said, errors = process.communicate(timeout=60)
+    assert (process.returncode, said) == (130, "") and errors.count("\n") == 1 and "client's files" in errors
+    assert list(short.iterdir()) == []
+
+
+def test_a_machine_that_is_too_busy_is_told_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = tmp_path / "slow"
+    slow.write_text("#!/bin/sh\nexec sleep 600\n")
+    slow.chmod(0o700)
+    monkeypatch.setattr(session, "READY_SECONDS", 0.3)
+    monkeypatch.setattr(session.sys, "executable", str(slow))
+    opened = session.Session(Place(), "", "", 5, [])
+    with pytest.raises(AlignError, match=r"too busy.*end other programs, then give the same command again"):
+        session._start(opened, "serve", {})
+    assert opened.running["serve"].wait(10) == -signal.SIGKILL
+
+
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A folder for all that a command keeps for the time being: its name leaves room for a socket's."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+@pytest.mark.faults
+def test_a_second_command_is_refused_and_a_killed_one_leaves_no_folder(
+    opened: Callable[..., Workshop], short: Path
+) -> None:
+    place = opened(environment={**os.environ, "TMPDIR": str(short)})
+    engagement = place.store.parents[1]
+    second = subprocess.run([COMMAND, "workshop", str(engagement), "--port", "0"], capture_output=True, text=True)
+    assert second.returncode == 3 and "another command has this workshop open" in second.stderr
+    assert "/wall" not in second.stdout and "Traceback" not in second.stderr
+    assert asyncio.run(take_seat(place.address, place.code))  # the code of the first still holds
+    assert [path.name[:3] for path in short.iterdir()] == ["al-"]
+    place.process.kill()
+    assert holds(lambda: list(short.iterdir()) == [])
+
+
+@pytest.mark.faults
+def test_once_it_was_closed_the_same_command_begins_the_next(opened: Callable[..., Workshop]) -> None:
+    first = opened()
+    engagement = first.store.parents[1]
+
+    async def visit(place: Workshop, value: str) -> str:
+        person = Participant(place.address, await take_seat(place.address, place.code))
+        person.answer("goal_1", value)
+        await person.deliver()
+        await person.close()
+        return person.cookie
+
+    cookie = asyncio.run(visit(first, "2"))
+    store = open_store(first.store)
+    take_in(engagement, answers(store), pages(read_engagement(engagement)))
+    store.engine.dispose()
+    assert first.end() == 0
+    closed = subprocess.run([COMMAND, "workshop", "close", str(engagement)], capture_output=True, text=True)
+    assert closed.returncode == 0 and f"To hold another one: alignlib workshop {engagement}" in closed.stdout
+    second = opened()
+    aside = f"workshop-{date.today()}"
+    assert f"Its answers are kept in {aside}.sqlite" in second.said and f"data/{aside}-*.csv" in second.said
+    assert asyncio.run(ask(f"{second.address}/form", cookie)).code == 303  # the seats of before are gone
+    asyncio.run(visit(second, "5"))
+    assert [item[1][1] for item in kept(second.store).items()] == ["5"]
+    told = take_in(engagement, answers(open_store(second.store)), pages(read_engagement(engagement)))
+    assert any("wave 3" in each for each in told)  # after the sample company's own survey and the first workshop
+    out = engagement.parent / "out"
+    command = [
+        COMMAND,
+        "workshop",
+        "export",
+        str(engagement),
+        "--out",
+        str(out),
+        "--db",
+        str(first.store.with_stem(aside)),
+    ]
+    assert subprocess.run(command, capture_output=True).returncode == 0
+    assert "goal_1,2," in (out / "workshop-responses.csv").read_text(encoding="utf-8")
 
 
 @pytest.mark.faults

@@ -6,6 +6,7 @@ import random
 import re
 import shutil
 from collections.abc import Callable, Iterable
+from datetime import date
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -21,7 +22,7 @@ from alignlib.intake.snapshot import open_run, prepare
 from alignlib.intake.tables import Tables
 from alignlib.result import Result
 from alignlib.workshop.pages import CANNOT_SAY, Page, Question, number_of, pages, refusals
-from alignlib.workshop.tables import as_files, as_workbook, proposal, take_in
+from alignlib.workshop.tables import as_files, as_workbook, keep_earlier, proposal, take_in
 
 TODAY = "2026-04-29"
 HOSTILE = ["=1+1", "+49", "-x", "@sum", "\uff1d1", "<img src=x onerror=1>", 'a "b", c', "שלום", "a;b|c", "'quoted",
@@ -275,6 +276,35 @@ def test_rounds_that_the_room_named_itself_stay_as_they_are(bare: Path, company:
     named = {"responses": [{**row, "wave": "7"} for row in given["responses"]], "entries": []}
     assert not any("wave" in sentence for sentence in take_in(bare, named, asked))
     assert survey.last_wave(opened(bare)[1]) == "7"
+
+
+def test_the_next_workshop_is_a_wave_of_its_own_beside_what_the_one_before_left(bare: Path, company: Path) -> None:
+    assert keep_earlier(delivered(bare, company, "content_inventory.csv")) == ""
+    (bare / "data" / "old-workshop-responses.csv").write_text("of somebody else")
+    with (bare / SETTINGS_FILE).open("a") as file:
+        file.write("# workshop-responses.csv and old-workshop-responses.csv\n")
+    asked = pages(*opened(bare))
+    first, second = (session(asked, ["survey-short", *boards], seed) for seed, boards in ((1, ["sorting"]), (2, [])))
+    take_in(bare, first[0], asked)
+    assert any("wave 2" in each for each in [keep_earlier(bare), *take_in(bare, second[0], asked)])
+    settings, tables = opened(bare)
+    day = date.today()
+    files = {each.file for each in settings.inputs}
+    assert files == {"content_inventory.csv", f"workshop-{day}-responses.csv", f"workshop-{day}-asset_decisions.csv",
+                     "workshop-responses.csv"}  # fmt: skip
+    counts = tables.rows("select wave, file, count(*) as n from responses group by all order by wave nulls first")
+    assert [tuple(each.values()) for each in counts] == [
+        (None, f"workshop-{day}-responses.csv", len(first[0]["responses"])),
+        ("2", "workshop-responses.csv", len(second[0]["responses"])),
+    ]
+    assert survey.last_wave(tables) == "2" and tables.rows("select 1 from asset_decisions")
+    text = (bare / SETTINGS_FILE).read_text(encoding="utf-8")
+    assert f"# workshop-{day}-responses.csv and old-workshop-responses.csv" in text
+    third, _ = session(asked, ["survey-short", "sorting"], 3)
+    told = [keep_earlier(bare), *take_in(bare, third, asked)]
+    assert f"data/workshop-{day}-2-*.csv" in told[0] and any("wave 3" in each for each in told)
+    assert any(f"workshop-{day}-asset_decisions.csv says it already" in each for each in told)
+    assert len(opened(bare)[1].rows("select distinct wave from responses")) == 3
 
 
 def test_a_survey_in_the_room_says_the_same_as_the_same_answers_from_a_survey_tool(bare: Path, tmp_path: Path) -> None:

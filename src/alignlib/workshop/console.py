@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 Engagement = Annotated[Path, typer.Argument(help="Folder with engagement.yml and data/.")]
-Database = Annotated[str, typer.Option("--db", help="A database where several machines take part: postgresql://…")]
+Database = Annotated[str, typer.Option("--db", help="Where answers are kept: another file, or postgresql://…")]
 
 
 class _OpensByDefault(TyperGroup):
@@ -73,6 +73,7 @@ def close(engagement: Engagement, database: Database = "") -> None:
     typer.echo(f"Destroyed: {', '.join(found['destroyed'])}.")
     for line in (*found["proved"], *found["left"]):
         typer.echo(line)
+    typer.echo(f"To hold another one: alignlib workshop {engagement}. These answers are then kept under their day.")
 
 
 @app.command()

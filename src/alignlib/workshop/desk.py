@@ -10,12 +10,15 @@ import json
 import os
 import re
 import selectors
+import shutil
 import signal
 import socket
 import stat
 import sys
 import threading
+import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +27,7 @@ from alignlib.errors import AlignError, Problem
 from alignlib.workshop.pages import page_of
 from alignlib.workshop.room import Room
 from alignlib.workshop.store import open_store
+from alignlib.workshop.turn import SECONDS, begin_anew, held
 
 LINE = 1 << 20  # bytes of one request: a result that is revealed must go in
 MOST = 512  # connections at once
@@ -66,6 +70,9 @@ def perform(room: Room, request: Any, secret: str) -> Any:
         return room.state()
     if do == "open":
         given["pages"] = {form: page_of(page) for form, page in given["pages"].items()}
+        aside = begin_anew(room.store)
+        room.open(**given)
+        return aside
     answer = getattr(room, do)(**given)
     return asdict(answer) if do == "who" and answer else answer
 
@@ -186,22 +193,34 @@ def main() -> int:
     """Which exit code does the desk end with, once its standard input is closed?"""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all: whoever started the desk ends it last
     given = json.loads(sys.stdin.readline())
-    try:
-        room = Room(open_store(given["store"]))
-        listening, address = listen(given["socket"])
-    except AlignError as error:
-        print(json.dumps({"error": asdict(error.problems[0])}), flush=True)
-        return 1
-    end, signalled = socket.socketpair()
+    with ExitStack() as stack:
+        try:
+            store = open_store(given["store"])
+            stack.enter_context(held(store))
+            listening, address = listen(given["socket"])
+        except AlignError as error:
+            print(json.dumps({"error": asdict(error.problems[0])}), flush=True)
+            return 1
+        end, signalled = socket.socketpair()
 
-    def wait() -> None:
-        sys.stdin.read()
-        signalled.close()
+        def wait() -> None:
+            sys.stdin.read()
+            signalled.close()
 
-    threading.Thread(target=wait, daemon=True).start()  # not every system can wait for a pipe and for sockets at once
-    print(json.dumps({"address": address}), flush=True)
-    serve(room, listening, given["secret"], end)
+        threading.Thread(target=wait, daemon=True).start()  # not every system can wait for a pipe and sockets at once
+        print(json.dumps({"address": address}), flush=True)
+        serve(Room(store), listening, given["secret"], end)
+    if "folder" in given:
+        _remove(Path(given["folder"]))
     return 0
+
+
+def _remove(folder: Path) -> None:
+    """What a command that was killed cannot take away any more; those who lie in it are just ending themselves."""
+    until = time.monotonic() + SECONDS
+    while folder.exists() and time.monotonic() < until:
+        shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(0.05)
 
 
 if __name__ == "__main__":

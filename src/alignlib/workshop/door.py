@@ -219,13 +219,15 @@ class WallKey(_Ours):
 
 
 class Here(_Ours):
-    """Is the server there, and does it know this seat?"""
+    """Is the server there, does it know this seat, and is the page that asks still the one that was opened last?"""
 
     def get(self) -> None:
-        """204, or 401."""
-        is_seated = self.door.seats.who(self.get_cookie(COOKIE, "") or "")
+        """204, or 401; 409 when another page has the kernel of this seat now."""
+        seats, token, asked = self.door.seats, self.get_cookie(COOKIE, "") or "", self.get_query_argument("kernel", "")
+        own = [kernel for kernel, owner in seats.kernels.items() if owner == token]
+        is_elsewhere = bool(asked and own) and asked not in own
         self.set_header("Cache-Control", "no-store")
-        self.set_status(204 if is_seated else 401)
+        self.set_status(409 if seats.who(token) and is_elsewhere else 204 if seats.who(token) else 401)
 
 
 class Leave(_Ours):

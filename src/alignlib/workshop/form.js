@@ -135,7 +135,8 @@ class Form {
     const points = questions.filter((question) => question.kind === "points");
     const parts = questions.filter((question) => question.kind !== "points").map((question) => this.question(question));
     if (points.length) parts.push(this.points(points, title));
-    return make("section", {}, title ? make("h2", { dir: "auto" }, title) : "",
+    const isOwn = title && title !== this.page().title; // or it stands over the page already
+    return make("section", {}, isOwn ? make("h2", { dir: "auto" }, title) : "",
       how ? make("p", { className: "alignlib-quiet", dir: "auto" }, how) : "", ...parts);
   }
   /** A unit is what is answered at once: one question, or a set of points. */

@@ -47,7 +47,10 @@ class FormWidget(anywidget.AnyWidget):
         try:
             if "save" in heard:
                 self._is_stale = True
-                return dict(self._held.ask("save", answers=heard["save"]))
+                saved = dict(self._held.ask("save", answers=heard["save"]))
+                if self.local:
+                    self._look()  # a notebook that is loaded anew shows what stands here
+                return saved
             if self.local and ("local" in heard or "next" in heard):
                 self._sit(heard.get("local") or {"team": "", "role": ""})
             self._look()
@@ -85,13 +88,18 @@ def open_form(engagement: str = "", store: str = "") -> FormWidget:
     ``engagement`` and ``store`` (a file that keeps the answers) count in JupyterLab only: a kernel that was given a
     seat in a room asks and answers there.
     """
-    return FormWidget(seat(engagement, store), form_words())
+    return FormWidget(seat(engagement, store), words_of("form"))
 
 
 @cache
-def form_words() -> dict[str, str]:
-    """What does a form say of its own? Read once, before the first of many kernels is forked."""
+def words_of(page: str) -> dict[str, str]:
+    """What does a form, or the wall, say of its own?"""
     import yaml
 
-    found: dict[str, str] = yaml.safe_load(read_resource("templates", "workshop", "words.yml"))["form"]
+    found: dict[str, str] = yaml.safe_load(read_resource("templates", "workshop", "words.yml"))[page]
     return found
+
+
+def form_words() -> dict[str, str]:
+    """What does a form say of its own? Read once, before the first of many kernels is forked (see kernel.json)."""
+    return words_of("form")

@@ -130,13 +130,21 @@ class Link {
     if (!this.banner.firstChild) this.warn("offline");
     let status = 0;
     try {
-      status = (await fetch("/here", { cache: "no-store", signal: AbortSignal.timeout(PING) })).status;
+      const here = `/here?kernel=${document.body.dataset.kernel ?? ""}`;
+      status = (await fetch(here, { cache: "no-store", signal: AbortSignal.timeout(PING) })).status;
     } catch {} // the server is away
     if (this.state !== "silent") return;
+    if (status === 409) return this.elsewhere();
     const isDead = status === 204 && now - this.heard > DEAD; // before that it may only be busy
     this.warn(isDead ? "reload" : status === 401 ? "gone" : "offline");
     // Not all at once; and only a kernel that was there once: a slow start becomes no faster by a second one.
     if (isDead && this.alive && !this.form.isUnfinished() && now - this.heard > this.patience) this.reload();
+  }
+  /** This seat was opened in another tab, which ended our kernel: two pages of one seat would take it in turns. */
+  elsewhere() {
+    this.warn("elsewhere");
+    this.form.el.inert = true; // what is chosen here would wait for a kernel that never comes
+    clearInterval(this.timer);
   }
   reload() {
     try {
@@ -151,8 +159,9 @@ class Link {
     if (this.banner.firstChild?.dataset.key === key) return;
     const says = make("p", {}, this.form.say(`link_${key}`));
     says.dataset.key = key;
-    const button = make("button", { type: "button", onclick: () => location.reload() }, this.form.say("reload"));
+    const named = { reload: "reload", elsewhere: "use_here" }[key];
+    const button = named && make("button", { type: "button", onclick: () => location.reload() }, this.form.say(named));
     const join = make("a", { href: "/" }, this.form.say("join"));
-    this.banner.replaceChildren(says, ...(key === "reload" ? [button] : key === "gone" ? [join] : []));
+    this.banner.replaceChildren(says, ...(button ? [button] : key === "gone" ? [join] : []));
   }
 }

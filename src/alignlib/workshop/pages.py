@@ -5,16 +5,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 
-from alignlib.engagement import EXITS, STAGES, Settings
+from alignlib.engagement import EXITS, STAGES, Period, Settings, read_engagement
 from alignlib.forms import CHOSEN, Form, Part, read_form
 from alignlib.forms import Question as Asked
 from alignlib.instrument import read_instrument
 from alignlib.resources import read_resource
-from alignlib.words import legible
+from alignlib.words import capital, count, legible
 
 if TYPE_CHECKING:
     from alignlib.intake.tables import Tables
@@ -95,6 +96,13 @@ def page_of(json: Mapping[str, Any]) -> Page:
     return Page(**{**json, "sections": sections})
 
 
+def listed_titles(asked: Mapping[str, Page]) -> dict[str, str]:
+    """How are these forms listed? By title; those of one title, the short survey and the long one, by what they ask."""
+    titles = [page.title for page in asked.values()]
+    return {form: f"{count(len(page.questions), 'question')}: {page.title}" if titles.count(page.title) > 1
+            else page.title for form, page in asked.items()}  # fmt: skip
+
+
 # --- which answers can be taken ---------------------------------------------------------------------------------------
 
 
@@ -165,6 +173,14 @@ def _not_a_number(question: Question, value: str) -> str:
 
 
 # --- the nine forms ---------------------------------------------------------------------------------------------------
+
+
+def settings_of(engagement: str) -> Settings:
+    """What was agreed in this folder? Without one what a workshop begins with. Raises AlignError (E-CONFIG)."""
+    today = date.today()
+    return read_engagement(Path(engagement)) if engagement else Settings(
+        version=1, client="Workshop", period=Period(start=today, end=today), as_of=today, currency="EUR", timezone="UTC"
+    )  # fmt: skip
 
 
 def pages(settings: Settings, tables: "Tables | None" = None) -> dict[str, Page]:
@@ -263,9 +279,8 @@ def _asked(part: Part, asked: Asked, form: Form) -> Question:
         return Question(asked.code, asked.text, "choice", tuple(zip(values, asked.answers, strict=True)))
     kind: Kind = "points" if part.kind == "points" else "number"
     unit = item.unit if item and part.kind != "owner" else ""
-    return Question(
-        asked.code, asked.text, kind, low=asked.low, high=asked.high, unit=unit, is_whole=kind == "points"
-    )  # fmt: skip
+    text = capital(asked.text) if part.kind == "owner" else asked.text  # else a name, as the client writes it
+    return Question(asked.code, text, kind, low=asked.low, high=asked.high, unit=unit, is_whole=kind == "points")
 
 
 def _assets(settings: Settings, tables: "Tables", words: dict[str, Any]) -> Iterator[Section]:
@@ -308,7 +323,8 @@ def _relay_board(settings: Settings, said: dict[str, Any]) -> Iterator[Section]:
     teams = tuple((team, instrument.team[team]) for team in ("sales", "marketing"))
     for step in instrument.of("owner"):
         ready, mark = (_free(f"{step.item}_{name}", said[name]) for name in ("ready", "mark"))
-        yield Section(step.text, "", (Question(f"{step.item}_owner", said["owner"], "choice", teams), ready, mark))
+        owner = Question(f"{step.item}_owner", said["owner"], "choice", teams)
+        yield Section(capital(step.text), "", (owner, ready, mark))
 
 
 def _promises(said: dict[str, Any]) -> Iterator[Section]:
@@ -338,8 +354,8 @@ def _commitments(said: dict[str, Any]) -> Iterator[Section]:
         what, who, due, figure = (
             _free(f"commitment_{at}_{name}", said[name]) for name in ("what", "who", "due_on", "figure")
         )
-        due = replace(due, unit=DAY, hint=said["day"])
-        yield Section(said["section"].format(at=at), "", (what, replace(who, hint=said["role"]), due, figure))
+        asked = (what, replace(who, hint=said["role"]), replace(due, unit=DAY), figure)
+        yield Section(said["section"].format(at=at), "", asked)
 
 
 def _free(item: str, text: str) -> Question:

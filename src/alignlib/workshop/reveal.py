@@ -4,7 +4,7 @@ import csv
 import io
 import tempfile
 from base64 import b64decode, b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from zlib import compress, decompress
@@ -12,12 +12,13 @@ from zlib import compress, decompress
 from alignlib.disclosure import ReleaseLog, audit_release
 from alignlib.engagement import Settings
 from alignlib.errors import AlignError, Problem
+from alignlib.release import as_coded
 from alignlib.result import Exhibit, Measure, Part, Result, Row, columns
 from alignlib.show import show
 from alignlib.words import TEAM_NAMES, capital, count, count_spelled, interval, legible, listed, money, of, spelled
 from alignlib.workshop.pages import Page
 from alignlib.workshop.store import tables_of
-from alignlib.workshop.tables import as_files
+from alignlib.workshop.tables import as_files, in_files
 
 Answers = Mapping[str, Sequence[Mapping[str, Any]]]  # responses and entries, as the room gives them
 Frozen = dict[str, Any]  # what stays of a reveal, as JSON: form, result, and the log of what was shown of people
@@ -29,22 +30,33 @@ _FLAGS = {"yes": True, "no": False}
 
 
 def reveal(
-    page: Page, answers: Answers, settings: Settings, secret: bytes, others: Sequence[Page], earlier: Sequence[Frozen]
+    page: Page,
+    answers: Answers,
+    settings: Settings,
+    secret: bytes,
+    others: Sequence[Page],
+    earlier: Sequence[ReleaseLog],
 ) -> Frozen:
     """What is shown of this form from now on, whatever is answered later?
 
     ``others``: the pages revealed before, beside whose answers guesses are read; ``earlier``: what was shown of all
-    forms so far. Raises AlignError: E-SMALL while a team is below the smallest group, and when this picture beside an
-    earlier one would tell what a few people answered; E-USE when there is nothing to show.
+    forms so far (``logs``), and what audits published. Raises AlignError: E-SMALL while a team is below the smallest
+    group, and when this picture beside an earlier one would tell what a few people answered; E-USE when there is
+    nothing to show.
     """
     settings = anonymous(settings)
     if page.scope != "person":
         return {"form": page.form, "result": _of_board(page, answers, settings).model_dump(mode="json"), "log": ""}
     _enough(page, answers["responses"], settings.survey.least)
-    tables = tables_of(_rows_of(answers, [page, *others] if page.form == MIRROR else [page]))
-    log = _safe(tables, settings, secret, earlier)
+    tables = tables_of(_rows_of(answers, [page, *others] if page.form == MIRROR else [page], secret))
+    log = b64encode(compress(_safe(tables, settings, secret, earlier).to_json(secret).encode())).decode()
     result = _of_people(page, tables, settings)
     return {"form": page.form, "result": result.model_dump(mode="json"), "log": log}
+
+
+def logs(shown: Iterable[Frozen]) -> list[ReleaseLog]:
+    """On whom do the figures rest that were shown? Of each picture of people, in tokens."""
+    return [ReleaseLog.from_json(decompress(b64decode(each["log"])).decode()) for each in shown if each.get("log")]
 
 
 def anonymous(settings: Settings) -> Settings:
@@ -61,14 +73,15 @@ def views(result: Result, currency: str = "") -> list[dict[str, str]]:
 # --- what people answered -------------------------------------------------------------------------------------------
 
 
-def _rows_of(answers: Answers, pages: Sequence[Page]) -> list[Mapping[str, Any]]:
-    """Answers to these pages alone: what the room has not revealed is read by nobody."""
+def _rows_of(answers: Answers, pages: Sequence[Page], secret: bytes) -> list[dict[str, Any]]:
+    """Answers to these pages alone, under the codes of an audit's files: what is not revealed is read by nobody."""
     asked = {item for page in pages for item in page.questions}
-    return [row for row in answers["responses"] if row["item"] in asked]
+    return [{**row, "respondent_id": in_files(secret, row["respondent_id"])}
+            for row in answers["responses"] if row["item"] in asked]  # fmt: skip
 
 
-def _safe(tables: Any, settings: Settings, secret: bytes, earlier: Sequence[Frozen]) -> str:
-    """On whom does each figure rest, in tokens that only this secret reads? Raises AlignError (E-SMALL).
+def _safe(tables: Any, settings: Settings, secret: bytes, earlier: Sequence[ReleaseLog]) -> ReleaseLog:
+    """On whom does each figure rest, in the tokens of an audit's log? Raises AlignError (E-SMALL).
 
     Both teams are shown and everybody is in one, so figures of all together tell no more than those of the teams.
     """
@@ -76,14 +89,13 @@ def _safe(tables: Any, settings: Settings, secret: bytes, earlier: Sequence[Froz
 
     k = settings.survey.least
     found = survey.release_log(tables, settings).releases
-    log = ReleaseLog([each for each in found if each.group != "total"]).sealed(secret)
-    every = log
-    for kept in filter(None, (before.get("log") for before in earlier)):
-        every = every.merged(ReleaseLog.from_json(decompress(b64decode(kept)).decode()))
+    every = log = as_coded(ReleaseLog([each for each in found if each.group != "total"], promised=k), secret)
+    for before in (each for each in earlier if each.seal):
+        every = every.merged(before.of(log.people()))
     if audit_release(every, k):
         what = f"beside what was shown before, this would tell what fewer than {spelled(k)} people answered"
         _refuse("E-SMALL", what, "keep the picture that the room has seen")
-    return b64encode(compress(log.to_json(secret).encode())).decode()  # hundreds of people fit into one request
+    return log
 
 
 def _enough(page: Page, responses: Sequence[Mapping[str, Any]], k: int) -> None:
@@ -196,7 +208,7 @@ def _table(page: Page, rows: list[Row], title: str, names: Mapping[str, str]) ->
 
 
 def docket(
-    engagement: Path, answers: Answers, pages: Sequence[Page], secret: bytes, earlier: Sequence[Frozen]
+    engagement: Path, answers: Answers, pages: Sequence[Page], secret: bytes, earlier: Sequence[ReleaseLog]
 ) -> Result:
     """What does the audit say to the complaints, with the answers to these (revealed) pages in place of a survey?
 
@@ -211,7 +223,7 @@ def docket(
         prepare(engagement, Path(scratch) / "run")
         settings, tables = open_run(Path(scratch) / "run")
         settings = anonymous(settings)
-        answered = tables_of(_rows_of(answers, pages))
+        answered = tables_of(_rows_of(answers, pages, secret))
         _safe(answered, settings, secret, earlier)
         found = {
             "survey": survey.diagnose(answered, settings),
@@ -259,7 +271,7 @@ def complaints(result: Result) -> list[dict[str, Any]]:
 
 
 def _lines(row: Row) -> Iterator[str]:
-    yield f"Who says it: {row['says']}"
+    yield f"Who: {row['says']}"
     yield from (f"{name} agrees: {row[team]}" for team, name in TEAM_NAMES.items() if row.get(team))
     yield from (str(row[name]) for name in ("evidence", "ends", "note") if row.get(name))
     if row.get("play"):

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from alignlib.errors import AlignError, Problem
 from alignlib.workshop.answering import ROOM, Answer, Seat, is_answer, is_kept_by_number, mine, rows_of, write
-from alignlib.workshop.pages import Page, page_of, refusals
+from alignlib.workshop.pages import Page, listed_titles, page_of, refusals
 from alignlib.workshop.store import CLEARED, ENTRIES, KEPT, RESPONSES, SEATS, TAKEN, Store, close_store, keep, kept
 from alignlib.workshop.store import answers as all_answers
 
@@ -64,7 +64,7 @@ class Room:
             keep(connection, "state", {
                 **state, "form": state["form"] if state["form"] in pages else next(iter(pages)), "wave": wave,
                 "forms": {form: state["forms"].get(form, begun) for form in pages},
-                "titles": {form: page.title for form, page in pages.items()},
+                "titles": listed_titles(pages),
             })  # fmt: skip
             keep(connection, "seats_limit", seats + _taken_seats(connection))  # who came before takes none away
             keep(connection, "code", _hash(_plain(code)))
@@ -286,7 +286,7 @@ def _still_open(state: Mapping[str, Any] | None) -> None:
     if not state:
         _refuse("E-CLOSED", "the workshop is not open yet", "start it first")
     if state.get("is_closed"):
-        _refuse("E-CLOSED", "the workshop was closed for good", "begin another one, in a store of its own")
+        _refuse("E-CLOSED", "the workshop was closed for good", "another begins when its command is given again")
 
 
 def _page(connection: sa.Connection, form: str) -> Page:

@@ -137,22 +137,16 @@ def _given(address: str) -> Held:
 
 
 def _local(engagement: str, store: str) -> Held:
-    from datetime import date
-    from pathlib import Path
     from secrets import token_urlsafe
 
-    from alignlib.engagement import Period, Settings, read_engagement
     from alignlib.workshop.desk import perform
-    from alignlib.workshop.pages import pages
+    from alignlib.workshop.pages import pages, settings_of
     from alignlib.workshop.room import Room
     from alignlib.workshop.store import open_store
 
-    room, today = Room(open_store(store)), date.today()
-    settings = read_engagement(Path(engagement)) if engagement else Settings(
-        version=1, client="Workshop", period=Period(start=today, end=today), as_of=today, currency="EUR", timezone="UTC"
-    )  # fmt: skip
+    room = Room(open_store(store))
     code, key = token_urlsafe(24), token_urlsafe(24)
-    room.open(pages(settings), _MANY, code, key)
+    room.open(pages(settings_of(engagement)), _MANY, code, key)
 
     def ask(do: str, **given: Any) -> Any:
         return json.loads(json.dumps(perform(room, {"do": do, **given}, key)))  # as over the desk's connection

@@ -35,7 +35,6 @@ from alignlib.workshop.seat import ADDRESS, CODE, ENGAGEMENT, TOKEN, Desk
 KERNEL, ORDINARY = "alignlib", "python3"
 SPARE = 2  # kernels beside one a seat: the facilitator's, and one that is being replaced
 IDLE_SECONDS = 300  # after which a kernel that no page is connected to is ended
-SECONDS_TO_START = 60  # for the first kernel, before which everything is imported
 LONGEST = 40  # characters of a folder in which a socket's path, with all that comes behind it, is not too long
 LOCAL = ("127.0.0.1", "localhost", "[::1]")
 
@@ -131,7 +130,7 @@ class Workshop(Voila):  # type: ignore[misc]
         tried = await self.kernel_manager.start_kernel(env=dict(os.environ) | {TOKEN: "nobody"})
         client = self.kernel_manager.get_kernel(tried).client()
         client.start_channels()
-        await client.wait_for_ready(timeout=SECONDS_TO_START)
+        await client.wait_for_ready()  # as long as whoever started this waits
         client.stop_channels()
         await self.kernel_manager.shutdown_kernel(tried, now=True)
         self.kernel_manager.seats.kernels.clear()

@@ -22,7 +22,6 @@ from alignlib.engagement import Settings, read_engagement
 from alignlib.errors import AlignError, Problem
 from alignlib.files import make_folder, write_file
 from alignlib.forms import read_form
-from alignlib.intake.tables import Tables
 from alignlib.resources import read_resource
 from alignlib.words import legible, spelled
 from alignlib.workshop.pages import Page, missing, pages
@@ -31,7 +30,8 @@ from alignlib.workshop.store import Store, open_store
 
 STORE = ("private", "workshop.sqlite")  # in the engagement's folder
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # of a code: none that is taken for another
-READY_SECONDS, LOOK_SECONDS, END_SECONDS = 90.0, 0.2, 10.0
+READY_SECONDS = 300.0  # everything is imported, on a machine that may be busy
+LOOK_SECONDS, END_SECONDS = 0.2, 10.0
 ENDING = (signal.SIGINT, signal.SIGTERM)
 DEATHS, WITHIN_SECONDS = 5, 30.0  # so many times within so long, and it is given up
 SEAT_BYTES = 45_000_000  # of memory a seat takes with warm kernels, and with ordinary ones
@@ -102,17 +102,23 @@ def run(engagement: Path, place: Place, seats: int, database: str, say: Callable
     """
     check(place)
     settings = read_engagement(engagement)
-    tables, notes = _prepared(engagement)
-    asked = pages(settings, tables)
-    session = Session(place, "".join(secrets.choice(LETTERS) for _ in range(8)), secrets.token_urlsafe(24), seats,
-                      [*notes, *missing(settings, tables)])  # fmt: skip
-    store = database or str(make_folder(engagement / STORE[0], private=True) / STORE[1])
     for number in ENDING:
         signal.signal(number, _stop)
+    try:
+        asked, notes = _prepared(engagement, settings)
+    except BaseException:  # what reads files makes an error of its own of a signal, or none
+        if not _is_stopped():
+            raise
+    if _is_stopped():
+        print("Stopped while the client's files were read: nothing was opened.", file=sys.stderr)
+        return 130
+    code = "".join(secrets.choice(LETTERS) for _ in range(8))
+    session = Session(place, code, secrets.token_urlsafe(24), seats, notes)
+    store = database or str(make_folder(engagement / STORE[0], private=True) / STORE[1])
     with suppress(KeyboardInterrupt), ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="al-")))
         stack.callback(_end_all, session.running)
-        _serve(session, settings, asked, {"store": store, "engagement": str(engagement)}, folder, say)
+        _serve(session, settings, asked, store, engagement, folder, say)
     return 0
 
 
@@ -123,19 +129,22 @@ def _stop(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
+def _is_stopped() -> bool:
+    return signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
 def _serve(
-    session: Session, settings: Settings, asked: Mapping[str, Page], given: dict[str, str], folder: Path,
+    session: Session, settings: Settings, asked: Mapping[str, Page], store: str, engagement: Path, folder: Path,
     say: Callable[[Session], None],
 ) -> NoReturn:  # fmt: skip
     secret = secrets.token_urlsafe(24)
     where = str(folder / "desk") if hasattr(socket, "AF_UNIX") else "127.0.0.1:0"
-    for_desk = {"store": given["store"], "socket": where, "secret": secret}
+    for_desk = {"store": store, "socket": where, "secret": secret, "folder": str(folder)}
     address = for_desk["socket"] = _start(session, "desk", for_desk)["address"]  # kernels must find it there again
-    Desk(address).ask("open", secret=secret, pages={name: page.as_json() for name, page in asked.items()},
-                      seats=session.seats, code=session.code, facilitator=session.key)  # fmt: skip
+    _open(session, Desk(address), secret, asked, engagement)
     hosts = [session.place.host, *filter(None, [session.place.behind_proxy.partition("://")[2].strip("/")])]
     for_server = {**session.place._asdict(), "desk": address, "secret": secret, "seats": session.seats,
-                  "hosts": hosts, "about": about(settings), "engagement": given["engagement"],
+                  "hosts": hosts, "about": about(settings), "engagement": str(engagement),
                   "folder": str(folder), "code": session.code}  # fmt: skip
     port = _start(session, "serve", for_server)["port"]
     session.place = session.place._replace(port=port)
@@ -155,6 +164,21 @@ def _serve(
                 _start(session, name, config)
 
 
+def _open(session: Session, desk: Desk, secret: str, asked: Mapping[str, Page], engagement: Path) -> None:
+    """Goes on with the workshop that the store holds; where it holds none, or a closed one, another begins."""
+    from alignlib.workshop.tables import keep_earlier
+
+    try:
+        is_new = desk.ask("state")["phase"] == "closed"
+    except AlignError as error:  # it was never opened, or the next request tells the same
+        is_new = error.problems[0].code == "E-CLOSED"
+    told = [keep_earlier(engagement)] if is_new else []
+    if aside := desk.ask("open", secret=secret, pages={name: page.as_json() for name, page in asked.items()},
+                         seats=session.seats, code=session.code, facilitator=session.key):  # fmt: skip
+        told.insert(0, f"The workshop before was closed, so another begins. Its answers are kept in {aside}.")
+    session.notes[:0] = filter(None, told)
+
+
 def store_of(engagement: Path, database: str) -> Store:
     """Which store holds this engagement's workshop? Raises AlignError (E-STORE) when none was held."""
     file = engagement.joinpath(*STORE)
@@ -166,15 +190,17 @@ def store_of(engagement: Path, database: str) -> Store:
 
 def export(engagement: Path, out: Path, database: str) -> list[Path]:
     """Which files hold what was answered, as the tables that an audit reads?"""
+    from alignlib.intake.snapshot import engagement_secret
     from alignlib.workshop.room import kept_pages
     from alignlib.workshop.store import answers
     from alignlib.workshop.tables import as_files, as_workbook
 
     settings, store = read_engagement(engagement), store_of(engagement, database)
     given, asked = answers(store), kept_pages(store)
+    key = engagement_secret(engagement)  # an audit of these files is judged beside what the wall showed
     files: dict[str, str | bytes] = {
-        **as_files(given, asked, settings),
-        "answers.xlsx": as_workbook(given, asked, settings),
+        **as_files(given, asked, settings, key),
+        "answers.xlsx": as_workbook(given, asked, settings, key),
     }
     make_folder(out)
     for name, content in files.items():
@@ -194,16 +220,18 @@ def about(settings: Settings) -> dict[str, Any]:
     return {"title": title, "notice": notice, "page": page, "language": settings.survey.language}
 
 
-def _prepared(engagement: Path) -> tuple[Tables | None, list[str]]:
-    """The client's tables, for forms that ask about their labels and content; a note where they cannot be read yet."""
+def _prepared(engagement: Path, settings: Settings) -> tuple[dict[str, Page], list[str]]:
+    """What is asked, some of it about the client's labels and content; notes where it cannot be."""
     from alignlib.intake.snapshot import open_run, prepare
 
+    tables, notes = None, list[str]()
     with tempfile.TemporaryDirectory(prefix="alignlib-") as scratch:
         try:
             prepare(engagement, Path(scratch) / "run")
-            return open_run(Path(scratch) / "run")[1], []
+            tables = open_run(Path(scratch) / "run")[1]
         except AlignError as error:
-            return None, [f"The client's files are not read yet, so some forms are left out: {error.problems[0]}"]
+            notes = [f"The client's files are not read yet, so some forms are left out: {error.problems[0]}"]
+        return pages(settings, tables), [*notes, *missing(settings, tables)]
 
 
 def _start(session: Session, name: str, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -222,13 +250,15 @@ def _start(session: Session, name: str, config: Mapping[str, Any]) -> dict[str, 
     timer = threading.Timer(READY_SECONDS, process.kill)
     timer.daemon = True  # whoever stops us here does not wait for it
     timer.start()
-    try:
-        line = process.stdout.readline()
-    finally:
-        timer.cancel()
+    line = process.stdout.readline()
+    is_late = not timer.is_alive()
+    timer.cancel()
     if not line.startswith("{"):
         what = {"desk": "the store cannot be opened", "serve": "the address cannot be served"}[name]
         fix = line.strip() or "see what is printed above; another --port or --db may help"
+        if is_late:
+            what = f"this machine was too busy to start the workshop within {READY_SECONDS / 60:g} minutes"
+            fix = "end other programs, then give the same command again: what was saved is kept"
         raise AlignError(Problem("E-STORE" if name == "desk" else "E-USE", what, fix=fix))
     found: dict[str, Any] = json.loads(line)
     if "error" in found:

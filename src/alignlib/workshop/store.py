@@ -29,12 +29,12 @@ APPLICATION = 0x414C474E  # "ALGN" in the file's header: an answer store, and no
 SCHEMA_VERSION = 2
 SCHEMA = "alignlib_workshop"  # in PostgreSQL: a database holds one workshop, beside whatever else is in it
 _WAIT_SECONDS = 30  # without a wait most of sixty writers are told "database is locked"
-_META = sa.MetaData()
+META = sa.MetaData()
 
 
 def _table(name: str, *parts: Any) -> sa.Table:
     """A table without rowid: rows lie in the order of their random keys, so nothing tells who came first."""
-    return sa.Table(name, _META, *parts, sqlite_with_rowid=False)
+    return sa.Table(name, META, *parts, sqlite_with_rowid=False)
 
 
 def _text(name: str, *checks: Any, **more: Any) -> "sa.Column[str]":
@@ -279,7 +279,7 @@ def _rewrite(store: Store) -> None:
             connection.exec_driver_sql("pragma wal_checkpoint(truncate)")
             return
         connection.exec_driver_sql("set statement_timeout = 0")
-        for name in _META.tables:
+        for name in META.tables:
             connection.exec_driver_sql(f"vacuum full {name}")
         connection.exec_driver_sql("set statement_timeout = '20s'")
 
@@ -327,7 +327,7 @@ def _make(file: Path) -> None:
         with draft.engine.connect() as connection:
             for setting in ("journal_mode=wal", f"application_id={APPLICATION}", f"user_version={SCHEMA_VERSION}"):
                 connection.exec_driver_sql(f"pragma {setting}")
-            _META.create_all(connection)
+            META.create_all(connection)
             connection.commit()
         draft.engine.dispose()
         with suppress(FileExistsError):  # unlike a rename it never takes the place of a store made meanwhile
@@ -352,12 +352,17 @@ def _open_database(address: str) -> Store:
     store = Store(url)
     with store.writing() as connection:
         if not connection.exec_driver_sql(f"select to_regclass('{SCHEMA}.kept')").scalar():
-            connection.exec_driver_sql(f"create schema {SCHEMA}")
-            _META.create_all(connection)
-            keep(connection, "schema", SCHEMA_VERSION)
+            make_schema(connection)
         version = kept(connection, "schema")
     _same_version(store, version)
     return store
+
+
+def make_schema(connection: sa.Connection) -> None:
+    """What is in PostgreSQL from now on? An empty store, in a schema of its own."""
+    connection.exec_driver_sql(f"create schema {SCHEMA}")
+    META.create_all(connection)
+    keep(connection, "schema", SCHEMA_VERSION)
 
 
 def _same_version(store: Store, version: Any) -> None:

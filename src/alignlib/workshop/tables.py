@@ -7,7 +7,7 @@ import re
 import secrets
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, time
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from alignlib.plain_yaml import SETTINGS_FILE
 from alignlib.resources import read_resource
 from alignlib.words import TEAM_NAMES, count, legible, listed
 from alignlib.workshop.pages import NONE, OURS, Page, number_of
+from alignlib.workshop.turn import dated
 
 Answers = Mapping[str, Sequence[Mapping[str, Any]]]  # responses and entries, as the room gives them
 Row = dict[str, str]
@@ -84,6 +85,11 @@ def as_workbook(answers: Answers, pages: Mapping[str, Page], settings: Settings,
 # --- the rows ---------------------------------------------------------------------------------------------------------
 
 
+def in_files(key: bytes, respondent: str) -> str:
+    """Under which code does this person stand in the files made with this key?"""
+    return "w-" + hmac.digest(key, respondent.encode(), "sha256").hex()[:12]
+
+
 def _tables(answers: Answers, pages: Mapping[str, Page], settings: Settings, key: bytes) -> dict[str, list[Row]]:
     boards: Boards = {}
     days: dict[str, str] = {}
@@ -110,7 +116,7 @@ def _text(value: str) -> str:
 
 def _responses(given: Sequence[Mapping[str, Any]], key: bytes) -> list[Row]:
     rows = [
-        {"respondent_id": "w-" + hmac.digest(key, each["respondent_id"].encode(), "sha256").hex()[:12],
+        {"respondent_id": in_files(key, each["respondent_id"]),
          "team": each["team"], "role": each["role"] or "", "wave": each["wave"] or "", "item": each["item"],
          "answer": "" if each["answer"] is None else f"{float(each['answer']):.10g}",
          "cannot_say": "true" if each["cannot_say"] else "false"}
@@ -187,7 +193,8 @@ def take_in(engagement: Path, answers: Answers, pages: Mapping[str, Page]) -> li
     settings = read_engagement(engagement)
     made = _tables(answers, pages, settings, engagement_secret(engagement))
     named = {entry.file for entry in settings.inputs}
-    others = [entry for entry in settings.inputs if entry.table in _READ and not entry.file.startswith(OURS)]
+    ours = {_file(table) for table in COLUMNS}
+    others = [entry for entry in settings.inputs if entry.table in _READ and entry.file not in ours]
     standing, told = _standing(engagement, settings, others), list[str]()
     for table, column in _SETTLES.items():
         if held := standing[table] & {row[column] for row in made[table]}:
@@ -211,6 +218,29 @@ def take_in(engagement: Path, answers: Answers, pages: Mapping[str, Page]) -> li
     if text:
         write_file(path, text)
     return told + _propose(engagement, made["promises"])
+
+
+def keep_earlier(engagement: Path) -> str:
+    """What did an earlier workshop leave in the engagement? One sentence; empty for nothing.
+
+    Its files get their day in their names, in engagement.yml as well, so that the next workshop writes beside them and
+    not over them: what it was answered is a wave of its own, and boards stay until their input is deleted there.
+    """
+    data, path = engagement / "data", engagement / SETTINGS_FILE
+    found = [file for table in COLUMNS if (file := data / _file(table)).exists()]
+    if not found:
+        return ""
+    text = path.read_bytes().decode("utf-8")
+    day = date.fromtimestamp(max(file.stat().st_mtime for file in found))
+    name = dated(OURS.rstrip("-"), day, lambda name: any(data.glob(f"{name}-*.csv")))
+    for file in found:
+        new = file.name.replace(OURS, f"{name}-", 1)
+        write_file(data / new, file.read_bytes())
+        text = re.sub(rf"(?<![\w./-]){re.escape(file.name)}", new, text)
+    write_file(path, text)
+    for file in found:
+        file.unlink()
+    return f"What the workshop before left in the engagement stays in its audit, as data/{name}-*.csv."
 
 
 _WAVE = ("An earlier survey stands in the engagement, so the room's answers are its wave {wave}, which is the one that "

@@ -3,7 +3,8 @@
 const LIVE = 60; // seconds between two words about the time left
 const STYLE = `div { max-width: none !important; } img { width: 100%; max-width: 1100px; height: auto; }
   h3 { font-size: 28px; line-height: 1.25; } table { border-collapse: collapse; overflow-wrap: normal; } td { border-top: 1px solid #cfcbc2; }
-  :is(th, td) { padding: 6px 14px 6px 0; vertical-align: top; }`;
+  :is(th, td) { padding: 6px 14px 6px 0; vertical-align: top; }
+  @media (max-width: 900px) { h3 { font-size: 22px; } table { min-width: 640px; } }`;
 
 export default {
   render({ model, el }) {
@@ -25,9 +26,12 @@ class Wall {
     this.waiting = make("section", { "aria-label": this.say("room") }, this.place, this.table, this.promise);
     this.results = make("section", { "aria-label": this.say("results"), hidden: true });
     const head = make("header", { className: "alignlib-head" }, make("div", {}, this.title, this.phase), this.left);
-    const main = make("div", { className: "alignlib-main" }, head, this.waiting, this.results);
-    const root = make("section", { className: "alignlib-form alignlib-wall", "aria-label": this.say("label") }, main,
-      this.panel(), this.dialog = make("dialog", { "aria-labelledby": "alignlib-ask" }), this.live);
+    this.after = make("section", { className: "alignlib-after", "aria-label": this.say("next_steps"), hidden: true });
+    const main = make("div", { className: "alignlib-main" }, head, this.waiting, this.after, this.results);
+    this.word = make("p", { className: "alignlib-word", role: "status" }); // stays in sight, wherever the page stands
+    const root = make("section", { className: "alignlib-form alignlib-wall", "aria-label": this.say("label") },
+      make("div", { className: "alignlib-room" }, main, this.controls = this.panel()), this.word,
+      this.dialog = make("dialog", { "aria-labelledby": "alignlib-ask" }), this.live);
     root.dataset.lmSuppressShortcuts = "true"; // JupyterLab would take letters typed here for its own commands
     el.replaceChildren(root);
     this.changes = { "msg:custom": (said) => this.hear(said), "change:view": () => this.draw(),
@@ -67,7 +71,7 @@ class Wall {
   hear(said) {
     if (said.said) {
       const word = this.asked === "what_if" && this.brings?.isConnected ? this.brings : this.word;
-      word.textContent = said.said;
+      word.replaceChildren(...told(said.said));
       word.dataset.fault = said.is_fault ? "yes" : "";
     }
     if (said.pong === undefined) return;
@@ -95,9 +99,11 @@ class Wall {
     const asked = (key) => button(key, () => this.ask(key, () => this.act(key, form())));
     this.choice = make("select", { id: "alignlib-choice" });
     this.minutes = make("input", { id: "alignlib-minutes", type: "number", min: 1, max: 480, step: 1 });
-    this.word = make("p", { className: "alignlib-word", role: "status" });
+    this.minutes.addEventListener("input", () => (this.isTyped = true));
     const start = () => {
-      if (this.minutes.reportValidity()) this.act("timer", { seconds: Number(this.minutes.value) * 60 });
+      if (!this.minutes.reportValidity()) return;
+      this.isTyped = false;
+      this.act("timer", { seconds: Number(this.minutes.value) * 60 });
     };
     const group = (key, ...inside) => make("div", { role: "group", "aria-label": this.say(`group_${key}`) }, ...inside);
     return make("aside", { className: "alignlib-panel", "aria-label": this.say("panel") },
@@ -108,8 +114,7 @@ class Wall {
       group("results", asked("reveal"), button("docket", () => this.act("docket")),
         button("reopen", () => this.act("reopen", form()))),
       group("clear", asked("reset"), button("undo", () => this.act("undo"))),
-      group("end", button("snapshot", () => this.act("snapshot")), asked_close.call(this, button)),
-      this.word);
+      group("end", button("snapshot", () => this.act("snapshot")), asked_close.call(this, button)));
   }
   /** What the room does now. Controls stay where they are, so that focus is never lost. */
   draw() {
@@ -121,16 +126,20 @@ class Wall {
     if (form !== this.form) {
       Object.assign(this, { form, told: null });
       this.choice.value = form;
-      this.minutes.value = this.view().minutes ?? 10;
+      if (!this.isTyped) this.minutes.value = this.view().minutes ?? 10; // typed while the form was on its way: it counts
+      this.isTyped = false;
     }
-    this.title.textContent = this.view().title ?? "";
+    this.title.textContent = isClosed ? this.say("end") : this.view().title ?? "";
     this.phase.textContent = this.say(busy ? `busy_${busy}` : isClosed ? "phase_closed" : `phase_${phase}`);
     const { code } = this.view();
     this.place.hidden = !code || isClosed;
     if (code) this.place.replaceChildren(make("span", {}, location.origin), make("strong", {}, code));
     this.count(people);
     this.waiting.hidden = is_shown || isClosed;
-    this.results.hidden = !is_shown && !isClosed;
+    this.results.hidden = isClosed ? !this.results.firstChild : !is_shown;
+    this.controls.hidden = isClosed;
+    this.after.hidden = !isClosed;
+    if (isClosed && !this.after.firstChild) this.after.replaceChildren(...this.next());
     const off = (key, isOff, isGone = false) => Object.assign(this[`on_${key}`], { disabled: isOff, hidden: isGone });
     const isOff = Boolean(busy) || isClosed;
     for (const key of ["show_form", "reset", "undo", "close", "timer", "no_timer"]) off(key, isOff);
@@ -140,6 +149,12 @@ class Wall {
     off("snapshot", isOff, !this.view().can_snapshot);
     this.choice.disabled = this.minutes.disabled = isOff;
     this.countdown();
+  }
+  /** What stands once the workshop is closed, and what to do next. Where there is no folder, there is no command. */
+  next() {
+    const { folder, is_local } = this.view(), keys = ["kept", ...(folder ? ["audit", "export"] : [])];
+    if (!is_local) keys.push("stop");
+    return keys.map((key) => make("p", {}, ...told(this.say(`closed_${key}`, { folder }))));
   }
   count(people) {
     const heads = ["team", "joined", "answered", "finished"].filter((name) => people.some((row) => row[name]));
@@ -181,9 +196,9 @@ class Wall {
     this.list = make("select", { id: "alignlib-view", onchange: () => this.turn(this.list.selectedIndex) },
       ...this.views.map(({ title }) => make("option", {}, title)));
     const step = (key, by) => make("button", { type: "button", onclick: () => this.turn(this.at + by) }, this.say(key));
-    [this.before, this.after] = [step("before", -1), step("after", 1)];
+    [this.back, this.on] = [step("before", -1), step("after", 1)];
     const bar = make("div", { className: "alignlib-turn" }, make("label", { for: "alignlib-view" }, this.say("which")),
-      this.list, this.before, this.after);
+      this.list, this.back, this.on);
     this.folded = make("div");
     const head = make("h2", { className: "alignlib-hidden" }, this.say("results"));
     this.results.replaceChildren(head, bar, this.folded, this.host = host);
@@ -229,13 +244,20 @@ class Wall {
   turn(at) {
     this.at = Math.max(0, Math.min(at, this.views.length - 1));
     this.list.selectedIndex = this.at;
-    this.before.disabled = this.at === 0;
-    this.after.disabled = this.at === this.views.length - 1;
+    this.back.disabled = this.at === 0;
+    this.on.disabled = this.at === this.views.length - 1;
+    this.word.textContent = ""; // what was said of the view before
     const { html, complaints, steps } = this.views[this.at] ?? {};
     this.host.hidden = !html;
     this.root.replaceChildren(make("style", {}, STYLE), ...inert(html ?? ""));
     this.folded.replaceChildren(...(complaints ? this.docket(complaints) : steps ? this.funnel(steps) : []));
   }
+}
+
+/** A sentence, what stands in `backticks` as code: a word of a command, as --out, is never broken in two. */
+function told(text) {
+  return text.split("`").map((part, at) => at % 2
+    ? make("code", {}, ...part.split(/( )/).map((word) => (word.trim() ? make("span", {}, word) : word))) : part);
 }
 
 /** Ending for good is asked twice. */

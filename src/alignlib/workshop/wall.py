@@ -13,15 +13,17 @@ from typing import Any
 import anywidget
 import traitlets
 
-from alignlib.disclosure import count_text
+from alignlib.disclosure import ReleaseLog, count_text
 from alignlib.engagement import Settings
 from alignlib.errors import AlignError, Problem
+from alignlib.release import published, shown_on_wall
 from alignlib.resources import plays
 from alignlib.result import Result
-from alignlib.words import TEAM_NAMES, capital, count, listed, number, of, spelled
+from alignlib.words import TEAM_NAMES, capital, listed, number, of, spelled
 from alignlib.workshop import reveal as reveals
-from alignlib.workshop.pages import Page, page_of
-from alignlib.workshop.seat import CODE, ENGAGEMENT
+from alignlib.workshop.form import words_of
+from alignlib.workshop.pages import Page, page_of, settings_of
+from alignlib.workshop.seat import CODE, ENGAGEMENT, seat
 
 # Whose exercise a form is: its minutes are offered on the timer.
 PLAYS = {"sorting": "P13", "stages": "P3", "relay-board": "P5", "promises": "P4", "metrics": "P11", "focus": "P1"}
@@ -54,6 +56,7 @@ class WallWidget(anywidget.AnyWidget):
         self._work: Thread | None = None
         self._busy, self._said = "", deque[dict[str, Any]]()  # also filled by what runs beside
         self._drawn: tuple[Any, ...] = ()
+        self._few = self._waits = False  # a team is too small as yet; a reveal was refused for that
         self.on_msg(lambda _, heard, __: [self.send(said) for said in self.hear(heard)])
         self.hear({"ping": 0})
 
@@ -79,10 +82,11 @@ class WallWidget(anywidget.AnyWidget):
     # --- what is asked of it
 
     def _do(self, heard: Mapping[str, Any]) -> None:
-        given = {name: value for name, value in heard.items() if name != "do"}
+        given, self._waits = {name: value for name, value in heard.items() if name != "do"}, False
         asked: dict[str, Callable[..., str]] = {
-            "show_form": self._show_form, "timer": self._timer, "reopen": self._reopen, "reset": self._reset,
-            "undo": self._undo, "close": self._close, "what_if": self._what_if,
+            "show_form": partial(self._tell, "show_form", "said_shown"), "timer": self._timer,
+            "reopen": partial(self._tell, "reopen", "said_reopened"), "undo": self._undo, "close": self._close,
+            "reset": partial(self._tell, "reset", "said_cleared"), "what_if": self._what_if,
         }  # fmt: skip
         beside: dict[str, Callable[..., str]] = {
             "reveal": self._reveal, "docket": self._docket, "snapshot": self._snapshot,
@@ -102,6 +106,7 @@ class WallWidget(anywidget.AnyWidget):
             self._say(act(), is_fault=False)
         except AlignError as error:
             problem = error.problems[0]
+            self._waits = self._few and problem.code == "E-SMALL"
             said = (" ".join(filter(None, [problem.where, problem.what])), problem.fix)
             self._say(" ".join(f"{capital(each).rstrip('.')}." for each in said if each), is_fault=True)
         except Exception as error:  # noqa: BLE001  a thread that dies in silence would leave the wall waiting
@@ -115,21 +120,13 @@ class WallWidget(anywidget.AnyWidget):
     def _ask(self, do: str, **given: Any) -> Any:
         return self._held.ask(do, token=self._key, **given)
 
-    def _show_form(self, form: str) -> str:
-        self._ask("show_form", form=form)
-        return str(self.words["said_shown"])
+    def _tell(self, do: str, said: str, form: str) -> str:
+        self._ask(do, form=form)  # how many answers it touched could tell of a small group
+        return str(self.words[said])
 
     def _timer(self, seconds: float) -> str:
         self._ask("timer", seconds=seconds)
         return str(self.words["said_timer" if seconds else "said_no_timer"])
-
-    def _reopen(self, form: str) -> str:
-        self._ask("reopen", form=form)
-        return str(self.words["said_reopened"])
-
-    def _reset(self, form: str) -> str:
-        self._ask("reset", form=form)  # how many they were could tell of a small group
-        return str(self.words["said_cleared"])
 
     def _undo(self) -> str:
         return str(self.words["said_undone" if self._ask("undo") else "said_nothing"])
@@ -156,6 +153,9 @@ class WallWidget(anywidget.AnyWidget):
             frozen = reveals.reveal(
                 page, self._ask("answers"), self._settings, self._token(), self._revealed(but=form), self._earlier()
             )
+            if self._engagement:
+                for log in reveals.logs([frozen]):
+                    shown_on_wall(self._engagement, log)
         except BaseException:
             if not before:
                 self._ask("reopen", form=form)
@@ -203,8 +203,10 @@ class WallWidget(anywidget.AnyWidget):
             self._frozen[form] = found
         return self._frozen.get(form, {})
 
-    def _earlier(self) -> list[reveals.Frozen]:
-        return [found for form in self.view["titles"] if (found := self._release(form))]
+    def _earlier(self) -> list[ReleaseLog]:
+        """What has the room seen of people, and what did audits of this engagement publish?"""
+        seen = reveals.logs(found for form in self.view["titles"] if (found := self._release(form)))
+        return [*seen, *(published(self._engagement) if self._engagement else [])]
 
     def _revealed(self, but: str) -> list[Page]:
         known = [form for form in self.view["titles"] if form != but and self._release(form)]
@@ -217,26 +219,27 @@ class WallWidget(anywidget.AnyWidget):
         state = self._ask("state")
         form, phase = state["form"], state["phase"]
         if phase == "closed":
-            self.view = {**self.view, "phase": phase, "until": None, "busy": "", "people": [], "can_docket": False}
+            folder = self._engagement.name if self._engagement else ""
+            self.view = {**self.view, "phase": phase, "until": None, "busy": "", "people": [], "can_docket": False,
+                         "folder": folder, "is_local": self._held.is_local}  # fmt: skip
             return
         page, counts = self._page(form), self._ask("counts", form=form)
+        least = reveals.anonymous(self._settings).survey.least
+        self._few = page.scope == _PERSON and any(counts["answered"].get(team, 0) < least for team in TEAM_NAMES)
+        if self._waits and not self._few:
+            self._waits = False
+            self._say(self.words["said_enough"].format(least=spelled(least)), is_fault=False)
         # while a picture is being made the room has none to see
         is_shown = phase == "revealed" and self._busy != "reveal" and bool(self._release(form))
         self.view = {
-            "form": form, "phase": phase, "until": state["until"], "titles": self._titles(state["titles"]),
+            "form": form, "phase": phase, "until": state["until"], "titles": state["titles"],
             "scope": page.scope, "title": page.title, "code": _in_fours(os.environ.get(CODE, "")), "busy": self._busy,
-            "people": people(page, counts, reveals.anonymous(self._settings).survey.least),
+            "people": people(page, counts, least),
             "minutes": minutes(form), "is_shown": is_shown,
             "can_docket": is_shown and form in reveals.OPINIONS and self._engagement is not None,
             "can_snapshot": self._engagement is not None, "is_local": self._held.is_local,
         }  # fmt: skip
         self._show(form if is_shown else "")
-
-    def _titles(self, titles: Mapping[str, str]) -> dict[str, str]:
-        """Forms of one title, the short survey and the long one, are told apart by what they ask."""
-        twice = {form for form, title in titles.items() if list(titles.values()).count(title) > 1}
-        return {form: f"{count(len(self._page(form).questions), 'question')}: {title}" if form in twice else title
-                for form, title in titles.items()}  # fmt: skip
 
     def _show(self, form: str) -> None:
         frozen = self._frozen.get(form, {})
@@ -301,19 +304,6 @@ def open_wall(engagement: str = "", store: str = "") -> WallWidget:
 
     ``engagement`` and ``store`` count in JupyterLab only, as in ``open_form``.
     """
-    from datetime import date
-
-    import yaml
-
-    from alignlib.engagement import Period, read_engagement
-    from alignlib.resources import read_resource
-    from alignlib.workshop.seat import seat
-
-    words = yaml.safe_load(read_resource("templates", "workshop", "words.yml"))["wall"]
     held = seat(engagement, store)
     folder = os.environ.get(ENGAGEMENT, "") if not held.is_local else engagement
-    today = date.today()
-    settings = read_engagement(Path(folder)) if folder else Settings(
-        version=1, client="Workshop", period=Period(start=today, end=today), as_of=today, currency="EUR", timezone="UTC"
-    )  # fmt: skip
-    return WallWidget(held, words, settings, Path(folder) if folder else None)
+    return WallWidget(held, words_of("wall"), settings_of(folder), Path(folder) if folder else None)
