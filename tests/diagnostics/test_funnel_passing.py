@@ -1,7 +1,6 @@
 """The waterfall and time: steps a reader can count, sellers who differ, differences that mislead."""
 
 import json
-from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
@@ -11,7 +10,6 @@ import pytest
 from scipy.stats import binom
 
 from alignlib.diagnostics.funnel import cohorts, deals, groups, passing
-from alignlib.diagnostics.funnel.counts import step_counts
 from alignlib.diagnostics.funnel.rates import coded, gap, going_on, owner_codes, rate, strata
 from alignlib.diagnostics.funnel.spells import read_spells
 from alignlib.diagnostics.funnel.steps import Step, ways
@@ -96,21 +94,6 @@ def _time(day: float) -> str:
 
 def _event(lead: str, stage: str, day: float) -> dict[str, Any]:
     return {"lead_id": lead, "stage": stage, "entered_at": _time(day)}
-
-
-@pytest.mark.parametrize("path", ["strict", "any", "backfilled"])
-def test_steps_read_from_spells_are_those_counted_from_events(make_tables: Any, path: str) -> None:
-    tables = make_tables(world(5))
-    spells, counted = read_spells(tables), step_counts(tables, settings(), path=path)
-    found = ways(spells, settings(), path)
-    assert list(found) == [key for key in dict.fromkeys(counted["step"]) if key != "mql_to_touch"]
-    wrong_way_round = sum(int(np.isnan(one.days).sum()) for one in found.values())
-    assert (wrong_way_round > 0) == (path != "strict")  # strict asks for the order of time
-    for key, one in found.items():
-        hours = np.nan_to_num(np.ceil(np.round(one.days * 1440) / 60), nan=-1)
-        mine = Counter(zip(hours.tolist(), one.outcome.tolist(), strict=True))
-        rows = counted[counted["step"] == key].fillna({"hours": -1})
-        assert mine == {(row.hours, row.outcome): row.n for row in rows.itertuples()}
 
 
 def test_leads_that_become_opportunities_are_a_finding_of_their_own(make_tables: Any) -> None:

@@ -27,6 +27,24 @@ _NAMES = " ".join(f"when {i} then '{stage}'" for i, stage in enumerate((*STAGES,
 _DETAILS = """, arg_max(owner_id, (k, file, record)) as event_owner, max(owner_id) filter (stage = 'mql') as mql_owner,
   arg_max(reason, (k, file, record)) as reason,
   any_value(file) filter (stage = 'won') as won_file, min(record) filter (stage = 'won') as won_record"""
+# Which spells events make: this is the definition. ``spells`` has one row each: <stage>_us (first entry, microseconds,
+# NULL if never), started_us, next_us (when the lead's next spell starts), last (the last event's k).
+_NUMBERED = f"""
+with marked as (
+  select *, lag(k) over journey as before, min(k) filter (k & 15 = {BEGIN}) over journey as begun
+  from (select *, {KEY} as k from stage_events)
+  window journey as (partition by lead_id order by k)
+), numbered as (
+  select *, count(*) filter (before & 15 >= {FORWARD} and k & 15 < {FORWARD}
+      or before & 15 = {WON} and k & 15 <= {BEGIN} and begun < before)
+    over (partition by lead_id order by k rows unbounded preceding) as spell
+  from marked
+), grouped as (
+  select lead_id, spell, {_FIRST}, min(k) >> 4 as started_us, max(k) as last{_DETAILS}
+  from numbered group by lead_id, spell
+), spells as (
+  select *, lead(started_us) over (partition by lead_id order by spell) as next_us from grouped
+)"""
 _SPELLS = f"""
 select s.lead_id, s.spell, {_AT}, make_timestamp(last >> 4) as last_event_at,
   case last & 15 {_NAMES} end as last_stage, s.mql_owner, s.reason, s.won_file, s.won_record,
@@ -42,33 +60,9 @@ NEVER = np.iinfo(np.int64).max >> 4  # microseconds since 1970: later than any d
 NOT_YET = np.datetime64("NaT", "us")
 
 
-def numbered_sql(events: str, details: str = "") -> str:
-    """Which common table expressions make spells of events? This is the definition; whoever counts spells uses it.
-
-    ``events`` names a relation of ``lead_id`` and ``k`` (KEY) and whatever ``details`` aggregate. ``spells`` then has
-    one row a spell: lead_id, spell, <stage>_us (first entry, microseconds, NULL if never), started_us, next_us (when
-    the lead's next spell starts), last (the last event's k). Events with one k are alike and may come in any order.
-    """
-    return f"""
-with marked as (
-  select *, lag(k) over journey as before, min(k) filter (k & 15 = {BEGIN}) over journey as begun from {events}
-  window journey as (partition by lead_id order by k)
-), numbered as (
-  select *, count(*) filter (before & 15 >= {FORWARD} and k & 15 < {FORWARD}
-      or before & 15 = {WON} and k & 15 <= {BEGIN} and begun < before)
-    over (partition by lead_id order by k rows unbounded preceding) as spell
-  from marked
-), grouped as (
-  select lead_id, spell, {_FIRST}, min(k) >> 4 as started_us, max(k) as last{details}
-  from numbered group by lead_id, spell
-), spells as (
-  select *, lead(started_us) over (partition by lead_id order by spell) as next_us from grouped
-)"""
-
-
 def spells_sql(tables: Tables) -> str:
     """Which query gives one row a spell with all that is known of it, whether or not leads were delivered?"""
-    sql = numbered_sql(f"(select *, {KEY} as k from stage_events)", _DETAILS) + _SPELLS
+    sql = _NUMBERED + _SPELLS
     return sql if tables.has("leads") else sql.replace("leads l", _NO_LEADS)
 
 

@@ -81,14 +81,6 @@ def passed(at: Times, path: str) -> Times:
     return at
 
 
-def ended(
-    start: np.ndarray, went: np.ndarray, left: np.ndarray, last: np.ndarray, end: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """How did each case end (0 open, 1 went on, 2 left), and after how many microseconds (open ones: until ``end``)?"""
-    outcome = np.where(went < NEVER, 1, np.where(left, 2, 0))
-    return outcome, np.where(outcome == 1, went, np.where(outcome == 2, last, end)) - start
-
-
 def ends_of(spells: pd.DataFrame, settings: Settings) -> Ends:
     """How did each spell end, as far as the audit sees?"""
     left, last = spells["exit"].notna().to_numpy(), times_of(spells["last_event_at"])
@@ -100,26 +92,21 @@ def step(ends: Ends, at: Times, here: str, later: list[str], path: str) -> Step:
     members = at[here] < NEVER
     some = np.flatnonzero(members)
     went = np.minimum.reduce([at[stage] for stage in (later if path == "any" else later[:1])])[some]
-    outcome, took = ended(at[here][some], went, ends.left[some], ends.last[some], ends.end)
+    outcome = np.where(went < NEVER, 1, np.where(ends.left[some], 2, 0))
+    took = np.where(outcome == 1, went, np.where(outcome == 2, ends.last[some], ends.end)) - at[here][some]
     return Step(here, later[0], members, np.where(took < 0, np.nan, took / DAY), outcome)
-
-
-def pairs(stages: list[str]) -> list[tuple[str, str, list[str]]]:
-    """Which steps are looked at: from which stage, to which, and which stages are at or after that one?
-
-    Each recorded stage to the next, and from MQL to opportunity and to won.
-    """
-    goals = [(START, goal) for goal in ("opportunity", "won") if START in stages and goal in stages[2:]]
-    return [(here, after, stages[stages.index(after) :]) for here, after in [*pairwise(stages), *goals]]
 
 
 def ways(spells: pd.DataFrame, settings: Settings, path: str, at: Times | None = None) -> dict[str, Step]:
     """How did spells go on at each step, under this path rule? Keys such as "mql_to_sal".
 
-    ``at``: what ``passed`` gives, where it is at hand.
+    Each recorded stage to the next, and from MQL to opportunity and to won. ``at``: what ``passed`` gives, where it is
+    at hand.
     """
     at, ends = passed(entered(spells), path) if at is None else at, ends_of(spells, settings)
-    return {f"{here}_to_{after}": step(ends, at, here, later, path) for here, after, later in pairs(list(at))}
+    goals = [(START, goal) for goal in ("opportunity", "won") if START in at and goal in list(at)[2:]]
+    pairs, stages = [*pairwise(at), *goals], list(at)
+    return {f"{a}_to_{b}": step(ends, at, a, stages[stages.index(b) :], path) for a, b in pairs}
 
 
 def chosen(one: Step, keep: np.ndarray) -> Step:
