@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from alignlib import report
 from alignlib.errors import AlignError, Problem
 from alignlib.files import inside, sha256, write_file
+from alignlib.report.leaks import refuse
 from alignlib.report.phrases import READERS
 from alignlib.result import Record, read_record
 
@@ -49,6 +50,7 @@ def write_report(
     made, problems = report.make(
         record, kinds, audience, brand_of(brand or (Path(known) if known else None)), _template(template)
     )
+    refuse(made, [folder], record.client)
     if made:
         enter(folder, audience, list(made))
     written = tuple(write_file(folder / name, content) for name, content in made.items())

@@ -21,6 +21,7 @@ from alignlib.files import inside, make_folder, sha256, write_file
 from alignlib.intake.tables import Tables
 from alignlib.preload import PRELOAD
 from alignlib.release import safe_to_release
+from alignlib.report.leaks import refuse
 from alignlib.report.phrases import READERS
 from alignlib.resources import resource
 from alignlib.result import SEED, Record, Result, read_record, to_json
@@ -227,9 +228,10 @@ def _finish(
     shared, problems = report.make(record, brand=brand_of(brand_file))
     if (listed := worklist.workbook(record)) is not None:
         shared[worklist.FILE] = listed
-    shared[RESULTS] = to_json(record)
+    shared[RESULTS], tables = to_json(record), load(str(run_dir)).tables
+    refuse(shared, (engagement, out), record.client, tables.connection)
     assure()
-    safe_to_release(engagement, load(str(run_dir)).tables, settings)
+    safe_to_release(engagement, tables, settings)
     _publish(out, run_dir, record, shared, brand_file, problems)
 
 
