@@ -52,6 +52,51 @@ def test_the_lock_names_no_private_source(root: Path) -> None:
     assert "file://" not in text
 
 
+def test_S45_every_locked_package_is_pinned_by_hash(root: Path) -> None:
+    packages = tomllib.loads((root / "uv.lock").read_text(encoding="utf-8"))["package"]
+    others = [package for package in packages if package["name"] != "alignlib"]
+    files = [
+        (each["name"], file) for each in others for file in [*each.get("wheels", []), each.get("sdist", {})] if file
+    ]
+    assert len(files) > len(others) > 100
+    assert {each["name"] for each in others} == {name for name, _ in files}
+    unpinned = [name for name, file in files if not re.fullmatch("sha256:[0-9a-f]{64}", file.get("hash", ""))]
+    assert unpinned == [] and {file["url"].split("/")[2] for _, file in files} == {"files.pythonhosted.org"}
+
+
+# The first version without a known hole (hardening notes, T23), of each package among ours that had one.
+_SOUND = {"jupyter-server": (2, 20), "nbconvert": (7, 17), "jinja2": (3, 1, 6)}
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
+@pytest.mark.parametrize("name", _SOUND)
+def test_S45_packages_that_had_holes_are_bounded_below_and_locked_above(
+    name: str, root: Path, project: dict[str, Any]
+) -> None:
+    (least,) = (bound[2:] for wanted, bounds in map(plain, project["project"]["dependencies"]) if wanted == name
+                for bound in bounds if bound.startswith(">="))  # fmt: skip
+    packages = tomllib.loads((root / "uv.lock").read_text(encoding="utf-8"))["package"]
+    (locked,) = (package["version"] for package in packages if package["name"] == name)
+    assert numbers(locked) >= numbers(least) >= _SOUND[name]
+
+
+def test_S45_what_reads_addresses_or_runs_specifications_is_not_among_the_packages(root: Path) -> None:
+    packages = tomllib.loads((root / "uv.lock").read_text(encoding="utf-8"))["package"]
+    assert {"weasyprint", "vl-convert-python", "altair"}.isdisjoint(package["name"] for package in packages)
+
+
+def test_S45_a_release_names_each_step_and_the_version_in_one_place(root: Path) -> None:
+    page = (root / "docs" / "releasing.md").read_text(encoding="utf-8")
+    for command in ("make check", "make trust", "uv build", "uv lock --check", "cyclonedx1.5", "pip-audit"):
+        assert command in page
+    makefile = (root / "Makefile").read_text(encoding="utf-8")
+    assert {f"{target}:" for target in re.findall(r"`make (\w+)`", page)} <= set(re.findall(r"[a-z-]+:", makefile)) | {
+        "check:"}  # fmt: skip
+
+
 def test_conda_users_get_the_same_python_and_this_package(root: Path, project: dict[str, Any]) -> None:
     listed = yaml.safe_load((root / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
     assert listed[0] == f"python{project['project']['requires-python']}"
