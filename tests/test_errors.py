@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from alignlib.errors import CODES, AlignError, Problem
+from alignlib import cli
+from alignlib.errors import CODES, CURES, AlignError, Problem
 
 # Codes that no module raises yet, and why they stand in the list all the same.
 AWAITED: dict[str, str] = {}
@@ -52,3 +53,24 @@ def test_an_error_carries_every_problem_not_only_the_first() -> None:
 def test_a_code_is_explained_as_a_clause_that_can_follow_it(code: str) -> None:
     assert re.fullmatch(r"E-[A-Z]{3,9}", code)
     assert CODES[code][0].islower() and not CODES[code].endswith(".")
+    assert (CURES[code][0].islower() or CURES[code][0] == "`") and not CURES[code].endswith(".")
+
+
+def test_a_problem_that_does_not_say_what_to_do_says_what_helps_against_its_kind() -> None:
+    bare = Problem("E-TIME", "took longer than 1 seconds", where="funnel")
+    assert str(bare) == "funnel: took longer than 1 seconds. [E-TIME]"
+    assert str(bare.with_cure()).startswith("funnel: took longer than 1 seconds. What to do: give a step more with")
+    for said in (Problem("E-USE", "no", fix="yes"), Problem("E-USE", "no", allowed="yes")):
+        assert said.with_cure() == said
+
+
+def test_the_command_line_says_what_to_do_in_any_case(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise AlignError(Problem("E-KERNEL", "the process is gone"))
+
+    monkeypatch.setattr(cli, "app", fail)
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert f"What to do: {CURES['E-KERNEL']}. [E-KERNEL]" in capsys.readouterr().err

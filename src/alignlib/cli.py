@@ -1,6 +1,7 @@
 """The command line: thin, and quick to say what it can do."""
 
 import getpass
+import json
 import os
 import shutil
 import subprocess
@@ -27,14 +28,23 @@ app.add_typer(comments, name="comments")
 app.add_typer(workshop, name="workshop")
 Engagement = Annotated[Path, typer.Argument(help="Folder with engagement.yml and data/.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for the report, results.json and notebooks/.")]
-By = Annotated[str, typer.Option("--by", help="Who agreed the thresholds.")]
 Size = Annotated[int, typer.Option(min=1, max=10_000, help="How many people of the team will be asked.")]
 Leaders = Annotated[int | None, typer.Option(min=0, max=10_000, help="How many of them lead people.")]
 Since = Annotated[Path | None, typer.Option("--since", help="results.json of an earlier audit to compare with.")]
 Memory = Annotated[float, typer.Option("--memory", min=0.5, help="Most memory for one step, in GB.")]
-Seconds = Annotated[
-    float, typer.Option("--seconds", min=1, help="Longest time for one step, as a notebook is, in seconds.")
-]
+Seconds = Annotated[float, typer.Option("--seconds", min=1, help="Longest time for one step (a notebook), in seconds.")]
+Paper = StrEnum("Paper", "sla definitions relay")
+Target = StrEnum("Target", "google microsoft csv xlsx print")
+_NEXT = {
+    "google": "Open https://script.google.com, paste form.gs, run it; the head of the file says how.",
+    "microsoft": "In Microsoft Forms choose Quick import and take form.docx. Then go through it once: a question for a "
+                 "number becomes a text question with the restriction Number, and Settings > Record name stays off "
+                 "unless the survey is named. Paste notice.txt into the description.",
+    "csv": "Type in one row for each person below the codes; questions.csv says what each code asks and takes.",
+    "xlsx": "Type in one row for each person on the sheet Answers.",
+    "print": "Open form.html and notice.html in a browser and print them. To type the answers in: --to xlsx.",
+}  # fmt: skip
+_ENDS = {2: {"E-USE", "E-CONFIG", "E-PARAM", "E-BRAND", "E-TEMPLATE"}, 3: {"E-LOCKED"}, 4: {"E-WRITE"}}
 
 
 @app.command()
@@ -66,7 +76,7 @@ def new(name: Annotated[str, typer.Argument(help="Name of the new engagement's f
 
 
 @app.command()
-def lock(engagement: Engagement, by: By = "") -> None:
+def lock(engagement: Engagement, by: Annotated[str, typer.Option(help="Who agreed the thresholds.")] = "") -> None:
     """Record that thresholds and promises were agreed, by whom and when, before data is opened."""
     from alignlib.engagement import lock_state, read_engagement, write_lock
 
@@ -106,12 +116,10 @@ def check(engagement: Annotated[Path, typer.Argument(help="An engagement, or a f
             typer.echo(line)
         raise typer.Exit(int(any(each.needs for each in standings)))
     counts, notes, problems, rejected = check_files(engagement)
-    for line in (line for each in counts for line in balance(each)):
+    told_of = [line for each in counts for line in balance(each)] + [f"Rejected: {line}" for line in rejected]
+    told_of += [f"Note: {note}" for note in dict.fromkeys(note for group in notes.values() for note in group)]
+    for line in told_of:
         typer.echo(line)
-    for line in rejected:
-        typer.echo(f"Rejected: {line}")
-    for note in dict.fromkeys(note for group in notes.values() for note in group):
-        typer.echo(f"Note: {note}")
     if problems:
         raise AlignError(problems)
     nothing = "engagement.yml names no file under inputs, so there is nothing to audit yet."
@@ -230,7 +238,15 @@ def lab(folder: Annotated[Path, typer.Argument(help="Folder for your working cop
     raise typer.Exit(subprocess.run([sys.executable, "-m", "jupyterlab", str(folder)], check=False).returncode)
 
 
-Paper = StrEnum("Paper", "sla definitions relay")
+@app.command()
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Tell it as JSON.")] = False) -> None:
+    """Say what is wrong with this machine, and how to cure it. Ends with 1 where something has to be cured."""
+    from alignlib.doctor import examine
+
+    signs = examine()
+    lines = [f"{s.level:9}{name:12}{s.found}" + (f". Cure: {s.cure}" if s.cure else "") for name, s in signs.items()]
+    typer.echo(json.dumps(signs, default=vars, indent=1) if as_json else "\n".join(lines))
+    raise typer.Exit(int(any(sign.level == "fault" for sign in signs.values())))
 
 
 @app.command()
@@ -262,18 +278,6 @@ def portfolio(
     typer.echo(f"{record.client}. {record.results['audit'].headline}.")
     for name, text in pages.items():
         typer.echo(f"Wrote {write_file(out / name, text)}")
-
-
-Target = StrEnum("Target", "google microsoft csv xlsx print")
-_NEXT = {
-    "google": "Open https://script.google.com, paste form.gs, run it; the head of the file says how.",
-    "microsoft": "In Microsoft Forms choose Quick import and take form.docx. Then go through it once: a question for a "
-                 "number becomes a text question with the restriction Number, and Settings > Record name stays off "
-                 "unless the survey is named. Paste notice.txt into the description.",
-    "csv": "Type in one row for each person below the codes; questions.csv says what each code asks and takes.",
-    "xlsx": "Type in one row for each person on the sheet Answers.",
-    "print": "Open form.html and notice.html in a browser and print them. To type the answers in: --to xlsx.",
-}  # fmt: skip
 
 
 @survey.command()
@@ -351,10 +355,9 @@ def approve_comments(
     from alignlib.comments import approve
 
     found, named = _comments(engagement), set(numbers or [])
-    if not named and not every and not none:
-        raise AlignError(Problem("E-USE", "no comment was named", fix="give their numbers, or --all, or --none"))
-    if none and (named or every):
-        raise AlignError(Problem("E-USE", "--none goes with nothing else", fix="give numbers or --all, or --none"))
+    if none == bool(named or every):
+        what = "--none goes with nothing else" if none else "no comment was named"
+        raise AlignError(Problem("E-USE", what, fix="give their numbers, or --all, or --none"))
     if strange := sorted(named - set(range(1, len(found) + 1))):
         what, fix = f"there is no comment {strange[0]}", "take numbers from: alignlib comments list"
         raise AlignError(Problem("E-USE", what, fix=fix))
@@ -381,16 +384,12 @@ def _say(text: str, indent: str = "") -> None:
     typer.echo(textwrap.fill(text, width, initial_indent=indent, subsequent_indent=indent, break_long_words=False))
 
 
-_ENDS = {2: {"E-USE", "E-CONFIG", "E-PARAM", "E-BRAND", "E-TEMPLATE"}, 3: {"E-LOCKED"}, 4: {"E-WRITE"}}
-
-
 def main() -> None:
     """Which exit code does this command line end with: 0 done, 1 failed, 2 wrong use, 3 another run, 4 no room?"""
     try:
         app()
     except AlignError as error:
-        for problem in error.problems:
-            typer.echo(str(problem), err=True)
+        typer.echo("\n".join(str(problem.with_cure()) for problem in error.problems), err=True)
         codes = {problem.code for problem in error.problems}
         sys.exit(next((code for code, known in _ENDS.items() if codes <= known), 1))
 

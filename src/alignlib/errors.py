@@ -1,12 +1,13 @@
 """What went wrong, where, what was allowed and what to do: one shape for every error a person sees."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-# Every code and what it stands for, one a line: stable, because people search for them.
+# Every code, what it stands for and what helps, one a line: stable, because people search for them.
 _LINES = Path(__file__).with_name("errors.txt").read_text(encoding="utf-8").splitlines()
-CODES: dict[str, str] = {line[:12].strip(): line[12:] for line in _LINES}
+CODES: dict[str, str] = {line[:12].strip(): line[12:].partition(" | ")[0] for line in _LINES}
+CURES: dict[str, str] = {line[:12].strip(): line[12:].partition(" | ")[2] for line in _LINES}
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,12 @@ class Problem:
 
     def __str__(self) -> str:
         parts = [f"{self.where}: {self.what}" if self.where else self.what]
-        if self.allowed:
-            parts.append(f"Allowed: {self.allowed}")
-        if self.fix:
-            parts.append(f"What to do: {self.fix}")
+        parts += [f"{head}: {said}" for head, said in (("Allowed", self.allowed), ("What to do", self.fix)) if said]
         return f"{'. '.join(parts)}. [{self.code}]"
+
+    def with_cure(self) -> "Problem":
+        """Which problem says what to do in any case: where this one does not, what helps against its kind?"""
+        return self if self.fix or self.allowed else replace(self, fix=CURES[self.code])
 
 
 class AlignError(Exception):
