@@ -140,7 +140,7 @@ def main(words: list[str]) -> int:
     """How did it go? Installs if need be, then runs the checks or ``alignlib`` with these words."""
     if not words or words[0] in ("-h", "--help"):
         print(__doc__)
-        return 0
+        return subprocess.run([program("alignlib"), "--help"]).returncode if program("alignlib").exists() else 0
     try:
         install()
     except Stop as stop:
