@@ -51,7 +51,7 @@ def test_names_known_from_other_files_are_flagged(text: str, flags: tuple[str, .
     assert flags_of(text, ["Weber", "Kim Lang", "u-0042", "Sales Team", "Seller 7", "", "We\u0301ber"]) == flags
 
 
-def test_only_what_was_approved_is_approved_and_a_changed_text_is_not(tmp_path: Path) -> None:
+def test_S42_only_what_was_approved_is_approved_and_a_changed_text_is_not(tmp_path: Path) -> None:
     texts = ["Leads wait.", "Ask Kim Weber."]
     assert approved(tmp_path, texts) == frozenset()
     path = approve(tmp_path, texts[:1], by="A. Consultant", at="2026-11-22T10:00:00+00:00")

@@ -65,7 +65,7 @@ def seen_second(tokens: Any) -> str:
 
 @settings(max_examples=1_000, derandomize=True, deadline=None)
 @given(texts)
-def test_a_text_is_nothing_but_itself_in_a_line_a_list_a_heading_and_a_cell(text: str) -> None:
+def test_S05_a_text_is_nothing_but_itself_in_a_line_a_list_a_heading_and_a_cell(text: str) -> None:
     made, plain = escaped(text), cleaned(text)
     assert "\n" not in made and made.splitlines() in ([], [made])
     for before, kinds in {
@@ -114,7 +114,7 @@ def kinds_of(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_hostile_labels_leave_the_structure_of_a_draft_as_it_was(
+def test_S05_hostile_labels_leave_the_structure_of_a_draft_as_it_was(
     kind: Kind, sample: tuple[Settings, dict[str, Result]]
 ) -> None:
     agreed, results = sample

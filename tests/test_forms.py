@@ -206,7 +206,7 @@ def test_the_tables_hold_the_codes_and_say_what_each_asks(made: forms.Form) -> N
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\uff1d1", "\uff0b1"])
-def test_a_cell_that_could_pass_for_a_formula_is_stopped(cell: str) -> None:
+def test_S10_a_cell_that_could_pass_for_a_formula_is_stopped(cell: str) -> None:
     assert table(forms._table([[cell, "plain"]])) == [["'" + cell, "plain"]]
 
 
@@ -359,7 +359,7 @@ def test_what_the_engagement_does_not_say_stands_there_as_a_gap() -> None:
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_client_and_contact_end_up_as_text_in_every_format(name: str) -> None:
+def test_S02_a_hostile_client_and_contact_end_up_as_text_in_every_format(name: str) -> None:
     made = form(name, notice=Notice(kept_by=name, answers_seen_by=name, results_seen_by=name, contact=name))
     shown = name.replace("\x00", "\ufffd").replace("\x1b", "\ufffd")
     assert shown in made.title and shown in forms.notice_text(made)

@@ -88,7 +88,7 @@ def test_without_findings_no_empty_table_is_shown() -> None:
 
 
 @pytest.mark.parametrize("hostile", [PAYLOAD, "\"'><svg onload=alert(1)>", "javascript:alert(1)", "{{ 7 * 7 }}"])
-def test_nothing_in_a_result_can_run(hostile: str) -> None:
+def test_S01_nothing_in_a_result_can_run(hostile: str) -> None:
     exhibit = ITEMS.model_copy(update={"title": hostile, "alt": hostile, "read": hostile, "rows": [{"label": hostile}]})
     finding = FINDINGS[0].model_copy(update={"title": hostile, "detail": hostile, "play": hostile})
     drawn = LEAKS.model_copy(update={"alt": hostile, "rows": [{**LEAKS.rows[0], "label": hostile}]})

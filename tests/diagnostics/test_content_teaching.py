@@ -260,7 +260,7 @@ def test_teaching_that_changes_nothing_is_not_said_to_change_something(make_tabl
 
 
 @pytest.mark.parametrize("table", ["training", "recommendations"])
-def test_what_fewer_than_five_sellers_did_is_withheld(make_tables: Make, table: str) -> None:
+def test_S44_what_fewer_than_five_sellers_did_is_withheld(make_tables: Make, table: str) -> None:
     when = {"training": {"trained_on": "2025-03-01"}, "recommendations": {"recommended_at": "2025-03-01 09:00"}}[table]
     rows = [{"asset_id": "deck", "user_id": f"s{i}"} | when for i in range(5)]
     uses = [*LOGGED, *(use("deck", f"s{i}", "2025-03-05 10:00") for i in range(5))]
@@ -472,7 +472,7 @@ def test_notes_without_any_answer_recorded_are_not_judged(make_tables: Make) -> 
         assert not found.findings and found.not_judged[-1].theme == "common_language"
 
 
-def test_no_seller_is_named(make_tables: Make) -> None:
+def test_S44_no_seller_is_named(make_tables: Make) -> None:
     rows = random_company(6)
     for table in rows.values():
         for row in table:

@@ -137,7 +137,7 @@ def test_teams_of_one_mind_are_judged_without_false_certainty(
 # --- what is withheld -------------------------------------------------------------------------------------------------
 
 
-def test_a_small_team_is_withheld_with_everything_that_would_give_it_away(make_tables: Make) -> None:
+def test_S34_a_small_team_is_withheld_with_everything_that_would_give_it_away(make_tables: Make) -> None:
     tables = make_tables({"responses": answers("credit_1", [4] * 6 + [2] * 6, [1, 1, 2, 1])})
     result = survey.diagnose(tables, settings())
     assert result.findings == []
@@ -155,7 +155,7 @@ def test_a_small_team_is_withheld_with_everything_that_would_give_it_away(make_t
     assert audit_release(survey.release_log(tables, settings()), 5) == []
 
 
-def test_people_without_a_team_cannot_be_had_by_subtraction(make_tables: Make) -> None:
+def test_S38_people_without_a_team_cannot_be_had_by_subtraction(make_tables: Make) -> None:
     few = make_tables({"responses": answers("goal_1", [4] * 6, [3] * 6, [1, 5])})
     enough = make_tables({"responses": answers("goal_1", [4] * 6, [3] * 6, [1, 5, 1, 5, 3])})
     assert survey.item_means(few, settings())["mean"].isna().tolist() == [False, False, True]
@@ -163,7 +163,7 @@ def test_people_without_a_team_cannot_be_had_by_subtraction(make_tables: Make) -
 
 
 @pytest.mark.parametrize("end", [1, 5])
-def test_a_small_team_that_answered_alike_at_an_end_of_the_scale_is_withheld(make_tables: Make, end: int) -> None:
+def test_S41_a_small_team_that_answered_alike_at_an_end_of_the_scale_is_withheld(make_tables: Make, end: int) -> None:
     # A mean of exactly 1 or 5 says what each of the nine answered. handoff_2 is asked the bad way round.
     sales, alike = [4, 3, 5, 4, 2, 4, 3, 5, 4, 4], [end] * 9
     rows = answers("handoff_1", sales, alike) + answers("handoff_2", sales, [6 - end] * 9)
@@ -193,7 +193,7 @@ def test_a_team_that_is_large_or_not_at_the_end_of_the_scale_is_shown(make_table
 
 
 @pytest.mark.parametrize("smallest", [3, 5, 8])
-def test_what_is_published_passes_the_auditor_whoever_answered(make_tables: Make, smallest: int) -> None:
+def test_S38_what_is_published_passes_the_auditor_whoever_answered(make_tables: Make, smallest: int) -> None:
     rng, agreed = np.random.default_rng(smallest), settings(survey={"smallest_group": smallest})
     for _ in range(8):
         sizes = rng.integers(0, 12, 3)

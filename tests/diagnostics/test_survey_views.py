@@ -284,7 +284,7 @@ def comments(sales: int, marketing: int, approved: bool = True) -> list[dict[str
     ("sales", "marketing", "teams"),
     [(8, 8, {"Sales", "Marketing"}), (8, 7, {"Both teams"}), (4, 4, {"Both teams"}), (4, 3, set())],
 )
-def test_comments_are_shown_from_eight_people_on_and_by_team_only_when_both_have_eight(
+def test_S42_comments_are_shown_from_eight_people_on_and_by_team_only_when_both_have_eight(
     make_tables: Make, sales: int, marketing: int, teams: set[str]
 ) -> None:
     rows = replies(goal_1=([4, 3] * 3, [3, 4] * 3)) + comments(sales, marketing)
@@ -296,7 +296,7 @@ def test_comments_are_shown_from_eight_people_on_and_by_team_only_when_both_have
     assert order != sorted(order) or not order
 
 
-def test_comments_nobody_approved_are_counted_and_not_shown(make_tables: Make) -> None:
+def test_S42_comments_nobody_approved_are_counted_and_not_shown(make_tables: Make) -> None:
     result = said(make_tables, replies(goal_1=([4, 3] * 3, [3, 4] * 3)) + comments(9, 9, approved=False))
     assert "survey.comments" not in {exhibit.key for exhibit in result.exhibits}
     assert any(caveat.startswith("18 comments were left and none shown") for caveat in result.caveats)

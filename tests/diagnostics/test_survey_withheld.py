@@ -26,7 +26,7 @@ SETTINGS = Settings.model_validate({
 
 
 def person(team: str, number: int, chance: Random) -> Iterator[dict[str, Any]]:
-    """What does one person say to everything that is asked: an answer to nearly each item, and points over two segments?"""
+    """What does one person say to nearly everything that is asked: an answer to an item, points over two segments?"""
     who = {"respondent_id": f"{team}{number}", "team": team, "role": "staff" if number % 2 else "leader"}
     for item in ITEMS:
         answer = chance.randint(int(item.low), int(item.high)) if chance.random() < 0.9 else None

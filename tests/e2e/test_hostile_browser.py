@@ -57,7 +57,7 @@ def pages() -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("bypass", [False, True], ids=["under its policy", "without its policy"])
-def test_no_payload_runs_loads_or_asks_anything(browser: Any, tmp_path: Path, bypass: bool) -> None:
+def test_S01_S03_S07_no_payload_runs_loads_or_asks_anything(browser: Any, tmp_path: Path, bypass: bool) -> None:
     file, n = tmp_path / "report.html", 0
     for name, text in pages():
         file.write_text(text, encoding="utf-8")

@@ -59,7 +59,7 @@ def opened(browser: Any, file: Path, width: int, height: int = 900) -> tuple[Any
     return page, requests, complaints
 
 
-def test_the_page_loads_nothing_and_the_console_stays_silent(browser: Any, files: dict[str, Path]) -> None:
+def test_S06_the_page_loads_nothing_and_the_console_stays_silent(browser: Any, files: dict[str, Path]) -> None:
     page, requests, complaints = opened(browser, files["sample"], 1280)
     assert requests == [files["sample"].as_uri()] and complaints == []
     page.close()
@@ -228,7 +228,7 @@ def test_every_word_of_a_chart_stands_out_from_what_lies_under_it(
     page.close()
 
 
-def test_what_is_put_into_a_page_neither_runs_nor_loads_nor_styles(
+def test_S06_what_is_put_into_a_page_neither_runs_nor_loads_nor_styles(
     browser: Any, files: dict[str, Path], tmp_path: Path
 ) -> None:
     """The policy is the second wall: even what escaping might let through is stopped."""

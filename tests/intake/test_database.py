@@ -166,7 +166,7 @@ HOSTILE = ['x"; drop table crm.leads; --', "50% of :leads", "a.b", "Robert'); --
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_name_of_a_table_and_column_is_only_a_name(crm: Server, tmp_path: Path, name: str) -> None:
+def test_S24_a_hostile_name_of_a_table_and_column_is_only_a_name(crm: Server, tmp_path: Path, name: str) -> None:
     quoted = '"' + name.replace('"', '""') + '"'
     crm.admin(f"create table crm.{quoted} ({quoted} text)", f"insert into crm.{quoted} values ('one')")
     assert texts(tmp_path, crm.address, f"crm.{name}") == [{name: "one"}]
@@ -279,7 +279,7 @@ def every_text_of(error: BaseException | None) -> str:
     return "\n".join(texts)
 
 
-def test_no_credential_is_in_any_file_of_a_run_nor_in_its_log(
+def test_S13_no_credential_is_in_any_file_of_a_run_nor_in_its_log(
     crm: Server, engage: Engage, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -328,7 +328,7 @@ def test_a_variable_that_holds_no_address_is_told_without_its_content(
      "mssql+pyodbc://h/db?driver=canary", "duckdb:///canary", "sqlite:///crm.sqlite?canary=1", "env:CANARY canary",
      "sqlite+pysqlcipher://:canary@/x", "postgresql:///canary"],
 )  # fmt: skip
-def test_an_address_with_a_secret_or_a_way_out_is_refused_without_repeating_it(url: str, engage: Engage) -> None:
+def test_S13_an_address_with_a_secret_or_a_way_out_is_refused_without_repeating_it(url: str, engage: Engage) -> None:
     with pytest.raises(AlignError) as caught:
         engage({}, LEADS % (url, "leads")).open()
     (problem,) = caught.value.problems

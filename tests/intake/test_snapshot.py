@@ -177,7 +177,7 @@ def stored(folder: Path) -> bytes:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_no_comment_is_written_anywhere_before_it_is_approved(engage: Make, mode: str) -> None:
+def test_S42_no_comment_is_written_anywhere_before_it_is_approved(engage: Make, mode: str) -> None:
     engagement = engage({"s.csv": WROTE, "leads.csv": LEADS}, SURVEY, mode)
     tables = engagement.open()
     assert b"canary" not in stored(engagement.folder / "run")

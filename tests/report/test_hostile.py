@@ -117,7 +117,9 @@ def assert_harmless(text: str, clean: Page) -> Page:
 
 
 @pytest.mark.parametrize("chunk", range(len(CHUNKS)))
-def test_no_payload_in_any_text_of_a_record_becomes_part_of_the_page(chunk: int, clean: Page) -> None:
+def test_S01_S02_S03_S04_S07_no_payload_in_any_text_of_a_record_becomes_part_of_the_page(
+    chunk: int, clean: Page
+) -> None:
     record = poisoned_record([CHUNKS[chunk]], keep=DRAWN if chunk % 2 else frozenset())
     page = assert_harmless(html.render(document.build(record), branded(MARKUP[chunk])), clean)
     shown = squeezed("".join(page.text))
@@ -125,7 +127,7 @@ def test_no_payload_in_any_text_of_a_record_becomes_part_of_the_page(chunk: int,
 
 
 @pytest.mark.parametrize("shift", SHIFTS)
-def test_every_text_that_a_page_shows_is_shown_as_it_was_written(shift: int, clean: Page) -> None:
+def test_S23_every_text_that_a_page_shows_is_shown_as_it_was_written(shift: int, clean: Page) -> None:
     record = poisoned_record(ALL, shift)
     page = assert_harmless(html.render(document.build(record)), clean)
     shown = squeezed("".join(page.text))
@@ -175,7 +177,7 @@ def live_in(content: bytes) -> set[str]:
 @pytest.mark.parametrize(
     ("corpus", "shift"), [(MARKUP, 0), (MARKUP, 120), (TYPST, 0), (TYPST, 25), (ODD, 0), (ODD, 20)]
 )
-def test_no_text_of_a_record_makes_a_pdf_do_anything(corpus: tuple[str, ...], shift: int) -> None:
+def test_S31_no_text_of_a_record_makes_a_pdf_do_anything(corpus: tuple[str, ...], shift: int) -> None:
     assert live_in(made_pdf(corpus, shift)) == set()
 
 
@@ -197,7 +199,7 @@ def printable(text: str) -> bool:
 
 
 @pytest.mark.parametrize(("corpus", "shift"), [(MARKUP, 0), (TYPST, 0), (TYPST, 25), (OFFICE, 0)])
-def test_a_pdf_prints_markup_of_every_kind_as_it_was_written(corpus: tuple[str, ...], shift: int) -> None:
+def test_S23_a_pdf_prints_markup_of_every_kind_as_it_was_written(corpus: tuple[str, ...], shift: int) -> None:
     from pypdf import PdfReader
 
     shown = squeezed("".join(page.extract_text() for page in PdfReader(io.BytesIO(made_pdf(corpus, shift))).pages))
@@ -238,7 +240,7 @@ def assert_no_way_out(members: dict[str, bytes]) -> None:
 @pytest.mark.parametrize(
     ("corpus", "shift"), [(MARKUP, 0), (MARKUP, 120), (OFFICE, 0), (ODD, 0), (ODD, 20), (FORMULAS, 0)]
 )
-def test_no_text_of_a_record_makes_a_deck_do_anything(corpus: tuple[str, ...], shift: int) -> None:
+def test_S01_S09_no_text_of_a_record_makes_a_deck_do_anything(corpus: tuple[str, ...], shift: int) -> None:
     members = parts(made_pptx(corpus, shift))
     assert_no_way_out(members)
     books = [content for name, content in members.items() if name.endswith(".xlsx")]
@@ -311,14 +313,14 @@ def test_the_search_for_formulas_and_links_finds_them() -> None:
 
 
 @pytest.mark.parametrize("shift", range(0, len(FORMULAS), 3))  # a third of all pairs of field and payload, evenly
-def test_no_text_of_a_record_becomes_a_formula(shift: int) -> None:
+def test_S09_no_text_of_a_record_becomes_a_formula(shift: int) -> None:
     content = made_xlsx(FORMULAS, shift)
     assert formulas(content) == []
     assert b"<f>" not in content
 
 
 @pytest.mark.parametrize(("corpus", "shift"), [(FORMULAS, 0), (MARKUP, 0), (OFFICE, 0), (ODD, 0), (ODD, 20)])
-def test_a_workbook_links_nowhere_and_says_what_was_written(corpus: tuple[str, ...], shift: int) -> None:
+def test_S09_a_workbook_links_nowhere_and_says_what_was_written(corpus: tuple[str, ...], shift: int) -> None:
     from openpyxl import load_workbook
 
     content = made_xlsx(corpus, shift)
@@ -361,7 +363,7 @@ def rows_of(record: Record) -> Iterator[list[list[str]]]:
 
 
 @pytest.mark.skipif(not shutil.which("soffice"), reason="LibreOffice is not installed")
-def test_another_program_reads_the_same_words_and_no_formula(tmp_path: Path) -> None:
+def test_S09_another_program_reads_the_same_words_and_no_formula(tmp_path: Path) -> None:
     file, profile = tmp_path / "report.xlsx", f"-env:UserInstallation={(tmp_path / 'profile').as_uri()}"
     file.write_bytes(made_xlsx(FORMULAS, 0))
     # every sheet in UTF-8, as it is shown, and a formula as itself rather than as what it comes to

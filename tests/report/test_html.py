@@ -48,7 +48,7 @@ def assert_harmless(text: str) -> Page:
     return page
 
 
-def test_the_page_forbids_everything_it_does_not_need_and_allows_its_own_stylesheet_alone(page: str) -> None:
+def test_S06_the_page_forbids_everything_it_does_not_need_and_allows_its_own_stylesheet_alone(page: str) -> None:
     assert_harmless(page)
     style = page[page.index("<style>") + 7 : page.index("</style>")]
     allowed = b64encode(sha256(style.encode()).digest()).decode()

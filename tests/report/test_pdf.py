@@ -278,7 +278,7 @@ def _paints(reader: PdfReader) -> set[tuple[int, ...]]:
     return {tuple(round(float(part) * 255) for part in colour) for colour in found}
 
 
-def test_what_looks_like_markup_stays_text(record: Record) -> None:
+def test_S31_what_looks_like_markup_stays_text(record: Record) -> None:
     findings = [f.model_copy(update={"title": f"{i} {HOSTILE}", "detail": HOSTILE}) for i, f in enumerate(FINDINGS)]
     audit = record.results["audit"].model_copy(update={"findings": findings, "headline": HOSTILE, "summary": HOSTILE})
     reader = made(sample_record(client=HOSTILE, results=record.results | {"audit": audit}))
@@ -354,7 +354,7 @@ def test_equal_records_make_equal_bytes(record: Record, content: bytes) -> None:
     assert pdf.render(document.build(again)) == content
 
 
-def test_the_template_takes_words_from_data_alone() -> None:
+def test_S31_the_template_takes_words_from_data_alone() -> None:
     """No text of a client can become code: the template evaluates, reads and includes nothing."""
     source = "\n".join(path.read_text() for path in resource("templates", "report").glob("*.typ"))
     called = set(re.findall(r"\b(eval|read|include|csv|yaml|toml|xml|cbor|plugin|link)\(", source))

@@ -419,7 +419,7 @@ def hostile(text: str) -> Document:
 
 
 @pytest.mark.parametrize("text", ["x" * 300, "عميل ", "🎈🎈", "a\x00\x1b\x0bb", "<a:t>&amp;</a:t>", "漢字", *FORMULAS])
-def test_no_text_breaks_the_file_or_becomes_a_formula(text: str) -> None:
+def test_S09_no_text_breaks_the_file_or_becomes_a_formula(text: str) -> None:
     data = pptx.render(hostile(text))
     deck = Presentation(io.BytesIO(data))
     assert 12 <= len(deck.slides) <= 18

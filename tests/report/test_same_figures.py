@@ -170,7 +170,7 @@ def test_every_complaint_has_the_same_evidence_and_verdict_in_every_format(both:
     assert [text for text in told if squeezed(text) not in cells] == []
 
 
-def test_every_exhibit_prints_the_same_strings_on_the_page_and_in_the_pdf(both: tuple[Document, Shown]) -> None:
+def test_S39_every_exhibit_prints_the_same_strings_on_the_page_and_in_the_pdf(both: tuple[Document, Shown]) -> None:
     doc, seen = both
     pictures, n = drawn(doc), 0
     for figure in (f for f in doc.figures if not f.exhibit.is_detail):
@@ -207,7 +207,7 @@ def printed(figure: Figure, currency: str) -> Iterator[list[str]]:
         yield [text for text in said if text]
 
 
-def test_the_workbook_shows_every_figure_of_every_exhibit_as_it_is_printed(both: tuple[Document, Shown]) -> None:
+def test_S39_the_workbook_shows_every_figure_of_every_exhibit_as_it_is_printed(both: tuple[Document, Shown]) -> None:
     doc, seen = both
     sheets, n = [[{squeezed(cell) for cell in row} for row in sheet] for sheet in seen.xlsx.values()], 0
     for figure in doc.figures:

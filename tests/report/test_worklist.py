@@ -35,7 +35,7 @@ def listed() -> Exhibit:
                    alt="a", source="s")  # fmt: skip
 
 
-def test_days_are_dates_counts_numbers_and_all_else_the_text_it_was_and_no_formula() -> None:
+def test_S09_days_are_dates_counts_numbers_and_all_else_the_text_it_was_and_no_formula() -> None:
     made = workbook(record(listed()))
     assert made is not None
     sheet = openpyxl.load_workbook(io.BytesIO(made)).active

@@ -187,7 +187,7 @@ def test_days_are_days_and_show_as_they_are_written() -> None:
 
 
 @pytest.mark.parametrize("said", FORMULAS)
-def test_nothing_becomes_a_formula_or_leads_outside(said: str) -> None:
+def test_S09_nothing_becomes_a_formula_or_leads_outside(said: str) -> None:
     data = xlsx.render(document.build(with_text(said)), PLAIN._replace(name=said))
     files = parts(data)
     sheets = [text for name, text in files.items() if name.startswith("xl/worksheets/")]

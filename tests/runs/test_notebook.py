@@ -1,5 +1,6 @@
 """A notebook that did not run whole gives no result, and says where it stopped."""
 
+import ast
 import json
 import os
 import sys
@@ -8,6 +9,8 @@ from typing import Any
 
 import nbformat
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from alignlib.errors import AlignError
 from alignlib.result import Result
@@ -151,7 +154,7 @@ def test_an_earlier_good_notebook_survives_a_failing_run(tmp_path: Path) -> None
         ({"name": Path("x")}, "must be str, not"),
     ],
 )
-def test_undeclared_names_and_wrong_types_are_refused_before_a_kernel_starts(
+def test_S11_undeclared_names_and_wrong_types_are_refused_before_a_kernel_starts(
     tmp_path: Path, given: dict[str, Any], what: str
 ) -> None:
     with pytest.raises(AlignError, match="E-PARAM") as caught:
@@ -160,7 +163,26 @@ def test_undeclared_names_and_wrong_types_are_refused_before_a_kernel_starts(
     assert not (tmp_path / "out").exists()
 
 
-def test_secrets_are_refused_as_parameters(tmp_path: Path) -> None:
+@pytest.mark.parametrize("cases", [100, pytest.param(10_000, marks=pytest.mark.trust)])
+def test_S12_any_text_and_number_comes_into_a_notebook_as_it_was_given(cases: int, tmp_path: Path) -> None:
+    from papermill.iorw import load_notebook_node
+    from papermill.parameterize import parameterize_notebook
+
+    node = load_notebook_node(str(notebook(tmp_path)))
+    odd = ['"', "'", '"""', "\\", "\u2028", "\0", "\n", "{}", "#", "%", "\ud800"]
+
+    @settings(max_examples=cases)
+    @given(st.text() | st.lists(st.sampled_from(odd)).map("".join), st.integers())
+    def comes_back(name: str, day: int) -> None:
+        made = parameterize_notebook(node, {"name": name, "day": day}, kernel_name="python3", language="python")
+        (source,) = (c["source"] for c in made["cells"] if "injected-parameters" in c["metadata"].get("tags", []))
+        found = {ast.unparse(each.targets[0]): ast.literal_eval(each.value) for each in ast.parse(source).body}  # type: ignore[attr-defined]
+        assert found == {"name": name, "day": day}  # two assignments of literals, and nothing else
+
+    comes_back()
+
+
+def test_S13_secrets_are_refused_as_parameters(tmp_path: Path) -> None:
     path = notebook(tmp_path, RESULT, parameters='db_password: str = ""  # of the store')
     with pytest.raises(AlignError, match="looks like a secret"):
         check_parameters(path, {"db_password": "x"})
