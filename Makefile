@@ -29,6 +29,7 @@ trust:
 # -W: a page in no contents or a link to nothing stops it. Sphinx and its theme are fetched once, by uv.
 docs:
 	@test -x .venv/bin/sphinx-build || .venv/bin/uv sync --inexact --group docs
+	.venv/bin/alignlib demo --out .venv/samples > /dev/null
 	.venv/bin/sphinx-build -W -q -b html -c docs -d .venv/doctrees . site
 	@echo "Open site/index.html"
 
