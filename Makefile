@@ -25,6 +25,7 @@ browser:
 # which is no dependency: tests/fuzz/run.py says how to fetch it.
 trust:
 	.venv/bin/pytest -m trust
+	nice -n 10 .venv/bin/python tests/mutants/run.py files stats rows disclosure --most 60
 
 # -W: a page in no contents or a link to nothing stops it. Sphinx and its theme are fetched once, by uv.
 docs:

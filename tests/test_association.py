@@ -246,6 +246,17 @@ def test_slopes_and_their_limits_equal_those_of_rs_sandwich() -> None:
     assert slopes(UPTAKE, x, plant % 7) == slopes(UPTAKE, x)  # seven groups are too few
 
 
+def test_the_certified_slope_of_nist_is_met() -> None:
+    # NIST StRD, Norris: calibration of ozone monitors, y and x of 36 readings; certified slope 1.00211681802045.
+    y = [0.1, 338.8, 118.1, 888.0, 9.2, 228.1, 668.5, 998.5, 449.1, 778.9, 559.2, 0.3, 0.1, 778.1, 668.8, 339.3, 448.9,
+         10.8, 557.7, 228.3, 998.0, 888.8, 119.6, 0.3, 0.6, 557.6, 339.3, 888.0, 998.5, 778.9, 10.2, 117.6, 228.9,
+         668.4, 449.2, 0.2]  # fmt: skip
+    x = [0.2, 337.4, 118.2, 884.6, 10.1, 226.5, 666.3, 996.3, 448.6, 777.0, 558.2, 0.4, 0.6, 775.5, 666.9, 338.0, 447.5,
+         11.6, 556.0, 228.1, 995.8, 887.6, 120.2, 0.3, 0.3, 556.8, 339.1, 887.2, 999.0, 779.0, 11.1, 118.3, 229.2,
+         669.1, 448.9, 0.5]  # fmt: skip
+    assert slopes(y, [[one] for one in x])[0].value == pytest.approx(1.00211681802045, rel=1e-12)
+
+
 def test_one_yes_or_no_predictor_is_the_difference_of_two_shares() -> None:
     touched, better = np.repeat([1, 0, 1, 0], [30, 20, 10, 40]), np.repeat([1, 1, 0, 0], [30, 20, 10, 40])
     assert slopes(touched, better)[0].value == pytest.approx(30 / 50 - 10 / 50)

@@ -24,9 +24,13 @@ from alignlib.diagnostics.survey.answers import Answers, people_of
 from alignlib.diagnostics.survey.gaps import published_gap
 from alignlib.diagnostics.survey.scores import Scores, comparable
 from alignlib.disclosure import (
+    COMMENTS_FROM,
+    SPREAD_FROM,
+    Release,
     ReleaseLog,
     audit_release,
     count_text,
+    published_count,
     published_limits,
     published_mean,
     releasable,
@@ -40,6 +44,7 @@ from alignlib.instrument import read_instrument
 from alignlib.intake.snapshot import prepare
 from alignlib.pipeline import load
 from alignlib.release import safe_to_release
+from alignlib.words import spelled
 
 FEW = "fewer than five people"
 SECRET = bytes(range(32))
@@ -61,6 +66,7 @@ SECRET = bytes(range(32))
         (12, 0, 3, {"sales"}),
         (0, 0, 0, set()),
         (5, 5, 0, {"sales", "marketing", "total"}),
+        (12, 5, 0, {"sales", "marketing", "total"}),  # five are enough
     ],
 )
 def test_what_may_be_published_of_two_teams_and_their_total(
@@ -101,7 +107,7 @@ def log_with(*figures: tuple[str, str, dict[str, float]]) -> ReleaseLog:
 
 
 @pytest.mark.parametrize("k", [3, 5])
-def test_no_small_group_can_be_worked_out_whatever_the_sizes(k: int) -> None:
+def test_S34_S38_no_small_group_can_be_worked_out_whatever_the_sizes(k: int) -> None:
     for sales, marketing, unassigned in product(range(14), repeat=3):
         groups = releasable(sales, marketing, unassigned, k)
         assert audit_release(log_of(sales, marketing, unassigned, frozenset(groups)), k) == []
@@ -110,7 +116,7 @@ def test_no_small_group_can_be_worked_out_whatever_the_sizes(k: int) -> None:
 
 
 @pytest.mark.parametrize("k", [3, 5])
-def test_no_small_role_can_be_worked_out_whatever_the_sizes(k: int) -> None:
+def test_S38_no_small_role_can_be_worked_out_whatever_the_sizes(k: int) -> None:
     for leaders, staff, unassigned in product(range(14), repeat=3):
         team = leaders + staff + unassigned
         if team >= k and (roles := roles_releasable(leaders, staff, unassigned, k)):
@@ -122,10 +128,17 @@ def test_no_small_role_can_be_worked_out_whatever_the_sizes(k: int) -> None:
             assert audit_release(log, k) == []
 
 
-def test_the_auditor_finds_what_subtraction_gives_away() -> None:
+def test_S38_the_auditor_finds_what_subtraction_gives_away() -> None:
     everybody = log_of(12, 4, 0, frozenset({"sales", "total"}))
     assert audit_release(everybody, 5) == [f"item: total less sales leaves {FEW}"]
     assert audit_release(log_of(12, 4, 0, frozenset({"marketing"})), 5) == [f"item: marketing is {FEW}"]
+
+
+def test_the_auditor_names_one_person_alone_and_two_groups_with_one_in_common() -> None:
+    assert audit_release(log_with(("q", "a", people(0, 1))), 5) == [f"q: a is {FEW}"]
+    both = [f"q: a is {FEW}", f"q: b is {FEW}", f"q: a and b differ by {FEW}"]
+    assert audit_release(log_with(("q", "a", people(0, 2)), ("q", "b", people(1, 2))), 5) == both
+    assert audit_release(log_with(("q", "a", people(0, 1)), ("q", "b", people(0, 1, 4.0))), 5) == both
 
 
 def test_all_8_with_sales_7_is_refused() -> None:
@@ -134,7 +147,7 @@ def test_all_8_with_sales_7_is_refused() -> None:
     assert audit_release(log, 5) == [f"item: total less sales leaves {FEW}"]
 
 
-def test_the_auditor_finds_who_is_left_of_three_groups() -> None:
+def test_S38_the_auditor_finds_who_is_left_of_three_groups() -> None:
     # No two of them differ by few: 20 in all, 9 and 8 in the teams, and the three without a team are what is left.
     log = log_of(9, 8, 3, frozenset({"sales", "marketing", "total"}))
     assert audit_release(log, 5) == [f"item: marketing, sales and total together tell of {FEW}"]
@@ -181,13 +194,13 @@ def again(first: ReleaseLog, second: ReleaseLog) -> list[str]:
     return audit_release(before.merged(second.sealed(SECRET)), 5)
 
 
-def test_a_wave_of_12_published_again_with_11_is_refused() -> None:
+def test_S39_a_wave_of_12_published_again_with_11_is_refused() -> None:
     assert again(wave(12), wave(11)) == [
         f"{i}: two versions of total differ by {FEW}" for i in ("goal_1", "goal_2", "block")
     ]
 
 
-def test_one_corrected_answer_is_refused() -> None:
+def test_S39_one_corrected_answer_is_refused() -> None:
     assert again(wave(), wave(corrected={"P03": 5.0})) == [f"goal_1: two versions of total differ by {FEW}"]
 
 
@@ -195,7 +208,7 @@ def test_one_answer_less_to_one_item_is_refused_for_that_item() -> None:
     assert again(wave(), wave(item_less="P07")) == [f"goal_1: two versions of total differ by {FEW}"]
 
 
-def test_four_corrected_answers_are_refused_and_six_pass() -> None:
+def test_S39_four_corrected_answers_are_refused_and_six_pass() -> None:
     assert again(wave(), wave(corrected={f"P0{i}": 1.5 for i in range(4)}))
     assert again(wave(), wave(corrected={f"P0{i}": 1.5 for i in range(6)})) == []
 
@@ -229,6 +242,7 @@ def test_S35_the_log_tells_no_person_and_no_answer_without_the_secret() -> None:
     assert "P0" not in text and '"total"' in text
     tokens = [token for figure in json.loads(text)["figures"] for token in figure["members"].values()]
     assert len(set(tokens)) == len(tokens)  # equal answers, of two people or to two items, look different
+    assert all(0 <= token < 2**52 for token in tokens)  # exact as a float, which the auditor takes them for
     figures = json.loads(text)["figures"]
     assert list(figures[0]["members"]) == sorted(figures[0]["members"])  # an order that says nothing
     # one who knows every code and the scale, and tries them under secrets of their own, finds none again
@@ -301,6 +315,40 @@ def test_a_total_beside_its_teams_can_tell_that_those_without_a_team_answered_al
     # 2.5 of 15 people is 37 or 38; the teams' 1.2 of 5 is 6 each; the five others can only have given 25.
     assert told_alike((37 / 15, 15), [(1.2, 5), (1.2, 5)])
     assert not told_alike((35 / 15, 15), [(1.2, 5), (1.2, 5)])
+    # the same from the other end of the scale: 52 or 53 of 15, 24 each in the teams, and the others can only have
+    # given 5; a sum of 55 leaves them more than one way
+    assert told_alike((53 / 15, 15), [(4.8, 5), (4.8, 5)])
+    assert not told_alike((55 / 15, 15), [(4.8, 5), (4.8, 5)])
+    # 36 alone leaves the others 24: any one of them may have given 4, unless an answer falls by two at least
+    assert not told_alike((36 / 15, 15), [(1.2, 5), (1.2, 5)])
+    assert told_alike((36 / 15, 15), [(1.2, 5), (1.2, 5)], step=2)
+    assert not told_alike((37 / 15, 15), [(1.4, 5), (1.4, 5)])  # 7 each: the others gave 23 or 24
+    assert told_alike((37 / 15, 15), [(1.2, 5), (1.2, 5)], step=0.5, grid=0.5)  # half points: still 25 at least
+
+
+@pytest.mark.parametrize(
+    ("n", "mean", "many", "told"),
+    [
+        # Sum 21: five (30 - 10 at least) to nine (50 - 27 at most) can disagree, and six to eight leave three steps.
+        (10, 2.1, 8, (8, 9)),
+        (10, 2.1, 5, (5, 6)),
+        (10, 2.1, 7, (7, 7)),
+        # Sums 27 to 28, and 27 is a half: eleven (60 - 33) may, ten would leave no third step.
+        (12, 2.3, 9, (9, 11)),
+        # Sums 42 to 46, both halves: 37 (120 - 74) may, 39 leave three steps, and by 38 the ranges meet.
+        (40, 1.1, 38, (37, 40)),
+    ],
+)
+def test_a_count_is_told_by_what_its_mean_leaves_possible(
+    n: int, mean: float, many: int, told: tuple[int, int]
+) -> None:
+    assert published_count(many, n, mean) == told
+
+
+def test_the_guide_promises_the_sizes_of_the_code(root: Path) -> None:
+    guide = (root / "playbook" / "guide-small-firms.md").read_text(encoding="utf-8")
+    assert f"they are shown from {spelled(COMMENTS_FROM)} people on" in guide
+    assert f"they need {spelled(SPREAD_FROM)} people" in guide
 
 
 def test_a_small_count_is_written_without_its_number() -> None:
@@ -314,6 +362,7 @@ def test_published_limits_never_claim_more_than_was_found() -> None:
         assert shown[0] is not None and shown[1] is not None
         assert low - 0.1 < shown[0] <= low + 1e-9 and high - 1e-9 <= shown[1] < high + 0.1
     assert published_limits(0.8, 1.2, 20) == (0.8, 1.2)
+    assert published_limits(0.812345, 1.212345, 100) == (0.8123, 1.2124)
     assert published_mean(2 / 3, 99) == 0.7 and published_mean(2 / 3, 100) == 0.6667
 
 
@@ -661,7 +710,7 @@ def published(folder: Path, rows: Rows, wave: str = "", mode: str = "mode: anony
         safe_to_release(folder, load(str(Path(out) / "run")).tables, settings)
 
 
-def test_the_same_survey_may_be_published_again_and_a_wave_with_one_less_or_one_corrected_may_not(
+def test_S39_the_same_survey_may_be_published_again_and_a_wave_with_one_less_or_one_corrected_may_not(
     tmp_path: Path,
 ) -> None:
     published(tmp_path, staff())
@@ -733,6 +782,17 @@ def test_people_of_firm_opinions_may_answer_a_new_wave_much_as_before() -> None:
     same = [old == new for old, new in zip(*(list(many(s, 0.5).values()) for s in (2, 3)), strict=True)]
     assert not any(same)  # no item is answered alike by all
     assert log(2).repeats(log(2)) and not any(log(2).repeats(log(seed)) for seed in range(3, 53))
+
+
+def test_exactly_half_of_a_group_may_answer_as_before() -> None:
+    before, after = ReleaseLog(), ReleaseLog()
+    for at in range(4):
+        before.add(f"survey.item.q{at}", "total", people(0, 12, score=at))
+        after.add(f"survey.item.q{at}", "total", people(0, 6, score=at) | people(6, 6, score=at + 10))
+    assert not after.repeats(before)
+    for at, release in enumerate(after.releases):
+        after.releases[at] = Release(release.key, release.group, {**release.members, "P6": float(at)})
+    assert after.repeats(before)
 
 
 def test_a_wave_keeps_the_largest_smallest_group_it_was_promised(tmp_path: Path) -> None:

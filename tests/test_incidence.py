@@ -60,6 +60,19 @@ def test_kaplan_meier_equals_r_on_the_aml_trial() -> None:
     assert other.quantile(0.5) == 23
 
 
+def test_kaplan_meier_gives_the_published_curve_of_the_6_mp_trial() -> None:
+    # Freireich et al. 1963, the 42 children with leukaemia of Gehan 1965: 30 relapses in 541 weeks of remission.
+    weeks = [6, 6, 6, 6, 7, 9, 10, 10, 11, 13, 16, 17, 19, 20, 22, 23, 25, 32, 32, 34, 35]
+    ended = [1, 1, 1, 0, 1, 0, 1, 0, 0, 1, 1, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0]
+    placebo = [1, 1, 2, 2, 3, 4, 4, 5, 5, 8, 8, 8, 8, 11, 11, 12, 12, 15, 17, 22, 23]
+    assert sum(weeks) + sum(placebo) == 541 and sum(ended) + len(placebo) == 30
+    found = kaplan_meier(weeks, ended)
+    assert list(found.days) == [0, 6, 7, 10, 13, 16, 22, 23]
+    assert found.none[1:] == pytest.approx([0.857, 0.807, 0.753, 0.690, 0.627, 0.538, 0.448], abs=5e-4)
+    assert found.se[1][1:] == pytest.approx([0.0764, 0.0869, 0.0963, 0.1068, 0.1141, 0.1282, 0.1346], abs=5e-5)
+    assert found.quantile(0.5) == 23 and kaplan_meier(placebo, [1] * 21).quantile(0.5) == 8
+
+
 def test_nothing_is_said_beyond_the_longest_follow_up() -> None:
     found = kaplan_meier([10, 20, 80], [True, False, False])
     assert found.quantile(0.5) is None

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import binom
+from scipy.stats import t as student
 
 from alignlib import stats
 
@@ -38,7 +39,7 @@ def test_wilson_gives_the_published_limits(k: int, n: int, low: float, high: flo
 
 def test_a_share_of_nothing_is_no_value() -> None:
     assert stats.wilson(0, 0) == stats.NOTHING
-    assert stats.newcombe(0, 0, 3, 5) == stats.NOTHING
+    assert stats.newcombe(0, 0, 3, 5) == stats.NOTHING == stats.newcombe(3, 5, 0, 0)
     assert stats.clustered_share([0, 0], [0, 0]) == stats.NOTHING
 
 
@@ -126,6 +127,7 @@ def test_a_gap_cancels_what_a_seller_does_alike_on_both_sides() -> None:
     gap = stats.clustered_gap(second, n, first, n)
     assert gap.value == pytest.approx(0.1)
     assert gap == stats.newcombe(14, 40, 10, 40)  # all moved alike: no spread between clusters
+    assert stats.clustered_gap([2, 2], [10, 10], [4, 4], [40, 40]) == stats.newcombe(4, 20, 8, 80)
     spread = stats.clustered_gap(second, n, first[::-1], n)
     assert spread.low is not None and spread.high is not None and spread.low < 0.1 < spread.high
 
@@ -142,6 +144,11 @@ def test_cases_of_no_cluster_stand_alone_in_a_gap() -> None:
 def test_a_gap_needs_two_clusters_on_each_side() -> None:
     assert stats.clustered_gap([1, 0], [5, 0], [2, 3], [5, 5]) == stats.Interval(0.2 - 0.5, None, None)
     assert stats.clustered_gap([0], [0], [2], [5]) == stats.NOTHING
+    few = stats.clustered_gap([1, 0, 1], [1, 1, 1], [0, 0, 1], [1, 1, 1])  # one case each is a cluster as well
+    # gap 1/3; parts 1/9, -2/9, 1/9 less -1/9, -1/9, 2/9; t with 2 degrees of freedom reaches beyond -1 and 1
+    assert (few.value, few.low, few.high) == (pytest.approx(1 / 3), -1.0, 1.0)
+    own = stats.clustered_gap([4, 6], [10, 10], [5, 3], [10, 10])
+    assert own.low is not None and stats.clustered_gap([4, 6, 0], [10, 10, 0], [5, 3, 0], [10, 10, 0]) == own
 
 
 @pytest.mark.parametrize("same", [True, False])
@@ -163,8 +170,11 @@ def test_a_gap_between_sellers_who_differ_is_covered_by_clusters(same: bool) -> 
 def test_groups_are_compared_all_at_once() -> None:
     # R: prop.test(c(83, 90, 129, 70), c(86, 93, 136, 82)), the smokers of Fleiss 1981: chi-squared 12.6004, p .005585.
     assert stats.alike([83, 90, 129, 70], [86, 93, 136, 82]) == pytest.approx(0.005585477, rel=1e-6)
-    assert stats.alike([83, 90], [86, 93]) == stats.alike([90, 0, 83], [93, 0, 86])
-    assert stats.alike([3], [5]) is None and stats.alike([0, 0], [5, 5]) is None and stats.alike([], []) is None
+    assert stats.alike([83, 90], [86, 93]) == pytest.approx(stats.alike([90, 0, 83], [93, 0, 86]))
+    assert stats.alike([83, 90], [86, 93]) is not None
+    assert stats.alike([1, 0], [1, 1]) == pytest.approx(0.157299, rel=1e-5)  # chi-squared 2 on one degree of freedom
+    for hits, cases in (([3], [5]), ([0, 0], [5, 5]), ([5, 5], [5, 5]), ([], [])):
+        assert stats.alike(hits, cases) is None
 
 
 # --- means and gaps ---------------------------------------------------------------------------------------------------
@@ -189,17 +199,30 @@ def test_equal_answers_are_no_proof_of_certainty() -> None:
 def test_one_answer_has_a_mean_and_no_interval() -> None:
     assert stats.mean_interval([4]) == stats.Interval(4.0, None, None)
     assert stats.welch([4], [1, 2, 3]) == stats.Interval(2.0, None, None)
-    assert stats.mean_interval([]) == stats.NOTHING == stats.welch([], [1])
+    assert stats.welch([1, 2], [4]) == stats.Interval(-2.5, None, None) == stats.welch([1, 2], [4, 4])
+    assert stats.mean_interval([]) == stats.NOTHING == stats.welch([], [1, 2]) == stats.welch([1, 2], [])
+    two = stats.mean_interval([1, 3])  # variance 2: the half width is t with one degree of freedom, 12.7062, times 1
+    assert (two.low, two.high) == (pytest.approx(2 - 12.706205), pytest.approx(2 + 12.706205))
+    assert stats.mean_interval([4, 4]) == stats.Interval(4.0, None, None)
+    assert stats.mean_interval([4, 4], least=2.0).high == pytest.approx(4 + 12.706205)
 
 
-def test_a_variance_survives_large_numbers() -> None:
-    # NIST StRD NumAcc4: mean 10000000.2, standard deviation .1, 1,001 values; a sum of squares gives NaN.
-    values = np.array([10_000_000.2] + [10_000_000.1, 10_000_000.3] * 500)
+@pytest.mark.parametrize(
+    ("values", "mean", "sd"),
+    [
+        ([10_000_001, 10_000_003, 10_000_002], 10_000_002, 1.0),
+        ([1.2] + [1.1, 1.3] * 500, 1.2, 0.1),
+        ([1_000_000.2] + [1_000_000.1, 1_000_000.3] * 500, 1_000_000.2, 0.1),
+        ([10_000_000.2] + [10_000_000.1, 10_000_000.3] * 500, 10_000_000.2, 0.1),
+    ],
+)
+def test_the_certified_means_and_deviations_of_nist_are_met(values: list[float], mean: float, sd: float) -> None:
+    # NIST StRD NumAcc1 to 4, certified; a sum of squares gives NaN for the last. The deviation from the half width.
     found = stats.mean_interval(values)
-    assert found.value == pytest.approx(10_000_000.2, rel=1e-12)
-    assert found.low is not None and found.value is not None
-    t = 1.962344  # t quantile .975 at 1,000 degrees of freedom
-    assert found.value - found.low == pytest.approx(t * 0.1 / sqrt(1_001), rel=1e-4)
+    assert found.value == pytest.approx(mean, rel=1e-12)
+    assert found.low is not None and found.high is not None
+    half = float(student.ppf(0.975, len(values) - 1)) * sd / sqrt(len(values))
+    assert (found.high - found.low) / 2 == pytest.approx(half, rel=1e-7)
 
 
 def test_cliffs_delta_by_hand() -> None:
@@ -221,12 +244,36 @@ def test_cliffs_interval_equals_its_formula_on_the_full_matrix() -> None:
     assert found.high == pytest.approx((d - d**3 + reach) / (1 - d**2 + t**2 * s2), abs=1e-6)
 
 
+def test_cliffs_interval_needs_two_on_a_side_and_stays_within_one() -> None:
+    assert stats.cliff([], [1]) == stats.NOTHING == stats.cliff([1], [])
+    assert stats.cliff([1], [2, 2]) == stats.Interval(-1.0, None, None) == stats.cliff([1, 1], [2])
+    # Two against two, 1 and 4 against 2 and 3: rows -1 and 1, columns 0 and 0, so that the floor of 1/3 counts less
+    # than the variance (4 x 2 + 0 - 4) / 4 = 1; t with two degrees of freedom is 4.302653.
+    wide = stats.cliff([1, 4], [2, 3])
+    reach = 4.302653 * sqrt(1 + 4.302653**2) / (1 + 4.302653**2)
+    assert (wide.value, wide.low, wide.high) == (0.0, pytest.approx(-reach), pytest.approx(reach))
+    # 2 and 2 against 1 and 3: rows 0 and 0, columns 1 and -1: the same, told from the other side
+    assert stats.cliff([2, 2], [1, 3]) == wide
+    # All tied: no spread at all, and the floor 1 / (n m - 1) is what is left.
+    tied = stats.cliff([2, 2], [2, 2])
+    floor = 1 / 3
+    limit = 4.302653 * sqrt(floor) * sqrt(1 + 4.302653**2 * floor) / (1 + 4.302653**2 * floor)
+    assert (tied.low, tied.high) == (pytest.approx(-limit), pytest.approx(limit))
+    # 1, 1 and 2 against 1 and 1: delta 1/3, variance 1/9, less than the floor (1 - 1/9) / 5; t is 3.182446.
+    low, t2 = stats.cliff([1, 1, 2], [1, 1]), 3.182446**2 * (8 / 45)
+    reach = sqrt(t2) * sqrt((8 / 9) ** 2 + t2)
+    assert low.high == pytest.approx((1 / 3 - 1 / 27 + reach) / (8 / 9 + t2))
+
+
 def test_full_separation_still_has_an_interval() -> None:
     apart, turned = stats.cliff([4, 5, 5, 5, 4], [1, 2, 1, 2, 1]), stats.cliff([1, 2, 1, 2, 1], [4, 5, 5, 5, 4])
     t2 = 2.306004**2  # eight degrees of freedom
     assert apart.value == 1.0 and apart.high == 1.0
     assert apart.low == pytest.approx((5 - t2) / (5 + t2), abs=1e-6)
     assert (turned.value, turned.low) == (-1.0, -1.0) and turned.high == pytest.approx(-(apart.low or 0))
+    t2 = 2.446912**2  # six degrees of freedom; the smaller group counts
+    for one, other in (([4, 5, 5, 5, 4], [1, 2, 1]), ([4, 5, 5], [1, 2, 1, 1, 2])):
+        assert stats.cliff(one, other).low == pytest.approx((3 - t2) / (3 + t2), abs=1e-6)
 
 
 @pytest.mark.parametrize("sizes", [(5, 5), (9, 14)])
@@ -286,8 +333,9 @@ def test_total_variation_is_the_part_that_would_have_to_move() -> None:
     assert stats.total_variation([1, 1], [10, 10]) == 0
     assert stats.total_variation([1, 0], [0, 3]) == 1
     assert stats.total_variation([50, 30, 20], [20, 30, 50]) == pytest.approx(0.3)
-    with pytest.raises(ValueError, match="sum above 0"):
-        stats.total_variation([0, 0], [1, 2])
+    for one, other in (([0, 0], [1, 2]), ([1, 2], [0, 0]), ([2, -1], [1, 2]), ([1, 2], [2, -1]), ([1], [1, 2])):
+        with pytest.raises(ValueError, match="sum above 0"):
+            stats.total_variation(one, other)
 
 
 SKEWED = np.array([0.4, 0.25, 0.15, 0.1, 0.06, 0.04])
@@ -312,6 +360,9 @@ def test_a_composition_by_hand() -> None:
     expected = 4 / 3 * 26 * 0.25 / 100 + 1.959964**2 * 2.5**2 * 0.25 / 100
     assert found.covariance[0, 0] == pytest.approx(expected) and found.covariance[0, 1] == pytest.approx(-expected)
     assert not stats.composition(np.eye(2), [1, 3], [0, 0], 0).covariance.any()
+    # two cases, one each: 2/1 x 2 x .25 / 4, and 3.84 cases more
+    two = stats.composition(np.eye(2), [1, 1], [1, 1], 2).covariance[0, 0]
+    assert two == pytest.approx(0.25 + 1.959964**2 * 0.25 / 4)
 
 
 def test_the_covariance_of_a_composition_is_that_of_leaving_out_one_case_after_another() -> None:
@@ -335,6 +386,12 @@ def test_the_limits_of_a_distance_between_two_categories_by_hand() -> None:
     assert found.value == pytest.approx(0.3) and found.high == pytest.approx(0.3 + 1.959964 * se)
     assert found.low == pytest.approx(0.3 - 2.2414 * se, abs=0.006)  # 2,000 draws of a half normal error
     assert stats.distance(known, known) == stats.Interval(0.0, None, None)
+    single = stats.composition(np.eye(2), [1, 0], [1, 0], 1)
+    for one, other in ((single, known), (known, single)):
+        assert stats.distance(one, other) == stats.Interval(pytest.approx(0.7), None, None)
+    far = stats.composition(np.eye(2), [2, 0], [2, 0], 2), stats.composition(np.eye(2), [0, 2], [0, 2], 2)
+    near = stats.composition(np.eye(2), [3, 3], [3, 3], 6), stats.composition(np.eye(2), [3, 3], [3, 3], 6)
+    assert stats.distance(*far).high == 1.0 and stats.distance(*near).low == 0.0
 
 
 @pytest.mark.parametrize("n", [40, 100, 400])
@@ -360,6 +417,9 @@ def test_a_distance_is_covered_down_to_none_at_all(
         (0.50, 0.70, "at_most", "good"),
         (0.71, 0.80, "equals", "act"),
         (0.60, 0.80, "equals", "unclear"),
+        (0.50, 0.60, "equals", "act"),
+        (0.70, 0.70, "equals", "good"),
+        (0.70, 0.71, "equals", "unclear"),
     ],
 )
 def test_the_interval_decides_the_level(low: float, high: float, direction: str, level: str) -> None:

@@ -3,14 +3,17 @@
 from collections.abc import Callable
 from typing import Any
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from alignlib.engagement import Input, parse_settings
+from alignlib.errors import AlignError
+from alignlib.intake import snapshot
 from alignlib.intake.mappings import map_input
 from alignlib.intake.read import Raw
-from alignlib.intake.rows import join_parts, type_columns
+from alignlib.intake.rows import XLSX_ERROR, Part, join_parts, type_columns
 
 HEAD = "id,created,source\n"
 Make = Callable[..., Any]
@@ -138,6 +141,15 @@ def test_rows_whose_parents_were_all_rejected_are_not_blamed(engage: Make) -> No
     assert "p.csv: all its rows for assets were rejected" in engagement.message()
 
 
+def test_rows_are_blamed_where_another_file_of_their_parents_is_read(engage: Make) -> None:
+    lead = "  - {file: %s, table: leads, columns: {lead_id: id, created_at: at}}\n"
+    inputs = lead % "p.csv" + lead % "q.csv"
+    inputs += "  - {file: c.csv, table: sales_touches, columns: {lead_id: id, touched_at: at}}\n"
+    files = {"p.csv": "id,at\n1,2024-01-01\n", "q.csv": "id,at\n7,\n"}
+    files["c.csv"] = "id,at\n" + "".join(f"{lead},2024-01-02\n" for lead in (1, 8, 9))
+    assert engage(files, inputs).codes() == ["E-ORPHAN"]
+
+
 def test_a_wrong_date_that_is_not_needed_is_left_out_and_its_asset_stays(engage: Make) -> None:
     inputs = "  - {file: a.csv, table: assets}\n  - {file: u.csv, table: asset_usage}\n"
     inputs += "  - {file: t.csv, table: asset_totals}\n"
@@ -250,3 +262,100 @@ def test_whatever_the_rows_hold_every_record_has_one_fate(rows: list[tuple[str, 
         join_parts([part], SETTINGS)
         assert part.count().read == len(rows)
         assert part.count().used == len(part.data)
+
+
+# --- the fate of a record, one step at a time -------------------------------------------------------------------------
+
+
+def part_of(*rows: list[str]) -> Part:
+    raw = Raw("l.csv", [["id", "at", "s"]], [*rows], list(range(1, len(rows) + 1)), len(rows), "")
+    entry = Input(file="l.csv", table="leads", columns={"lead_id": "id", "created_at": "at", "source": "s"})
+    return map_input(raw, entry, SETTINGS, [])[0]
+
+
+def sure(part: Part, *records: int) -> "pd.Series[bool]":
+    return part.data["record"].isin(records)
+
+
+def test_a_record_of_several_rows_has_the_best_fate_of_them_and_the_first_reason() -> None:
+    part = part_of(*[[str(at), "2024-01-01", "a"] for at in range(1, 8)])
+    part.data = pd.concat([part.data, part.data], ignore_index=True)  # every record gave two rows
+    second = part.data.index >= 7
+    part.reject(sure(part, 1, 2, 3) & second, "lead_id", "E-VALUE", "empty")  # 1 stays used by its other row
+    part.exclude(sure(part, 2), "too old")  # rejected weighs more than excluded
+    part.reject(sure(part, 3), "source", "E-STAGE", "unknown")  # of two faults the first is told
+    part.exclude(sure(part, 4), "too new")
+    part.exclude(sure(part, 5), "too old")
+    part.exclude(sure(part, 6), "too new")  # once more by the same rule
+    found = part.count()
+    assert (found.file, found.table, found.read, found.used, found.rejected, found.excluded) == (
+        "l.csv", "leads", 7, 2, 2, 3,
+    )  # fmt: skip
+    assert list(found.reasons.items()) == [("E-VALUE", 2), ("too new", 2), ("too old", 1)]
+    assert {*part.data["record"]} == {1, 7}
+    part.exclude(sure(part), "no row at all")
+    assert "no row at all" not in part.excluded
+
+
+def test_a_row_that_is_lost_on_the_way_stops_everything() -> None:
+    part = part_of(["1", "2024-01-01", "a"], ["2", "2024-01-02", "b"], ["3", "2024-01-02", "b"])
+    part.reject(sure(part, 1), "lead_id", "E-VALUE", "empty")
+    assert part.count().balances
+    part.data = part.data.loc[part.data["record"] != 2]
+    with pytest.raises(AlignError, match=r"l\.csv: 3 rows read, but 1 used, 1 rejected, 0 excluded.*\[E-ROWS\]"):
+        part.count()
+
+
+def test_a_rejected_record_is_told_as_the_file_has_it() -> None:
+    part = part_of(["1", "2024-01-01", "a"], ["", "2024-01-02", "ä"])
+    assert not type_columns(part, SETTINGS)
+    assert part.originals() == {2: '{"id": "", "at": "2024-01-02", "s": "ä"}'}
+    assert part.originals([]) == {}
+    (reject,) = part.rejects
+    assert (reject.record, reject.column, reject.code, reject.reason) == (2, "id", "E-VALUE", "lead_id is empty")
+
+
+def test_a_value_beyond_its_ends_names_the_end(engage: Make) -> None:
+    inputs = "  - {file: r.csv, table: responses, columns: {respondent_id: who, item: item, answer: answer}}\n"
+    text = "who,item,answer\n" + "".join(f"p,goal_{at},{answer}\n" for at, answer in enumerate((1, 5, 0, 6), start=1))
+    engagement = engage({"r.csv": text + "p,unheard_of,5\nq,unheard_of,6\nr,unheard_of,1\n"}, inputs)
+    below, above = sorted(snapshot.check(engagement.folder)[3])
+    assert "below 1" in below and "record 3," in below
+    assert "above 5" in above and "record 4 and 1 more" in above
+
+
+def test_a_number_keeps_its_fraction_and_its_bounds(engage: Make) -> None:
+    inputs = "  - {file: p.csv, table: page_views, columns: {page: id, n_views: views, exit_share: x}}\n"
+    shares = ("0", "0.25", "1", "", "1.5", "-0.1")
+    views = "id,views,x\n" + "".join(f"/page-{at},3,{x}\n" for at, x in enumerate(shares))
+    engagement = engage({"p.csv": views}, inputs)
+    assert column(engagement.open(), "page_views", "exit_share") == [0.0, 0.25, 1.0, None]
+    said = "\n".join(snapshot.check(engagement.folder)[3])
+    assert "(above 1) [E-NUM]" in said and "(below 0) [E-NUM]" in said
+
+
+def test_stages_in_columns_of_their_own_are_each_read_by_themselves(engage: Make) -> None:
+    inputs = "  - {file: f.csv, table: stage_events, shape: wide, columns: {lead_id: id}, stages: {mql: m, won: w}}\n"
+    for late, by_day in (("13/02/2024", {"stage_events.entered_at"}), ("13/02/2024 10:30", set())):
+        tables = engage({"f.csv": f"id,m,w\n1,2024-01-05,{late}\n2,2024-01-06,\n"}, inputs).open()
+        assert [str(at)[:10] for at in column(tables, "stage_events", "entered_at")] == [
+            "2024-01-05", "2024-02-13", "2024-01-06",
+        ]  # fmt: skip
+        assert tables.day_only == by_day  # a column with one time of day is one of moments
+
+
+def test_half_of_the_rows_may_be_orphans_and_one_alone(engage: Make) -> None:
+    inputs = """
+  - {file: p.csv, table: leads, columns: {lead_id: id, created_at: at}}
+  - {file: c.csv, table: sales_touches, columns: {lead_id: id, touched_at: at}}
+"""
+    for child, used, lost in (("1,2024-01-02\n9,2024-01-02\n", 1, 1), ("9,2024-01-02\n", 0, 1)):
+        tables = engage({"p.csv": "id,at\n1,2024-01-01\n", "c.csv": "id,at\n" + child}, inputs).open()
+        found = tables.row_counts[1]
+        assert (found.used, found.rejected, found.reasons) == (used, lost, {"E-ORPHAN": lost})
+
+
+def test_an_error_of_a_workbook_is_told_as_one_and_a_name_like_it_is_not(leads: Make) -> None:
+    assert XLSX_ERROR.match("#N/A") and XLSX_ERROR.match("#DIV/0!") and not XLSX_ERROR.match("#N/A!")
+    # in a text file nobody knows: it may be somebody's label
+    assert column(leads(HEAD + "1,2024-01-01,#N/A\n").open(), "leads", "source") == ["#N/A"]
