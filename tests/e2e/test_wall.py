@@ -269,9 +269,9 @@ def test_a_wall_opened_anew_after_closing_says_what_stands_and_offers_nothing_el
 
 def test_closing_takes_two_answers_and_shows_what_was_proved(tab: Any, full: Full) -> None:
     full.fill("survey-short", 5, 5)
-    press(tab, "Close the workshop", "Go on", "No, go back")
+    press(tab, "Close the workshop", "Yes, close", "No, go back")
     assert full.room.state()["phase"] == "answering"
-    press(tab, "Close the workshop", "Go on", "Close for good")
+    press(tab, "Close the workshop", "Yes, close", "Close for good")
     tab.get_by_text("The workshop is closed. Thank you.").wait_for()
     assert "None of" in tab.locator(".alignlib-word").text_content()
     assert tab.locator(".alignlib-panel button:enabled").count() == 0

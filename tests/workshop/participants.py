@@ -49,13 +49,19 @@ class Workshop:
     def __init__(
         self, engagement: Path, *more: str, seats: int = 60, environment: Mapping[str, str] | None = None
     ) -> None:
-        command = [COMMAND, "workshop", str(engagement), "--port", "0", "--seats", str(seats), *more]
+        command = [COMMAND, "workshop", engagement.name, "--port", "0", "--seats", str(seats), *more]
         self.seats, self.store = seats, engagement / "private" / "workshop.sqlite"
         # a group of its own: Ctrl-C is sent to all of it, as a terminal does
         self.errors = engagement.parent / "stderr.txt"
         with self.errors.open("a") as errors:
             self.process = subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment, start_new_session=True
+                command,
+                cwd=engagement.parent,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                env=environment,
+                start_new_session=True,
             )
         assert self.process.stdout
         self.said = ""

@@ -297,6 +297,7 @@ def test_an_error_of_reading_that_no_signal_caused_is_not_taken_for_one(
 
     monkeypatch.setattr(session, "_prepared", broken)
     monkeypatch.setattr(session.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(session.signal, "getsignal", lambda _: signal.SIG_DFL)
     with pytest.raises(RuntimeError, match="of another cause"):
         session.run(written(True), Place(port=0), 5, "", pytest.fail)
 

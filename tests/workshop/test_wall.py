@@ -8,6 +8,7 @@ from pathlib import Path
 
 import ipywidgets
 import pytest
+import segno
 import yaml
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -17,6 +18,7 @@ from walls import WORDS, Full, answer, does
 from alignlib.diagnostics import funnel
 from alignlib.intake.snapshot import open_run, prepare
 from alignlib.words import money
+from alignlib.workshop.seat import CODE
 from alignlib.workshop.store import kept
 from alignlib.workshop.wall import PLAYS, WallWidget, minutes, open_wall, people
 
@@ -267,3 +269,15 @@ def test_the_wall_asks_no_other_address_and_makes_no_markup_outside_the_shadow()
     assert "http" not in WallWidget._esm.replace("plain http", "") and "url(" not in WallWidget._css
     for risky in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "randomUUID()"):
         assert risky not in WallWidget._esm
+
+
+def test_the_wall_shows_a_picture_of_the_address_by_which_it_was_reached(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CODE, "ABCD2345")
+    wall = Full(tmp_path, (SHORT,)).wall()
+    assert wall.picture == ""
+    wall.hear({"at": "https://workshop.example"})
+    assert wall.picture == segno.make("https://workshop.example/?code=ABCD2345", error="m").svg_data_uri(
+        scale=8, border=2
+    )

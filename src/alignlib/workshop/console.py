@@ -55,12 +55,17 @@ def open_workshop(
             typer.echo(f"This machine bears about {able} seats with the memory that is free now.")
         typer.echo(f"\nParticipants ({seats} seats), code {opened.code[:4]}-{opened.code[4:]}:\n")
         typer.echo(f"  {opened.for_participants}\n\n{session.picture(opened.for_participants)}")
+        if place.is_local:
+            typer.echo(
+                "Only this machine reaches that address. For phones give --host and --cert, or --behind-proxy.\n"
+            )
         typer.echo(f"You, and nobody else:\n\n  {opened.for_facilitator}\n")
         typer.echo(
             "Stop with Ctrl-C: answers are kept, and the same command goes on. For good: alignlib workshop close."
         )
 
     place = session.Place(host, port, cert, key, behind_proxy)
+    typer.echo("Reading the client's files and getting ready: about half a minute.")
     raise typer.Exit(session.run(engagement, place, seats, database, say))
 
 

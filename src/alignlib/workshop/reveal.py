@@ -111,6 +111,7 @@ def _of_people(page: Page, tables: Any, settings: Settings) -> Result:
 
     result = survey.diagnose(tables, settings)
     said: dict[str, Any] = {"sources": [], "row_counts": []}  # how many answers there are is nobody's business
+    said["not_judged"] = [each for each in result.not_judged if each.theme != "structure"]  # the sponsor is asked that
     if page.form in _OWN:
         own = [each for each in result.exhibits if each.key == _OWN[page.form]]
         if not own:

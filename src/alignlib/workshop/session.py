@@ -48,6 +48,11 @@ class Place(NamedTuple):
     behind_proxy: str = ""  # the address that people type, as the proxy serves it: https://workshop.example
 
     @property
+    def is_local(self) -> bool:
+        """Does only this machine reach it?"""
+        return self.host in ("127.0.0.1", "localhost", "::1") and not self.behind_proxy
+
+    @property
     def address(self) -> str:
         """What do people type?"""
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -84,7 +89,7 @@ def check(place: Place) -> None:
     if place.host in ("", "0.0.0.0", "::") and not place.behind_proxy:
         fix = "give --host the name or address that people type: it has to be in the certificate as well"
         problems.append(Problem("E-USE", "nobody can type this address", where=place.host, fix=fix))
-    elif place.host not in ("127.0.0.1", "localhost", "::1") and not (place.cert or place.behind_proxy):
+    elif not (place.is_local or place.cert or place.behind_proxy):
         what = "others can reach this address, and what is sent to it could be read on the way"
         fix = "give --cert and --key, or --behind-proxy ADDRESS where a proxy has them; or leave out --host"
         problems.append(Problem("E-USE", what, where=place.host, fix=fix))
@@ -101,6 +106,7 @@ def run(engagement: Path, place: Place, seats: int, database: str, say: Callable
     they die, on the same port, with the same codes. Raises AlignError: E-USE, E-STORE, and what the settings say.
     """
     check(place)
+    engagement = engagement.resolve()  # kernels run in another folder
     settings = read_engagement(engagement)
     for number in ENDING:
         signal.signal(number, _stop)

@@ -35,11 +35,12 @@ class Wall {
     root.dataset.lmSuppressShortcuts = "true"; // JupyterLab would take letters typed here for its own commands
     el.replaceChildren(root);
     this.changes = { "msg:custom": (said) => this.hear(said), "change:view": () => this.draw(),
-      "change:shown": () => this.show() };
+      "change:picture": () => this.draw(), "change:shown": () => this.show() };
     for (const [name, act] of Object.entries(this.changes)) model.on(name, act);
     this.draw();
     this.show();
     this.link = new Link(this);
+    if (this.view().code) this.tell({ at: location.origin }); // only the page knows by which address it was reached
   }
   end() {
     this.link.end();
@@ -133,7 +134,8 @@ class Wall {
     this.phase.textContent = this.say(busy ? `busy_${busy}` : isClosed ? "phase_closed" : `phase_${phase}`);
     const { code } = this.view();
     this.place.hidden = !code || isClosed;
-    if (code) this.place.replaceChildren(make("span", {}, location.origin), make("strong", {}, code));
+    const src = this.model.get("picture"), picture = src ? [make("img", { src, alt: this.say("picture") })] : [];
+    if (code) this.place.replaceChildren(...picture, make("span", {}, location.origin), make("strong", {}, code));
     this.count(people);
     this.waiting.hidden = is_shown || isClosed;
     this.results.hidden = isClosed ? !this.results.firstChild : !is_shown;
@@ -171,7 +173,10 @@ class Wall {
     const { until, phase } = this.view();
     const left = until && phase === "answering" ? Math.ceil(until - this.clock - Date.now() / 1000) : null;
     this.left.hidden = left === null;
-    if (left === null) return (this.told = null);
+    if (left === null) {
+      if (this.told !== null) this.live.textContent = "";
+      return (this.told = null);
+    }
     const seconds = Math.max(0, left), minute = Math.ceil(seconds / LIVE);
     this.left.textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
     this.left.dataset.over = seconds ? "" : "yes";

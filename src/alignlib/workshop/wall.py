@@ -27,7 +27,7 @@ from alignlib.workshop.seat import CODE, ENGAGEMENT, seat
 
 # Whose exercise a form is: its minutes are offered on the timer.
 PLAYS = {"sorting": "P13", "stages": "P3", "relay-board": "P5", "promises": "P4", "metrics": "P11", "focus": "P1"}
-SURVEY_MINUTES = 10
+SURVEY_MINUTES, SHORT_MINUTES = 10, 5
 _BESIDE = Path(__file__).parent
 _PERSON = "person"
 
@@ -35,9 +35,9 @@ _PERSON = "person"
 class WallWidget(anywidget.AnyWidget):
     """What stands on the wall, and what does the facilitator do there? Nobody sees answers before they are revealed.
 
-    From the page: ``{"ping": n}`` and ``{"do": name, **given}``. To the page: ``{"pong": n, "now": seconds}`` with
-    ``away`` or ``gone``, and ``{"said": sentence, "is_fault": bool}``. What takes long runs beside; its word comes with
-    a later ping.
+    From the page: ``{"ping": n}``, ``{"at": its own address}`` once, ``{"do": name, **given}``. To the page:
+    ``{"pong": n, "now": seconds}`` with ``away`` or ``gone``, and ``{"said": sentence, "is_fault": bool}``. What takes
+    long runs beside; its word comes with a later ping.
     """
 
     _esm = "\n".join((_BESIDE / name).read_text(encoding="utf-8") for name in ("link.js", "wall.js"))
@@ -45,6 +45,7 @@ class WallWidget(anywidget.AnyWidget):
     view = traitlets.Dict().tag(sync=True)  # the form before the room, who is how far, what can be done
     shown = traitlets.Dict().tag(sync=True)  # what was revealed of it: {form, title, views, complaints}
     words = traitlets.Dict().tag(sync=True)
+    picture = traitlets.Unicode().tag(sync=True)  # by which a phone's camera finds the room
 
     def __init__(self, held: Any, words: dict[str, Any], settings: Settings, engagement: Path | None) -> None:
         super().__init__(words=words)
@@ -65,6 +66,8 @@ class WallWidget(anywidget.AnyWidget):
         pong: dict[str, Any] = {"pong": heard["ping"], "now": time.time()} if "ping" in heard else {}
         if "do" in heard:
             self._do(heard)
+        if "at" in heard:
+            self.picture = _picture(f"{heard['at']}/?code={os.environ.get(CODE, '')}")
         try:
             self._look()
         except AlignError as error:
@@ -290,13 +293,22 @@ def _far(n: int, whole: int, least: int) -> str:
     return "all" if n == whole else f"all but fewer than {spelled(least)}" if whole - n < least else number(n)
 
 
+def _picture(address: str) -> str:
+    import segno
+
+    drawn: str = segno.make(address, error="m").svg_data_uri(scale=8, border=2)
+    return drawn
+
+
 def _in_fours(code: str) -> str:
     return "-".join(code[at : at + 4] for at in range(0, len(code), 4))
 
 
 def minutes(form: str) -> int:
     """How many minutes are offered for this form? Those of the play whose exercise it is."""
-    return plays()[PLAYS[form]].minutes if form in PLAYS else SURVEY_MINUTES
+    if form in PLAYS:
+        return plays()[PLAYS[form]].minutes
+    return SHORT_MINUTES if form == reveals.OPINIONS[0] else SURVEY_MINUTES
 
 
 def open_wall(engagement: str = "", store: str = "") -> WallWidget:
