@@ -21,6 +21,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
+from tornado.simple_httpclient import HTTPStreamClosedError, HTTPTimeoutError
 from tornado.websocket import WebSocketClosedError, websocket_connect
 
 from alignlib.runs.processes import children, tree
@@ -215,6 +216,9 @@ async def connect(address: str, cookie: str, kernel: str) -> Any:
     return await websocket_connect(request)
 
 
+CUT_OFF = (HTTPStreamClosedError, HTTPTimeoutError)  # the server was killed while it made the page
+
+
 class Participant:
     """One person at one device: answers wait in it until they are acknowledged, whatever happens to the line.
 
@@ -251,7 +255,7 @@ class Participant:
                     self.opened += 1
                     self.line = await asyncio.wait_for(open_form(self.address, self.cookie), until - time.monotonic())
                 await asyncio.wait_for(self._exchange(self.line), SILENCE)
-            except (OSError, RuntimeError, WebSocketClosedError, TimeoutError):
+            except (OSError, RuntimeError, WebSocketClosedError, TimeoutError, *CUT_OFF):
                 await self.close()
                 await asyncio.sleep(0.3)
 
