@@ -108,7 +108,7 @@ BROKEN: list[tuple[Callable[[Patch, Path], None], str, str, str, str]] = [
     (not_installed, "packages", "fault", "PackageNotFoundError", "install the kit again"),
     (no_notebooks, "kit", "fault", "is missing from this installation", "install the kit again"),
     (no_fonts, "kit", "fault", "its font Inter is missing, its font Source Serif 4 is missing", "install the kit"),
-    (no_home, "home", "fault", "nowhere: No such file", "set HOME to a folder of your own"),
+    (no_home, "home", "warning", "nowhere: No such file", "set HOME to a folder of your own"),
     (no_temporary, "temporary", "fault", "nowhere: No such file", "set TMPDIR to a folder of your own"),
     (no_folder_at_all, "temporary", "fault", "nothing can be written in any folder", "set TMPDIR"),
     (no_room, "room", "warning", "0.1 GB free in", "make room"),

@@ -1,7 +1,6 @@
 """What may be said about a group of people, and could anybody be worked out from what is said together?"""
 
 import hmac
-import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -19,6 +18,8 @@ Mean = tuple[float, int]  # and of how many people
 SPREAD_FROM = 10  # an interval or a spread on a smaller group says too much about single answers
 EXACT_FROM = 100  # below this many people a mean is published with one decimal
 LOG_FILE = "release_log.json"
+_RESTORE = "restore it from a copy: it holds what was published before"
+DAMAGED = Problem("E-CORRUPT", "it is damaged", LOG_FILE, fix=_RESTORE)
 COMMENTS_FROM = 8  # comments of a smaller group are not shown: people know one another's way of writing
 LOW, HIGH, TOLERANCE = 1.0, 5.0, 1e-8  # the ends of the scale; what counts as nothing
 ANSWERS = ("survey.item.", "survey.block.")  # figures that rest on answers; who answered at all is alike in every wave
@@ -154,12 +155,8 @@ def _ways_to(n: int) -> dict[float, list[Given]]:
 
 
 def _told(ways: Sequence[Given]) -> set[tuple[Any, ...]]:
-    """What do all these ways to answer have in common: of a side, and of the others for whoever gave each answer?"""
+    """What do all these ways to answer tell whoever gave one of the answers: what all the others gave?"""
     found = set[tuple[Any, ...]]()
-    for side in (range(2), range(2, 5)):
-        given = {at for at in side if any(way[at] for way in ways)}
-        found |= {("nobody takes this side", side)} if not given else set()
-        found |= {("who takes it gave this answer", at) for at in side if given <= {at}}
     for own in range(5):
         others = {(*way[:own], way[own] - 1, *way[own + 1 :]) for way in ways if way[own]}
         found |= {("the others gave these", own, *others)} if len(others) == 1 else set()
@@ -186,7 +183,7 @@ def published_limits(low: float | None, high: float | None, n: int, few: int = 1
     if low is None or high is None:
         return None, None
     scale = 10 ** (few if n < EXACT_FROM else 4)
-    return floor(round(low * scale, 6)) / scale + 0.0, ceil(round(high * scale, 6)) / scale + 0.0
+    return floor(round(low * scale, 6)) / scale, ceil(round(high * scale, 6)) / scale
 
 
 @dataclass(frozen=True)
@@ -277,22 +274,22 @@ class ReleaseLog:
             log.add(r.key, r.group, {codes[who]: token(f"{who}\0{r.key}\0{score:.9f}") for who, score in scores})
         return log
 
-    def to_json(self, secret: bytes) -> str:
-        """How is the log written? Tokens only: without the secret no answer can be read off."""
+    def as_data(self, secret: bytes) -> dict[str, Any]:
+        """Which plain values of JSON hold the log? Tokens only: without the secret no answer can be read off."""
         log = self.sealed(secret)
-        figures = [vars(release) for release in log.releases]
-        told = {"seal": log.seal, "smallest_group": log.promised, "figures": figures}
-        return json.dumps(told, sort_keys=True)  # an order that says nothing
+        figures = [  # people in the order of their tokens, which says nothing
+            {"key": r.key, "group": r.group, "members": dict(sorted(r.members.items()))} for r in log.releases
+        ]
+        return {"seal": log.seal, "smallest_group": log.promised, "figures": figures}
 
     @classmethod
-    def from_json(cls, text: str) -> "ReleaseLog":
+    def from_data(cls, data: Any) -> "ReleaseLog":
         """Which log was written? Raises AlignError (E-CORRUPT): a log that cannot be read must not pass for empty."""
         try:
-            data = json.loads(text)
             rows = [Release(str(f["key"]), str(f["group"]), dict(f["members"])) for f in data["figures"]]
             return cls(rows, str(data["seal"]), int(data.get("smallest_group", 0)))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise AlignError(Problem("E-CORRUPT", "it is damaged", LOG_FILE, fix="restore it from a copy")) from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise AlignError(DAMAGED) from error
 
 
 def audit_release(log: ReleaseLog, k: int) -> list[str]:

@@ -107,20 +107,20 @@ def _room() -> Sign:
     return _judged(told if free < 500_000_000 else "", told, "make room, or work on another disk", "warning")
 
 
-def _folder(named: Callable[[], str], setting: str) -> Sign:
+def _folder(named: Callable[[], str], setting: str, level: str = "fault") -> Sign:
     folder = "any folder"  # which is what it is when none can be named
     try:
         with tempfile.TemporaryFile(dir=(folder := named())) as file:
             file.write(b"?")
     except OSError as error:
         what = f"nothing can be written in {folder}: {error.strerror}"
-        return Sign("fault", what, f"set {setting} to a folder of your own")
+        return Sign(level, what, f"set {setting} to a folder of your own")
     return Sign("ok", folder)
 
 
 CHECKS: dict[str, Callable[[], Sign]] = {
     "python": _python, "packages": _packages, "kit": _kit,
-    "home": partial(_folder, lambda: os.environ.get("IPYTHONDIR") or str(Path.home()), "HOME"),
+    "home": partial(_folder, lambda: os.environ.get("IPYTHONDIR") or str(Path.home()), "HOME", "warning"),
     "temporary": partial(_folder, tempfile.gettempdir, "TMPDIR"),
     "room": _room, "text": _text, "kernel": _kernel, "forks": _forks,
     "postgres": lambda: Sign("ok", f"its driver {import_module('psycopg').__version__} is there"),

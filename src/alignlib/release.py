@@ -136,18 +136,16 @@ def _read(path: Path) -> tuple[dict[str, "ReleaseLog"], "ReleaseLog"]:
     """What was published of each wave so far, and what on walls? Raises AlignError (E-CORRUPT): damaged must not pass
     for nothing.
     """
-    from alignlib.disclosure import ReleaseLog
+    from alignlib.disclosure import DAMAGED, ReleaseLog
 
     if not path.exists():
         return {}, ReleaseLog()
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
-        texts = {wave: json.dumps(found) for wave, found in kept["waves"].items()}
+        wall = ReleaseLog.from_data(kept[WALL]) if WALL in kept else ReleaseLog()
+        return {wave: ReleaseLog.from_data(said) for wave, said in kept["waves"].items()}, wall
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        fix = "restore it from a copy: it holds what was published before"
-        raise AlignError(Problem("E-CORRUPT", "it is damaged", where=path.name, fix=fix)) from error
-    wall = ReleaseLog.from_json(json.dumps(kept[WALL])) if WALL in kept else ReleaseLog()
-    return {wave: ReleaseLog.from_json(text) for wave, text in texts.items()}, wall
+        raise AlignError(DAMAGED) from error
 
 
 def _write(engagement: Path, waves: Mapping[str, "ReleaseLog"], wall: "ReleaseLog") -> None:
@@ -155,6 +153,6 @@ def _write(engagement: Path, waves: Mapping[str, "ReleaseLog"], wall: "ReleaseLo
     from alignlib.intake.snapshot import PRIVATE, engagement_secret
 
     secret = engagement_secret(engagement)
-    kept: dict[str, Any] = {"waves": {wave: json.loads(log.to_json(secret)) for wave, log in waves.items()}}
-    kept |= {WALL: json.loads(wall.to_json(secret))} if wall.releases else {}
+    kept: dict[str, Any] = {"waves": {wave: log.as_data(secret) for wave, log in waves.items()}}
+    kept |= {WALL: wall.as_data(secret)} if wall.releases else {}
     write_file(engagement / PRIVATE / LOG_FILE, json.dumps(kept, ensure_ascii=False), private=True)

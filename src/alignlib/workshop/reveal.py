@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import tempfile
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -49,14 +50,15 @@ def reveal(
         return {"form": page.form, "result": _of_board(page, answers, settings).model_dump(mode="json"), "log": ""}
     _enough(page, answers["responses"], settings.survey.least)
     tables = tables_of(_rows_of(answers, [page, *others] if page.form == MIRROR else [page], secret))
-    log = b64encode(compress(_safe(tables, settings, secret, earlier).to_json(secret).encode())).decode()
+    said = json.dumps(_safe(tables, settings, secret, earlier).as_data(secret))
+    log = b64encode(compress(said.encode())).decode()
     result = _of_people(page, tables, settings)
     return {"form": page.form, "result": result.model_dump(mode="json"), "log": log}
 
 
 def logs(shown: Iterable[Frozen]) -> list[ReleaseLog]:
     """On whom do the figures rest that were shown? Of each picture of people, in tokens."""
-    return [ReleaseLog.from_json(decompress(b64decode(each["log"])).decode()) for each in shown if each.get("log")]
+    return [ReleaseLog.from_data(json.loads(decompress(b64decode(each["log"])))) for each in shown if each.get("log")]
 
 
 def anonymous(settings: Settings) -> Settings:
