@@ -149,8 +149,8 @@ def test_left_truncation_is_undone_by_entry() -> None:
     days, entry = np.concatenate([late, whole]), np.concatenate([np.full(len(late), 20.0), np.zeros(len(whole))])
     ended = np.ones(len(days), dtype=bool)
     truth = 1 - float(np.exp(-30 / 40))
-    assert holds(kaplan_meier(days, ended, entry).at(30), truth)
-    assert not holds(kaplan_meier(days, ended).at(30), truth)
+    assert holds(incidence(days, ended, entry).at(30), truth)
+    assert not holds(incidence(days, ended).at(30), truth)
 
 
 @pytest.mark.parametrize("days", [[-1.0, 2.0], [np.nan, 2.0]])
@@ -210,7 +210,6 @@ def test_a_row_that_stands_for_many_counts_as_if_it_were_repeated() -> None:
     again = [np.repeat(column, n) for column in (days, outcome, entry, clusters)]
     assert same(incidence(days, outcome, weights=n), incidence(again[0], again[1]))
     assert same(incidence(days, outcome, entry, n), incidence(again[0], again[1], again[2]))
-    assert same(kaplan_meier(days, outcome, weights=n), kaplan_meier(again[0], again[1]))
     weighted = clustered_incidence(days, outcome, clusters, 25, n)
     repeated = clustered_incidence(again[0], again[1], again[3], 25)
     assert (weighted.low, weighted.high) == pytest.approx((repeated.low, repeated.high), rel=1e-12)

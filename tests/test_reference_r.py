@@ -43,7 +43,7 @@ def each(found: list[stats.Interval]) -> Given:
 
 
 def curve(g: Given) -> Given:
-    found = incidence.kaplan_meier(g["days"], g["ended"], g.get("entry"))
+    found = incidence.incidence(g["days"], g["ended"], g.get("entry"))
     at = [found.place(day) for day in g["at"]]
     return {"none": found.none[at], "se": found.se[1][at], "median": [found.quantile(0.5)]}
 

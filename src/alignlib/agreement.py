@@ -9,12 +9,11 @@ from math import atanh, sqrt, tanh
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import fdtri, ndtri
+from scipy.special import fdtri
 
-from alignlib.stats import NOTHING, Floats, Interval
+from alignlib.stats import NOTHING, Z95, Floats, Interval, floats
 
 _EPS = 1e-9
-_Z = float(ndtri(0.975))
 _GROUPS, _SEED = 20_000, 20260331  # random groups behind a chance line: its share of 5 % is known to 0.15 points
 
 
@@ -113,7 +112,7 @@ def within(scores: ArrayLike, low: float = 1.0, high: float = 5.0, options: int 
     (0.9, 0.32, 0.75, 0.48, False)
     """
     step = (high - low) / (options - 1)
-    places = (np.asarray(scores, dtype=np.float64).ravel() - low) / step
+    places = (floats(scores) - low) / step
     places = places[~np.isnan(places)]
     n = len(places)
     if n and (places.min() < -_EPS or places.max() > options - 1 + _EPS):
@@ -179,7 +178,7 @@ def cohen_kappa(a: ArrayLike, b: ArrayLike) -> Interval:
     variance = float((p * terms).sum() - (alike * chance - 2 * chance + alike) ** 2) / (n * (1 - chance) ** 4)
     if variance <= _EPS:
         return Interval(value, None, None)
-    reach = _Z * sqrt(variance)
+    reach = Z95 * sqrt(variance)
     return Interval(value, max(value - reach, -1.0), min(value + reach, 1.0))
 
 
@@ -219,7 +218,7 @@ def _correlation(x: Floats, y: Floats) -> Interval:
     r = float(np.corrcoef(x, y)[0, 1])
     if len(x) < 4 or abs(r) > 1 - _EPS:
         return Interval(r, None, None)
-    reach = _Z / sqrt(len(x) - 3)
+    reach = Z95 / sqrt(len(x) - 3)
     return Interval(r, tanh(atanh(r) - reach), tanh(atanh(r) + reach))
 
 

@@ -5,12 +5,10 @@ from math import exp, log, sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri, stdtrit
 
-from alignlib.stats import NOTHING, Floats, Interval, wilson
+from alignlib.stats import NOTHING, Z95, Floats, Interval, floats, t95, wilson
 
 _EPS = 1e-12
-_Z = float(ndtri(0.975))  # every interval of this module is a two-sided one at 95 %
 FEWEST_CLUSTERS = 8  # below this the variance between clusters is itself too unsure (few degrees of freedom)
 
 
@@ -56,7 +54,7 @@ def _difference(counts: Floats) -> Interval:
     variance = (value * p + q) / weight**2
     if variance <= _EPS:
         return Interval(value, None, None)
-    reach = _Z * sqrt(variance)
+    reach = Z95 * sqrt(variance)
     return Interval(value, max(value - reach, -1.0), min(value + reach, 1.0))
 
 
@@ -70,7 +68,7 @@ def _odds_ratio(counts: Floats) -> Interval:
     if alike == 0:
         return Interval(0.0, None, None)
     double = float(p @ r) / alike**2 + float(p @ s + q @ r) / (alike * unlike) + float(q @ s) / unlike**2
-    reach = _Z * sqrt(double / 2)  # of the logarithm
+    reach = Z95 * sqrt(double / 2)  # of the logarithm
     return Interval(alike / unlike, alike / unlike * exp(-reach), alike / unlike * exp(reach))
 
 
@@ -91,8 +89,8 @@ def concordance(
     >>> round(found.value, 4), round(found.low, 4)
     (0.9444, 0.4746)
     """
-    scores, hits = np.asarray(score, dtype=np.float64).ravel(), np.asarray(hit).astype(bool).ravel()
-    weight = np.ones(len(scores)) if weights is None else np.asarray(weights, dtype=np.float64).ravel()
+    scores, hits = floats(score), np.asarray(hit).astype(bool).ravel()
+    weight = np.ones(len(scores)) if weights is None else floats(weights)
     used = ~np.isnan(scores) & (weight > 0)
     scores, hits, weight = scores[used], hits[used], weight[used]
     fewer = int(min(hits.sum(), (~hits).sum()))
@@ -109,7 +107,7 @@ def concordance(
     variance = _placement_variance((place - value) * weight, weight, hits, codes)
     if variance is None or variance <= _EPS:
         return Interval(value, None, None)
-    quantile = float(stdtrit(freedom, 0.975)) if freedom else _Z
+    quantile = t95(freedom) if freedom else Z95
     reach, odds = quantile * sqrt(variance) / (value * (1 - value)), log(value / (1 - value))
     return Interval(value, 1 / (1 + exp(reach - odds)), 1 / (1 + exp(-reach - odds)))
 
@@ -128,7 +126,7 @@ def slopes(outcome: ArrayLike, predictors: ArrayLike, clusters: ArrayLike | None
     >>> [round(end, 3) for end in vars(slopes([0, 0, 1, 0, 1, 1], [[1], [2], [3], [4], [5], [6]])[0]).values()]
     [0.2, 0.083, 0.317]
     """
-    y = np.asarray(outcome, dtype=np.float64).ravel()
+    y = floats(outcome)
     given = np.asarray(predictors, dtype=np.float64).reshape(len(y), -1)
     x = np.column_stack([np.ones(len(y)), given])
     cases, terms = x.shape
@@ -144,7 +142,7 @@ def slopes(outcome: ArrayLike, predictors: ArrayLike, clusters: ArrayLike | None
     sums = np.column_stack([np.bincount(codes, column, groups) for column in scores.T])
     correction = groups / (groups - 1) * (cases - 1) / (cases - terms)
     errors = np.sqrt(np.diag(inverse @ (sums.T @ sums) @ inverse) * correction)
-    quantile = float(stdtrit(freedom or cases - terms, 0.975))
+    quantile = t95(freedom or cases - terms)
     return [
         Interval(float(v), float(v - quantile * e), float(v + quantile * e))
         if e > _EPS

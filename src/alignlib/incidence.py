@@ -8,12 +8,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri, stdtrit
 
-from alignlib.stats import NOTHING, Floats, Interval, clustered_share, wilson
+from alignlib.stats import NOTHING, Z95, Floats, Interval, clustered_share, floats, t95, wilson
 
 _EPS = 1e-12
-_Z = float(ndtri(0.975))  # every interval of this module is a two-sided one at 95 %
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,7 @@ class Incidence:
             return wilson(0, int(self.known(day)))
         if share >= 1 - _EPS:
             return Interval(share, 1 - (wilson(0, int(self.known(self.days[place]))).high or 1.0), 1.0)
-        return _limits(share, _Z * float(self.se[cause][place]))
+        return _limits(share, Z95 * float(self.se[cause][place]))
 
     def quantile(self, p: float, cause: int = 1) -> float | None:
         """On which day had a share ``p`` ended in this way? None: not reached while anybody was watched."""
@@ -129,16 +127,14 @@ def _curve(exits: Floats, ends: NDArray[np.int64], counts: Floats, come: Tally) 
     grid = np.concatenate([starts, days[is_end]])
     left, closed = Tally(days, _sums(np.add.reduceat(counts, begin))), Tally(days[is_end], _sums(total[is_end]))
     n = np.maximum(come.before(grid) - left.before(grid), 1).astype(np.float64)
-    ended = {way: _floats(np.concatenate([starts, d[is_end]])) for way, d in by_way.items()}
-    none = _floats(np.cumprod(1 - np.concatenate([starts, total[is_end]]) / n))
+    ended = {way: floats(np.concatenate([starts, d[is_end]])) for way, d in by_way.items()}
+    none = floats(np.cumprod(1 - np.concatenate([starts, total[is_end]]) / n))
     before = np.concatenate([[1.0], none[:-1]])
-    share = {way: _floats(np.cumsum(before * d / n)) for way, d in ended.items()}
+    share = {way: floats(np.cumsum(before * d / n)) for way, d in ended.items()}
     return Incidence(grid, share, ended, none, come, left, closed)
 
 
-def kaplan_meier(
-    days: ArrayLike, ended: ArrayLike, entry: ArrayLike | None = None, weights: ArrayLike | None = None
-) -> Incidence:
+def kaplan_meier(days: ArrayLike, ended: ArrayLike) -> Incidence:
     """Which share has ended by each day, whichever way, open cases counted for as long as they were watched?
 
     One way of ending: ``none`` is the Kaplan-Meier curve, its complement the incidence, limits on the log(-log) scale.
@@ -147,7 +143,7 @@ def kaplan_meier(
     >>> kaplan_meier([5, 8, 8, 12], [True, True, False, False]).quantile(0.5)
     8.0
     """
-    return incidence(days, np.asarray(ended).astype(bool).astype(int), entry, weights)
+    return incidence(days, np.asarray(ended).astype(bool).astype(int))
 
 
 def clustered_incidence(
@@ -208,7 +204,7 @@ def clustered_incidence_gap(
     still = [not _EPS < side.value < 1 - _EPS or se <= _EPS for side in sides if side.value is not None]
     below = [(a.value - (a.low or 0.0)) * still[0], ((b.high or 1.0) - b.value) * still[1]]
     above = [((a.high or 1.0) - a.value) * still[0], (b.value - (b.low or 0.0)) * still[1]]
-    reach = float(stdtrit(fewer - 1, 0.975)) * se
+    reach = t95(fewer - 1) * se
     return Interval(gap, max(gap - hypot(reach, *below), -1.0), min(gap + hypot(reach, *above), 1.0))
 
 
@@ -255,7 +251,7 @@ class Clustered:
         se = moved.error(moved.sums, len(moved.names)) if _EPS < share < 1 - _EPS else 0.0
         if se <= _EPS:
             return self.plain(day, cause)
-        return _limits(share, float(stdtrit(len(moved.names) - 1, 0.975)) * se)
+        return _limits(share, t95(len(moved.names) - 1) * se)
 
     def pulled(self, day: float, cause: int) -> _Moves:
         """How far do clusters move the share at a day: not at all where it is 0 or 1."""
@@ -263,7 +259,7 @@ class Clustered:
         if share is not None and _EPS < share < 1 - _EPS:
             moved = _influence(self.curve, self.exits, self.ends, day, cause)
         sums = np.bincount(place, (moved * self.counts)[joined], len(names))
-        return _Moves(names, _floats(sums), float((moved**2 * self.counts)[~joined].sum()))
+        return _Moves(names, floats(sums), float((moved**2 * self.counts)[~joined].sum()))
 
     def plain(self, day: float, cause: int) -> Interval:
         """The share as if cases were independent; at 0 or 1, where clusters show no spread, as a clustered share."""
@@ -280,7 +276,7 @@ def clustered(days: ArrayLike, outcome: ArrayLike, clusters: ArrayLike, weights:
     """Which curves do these cases make, to be asked for many days? Arguments as in ``clustered_incidence``."""
     exits, ends, _, counts = _watched(days, outcome, None, weights)
     codes = np.asarray(clusters, dtype=np.int64).ravel()
-    codes = codes if weights is None else codes[_floats(weights) > 0]
+    codes = codes if weights is None else codes[floats(weights) > 0]
     return Clustered(_curve(exits, ends, counts, _all_from_the_start(counts)), exits, ends, counts, codes)
 
 
@@ -291,8 +287,8 @@ def _influence(found: Incidence, exits: Floats, ends: NDArray[np.int64], at: flo
     """
     until = found.place(at) + 1
     grid, share = found.days[:until], found.share[cause][:until]
-    n = _floats(np.maximum(found.at_risk(grid), 1))
-    d = _floats(sum(found.ends.values(), np.zeros(len(found.days))))[:until]
+    n = floats(np.maximum(found.at_risk(grid), 1))
+    d = floats(sum(found.ends.values(), np.zeros(len(found.days))))[:until]
     before = np.concatenate([[1.0], found.none[: until - 1]])
     is_last = d >= n  # nobody is left: what comes later adds nothing
     later = np.where(is_last, 0.0, (share[-1] - share) / np.where(is_last, 1.0, n - d))
@@ -300,27 +296,27 @@ def _influence(found: Incidence, exits: Floats, ends: NDArray[np.int64], at: flo
     place = np.searchsorted(grid, exits, "right") - 1
     by_then = exits <= at
     moved = risk[place] - np.where(by_then & (ends > 0), later[place], 0.0)
-    return _floats(moved + np.where(by_then & (ends == cause), before[place] / n[place], 0.0))
+    return floats(moved + np.where(by_then & (ends == cause), before[place] / n[place], 0.0))
 
 
 def _watched(
     days: ArrayLike, outcome: ArrayLike, entry: ArrayLike | None, weights: ArrayLike | None
 ) -> tuple[Floats, NDArray[np.int64], Floats, Floats]:
     """The cases that were ever watched: last days, ways of ending, first days, how many each row stands for."""
-    exits, ends = _floats(days), np.asarray(outcome, dtype=np.int64).ravel()
-    counts = np.ones(len(exits)) if weights is None else _floats(weights)
+    exits, ends = floats(days), np.asarray(outcome, dtype=np.int64).ravel()
+    counts = np.ones(len(exits)) if weights is None else floats(weights)
     if not np.isfinite(exits).all() or (exits < 0).any():
         raise ValueError("days must be recorded and not negative")
     if (counts < 0).any() or (counts != np.floor(counts)).any():
         raise ValueError("weights must be whole and not negative")
-    entries = np.full(len(exits), -np.inf) if entry is None else _floats(entry)
+    entries = np.full(len(exits), -np.inf) if entry is None else floats(entry)
     entries = np.where(entries <= 0, -np.inf, entries)
     watched = (entries < exits) & (counts > 0)
     return exits[watched], ends[watched], entries[watched], counts[watched]
 
 
 def _all_from_the_start(counts: Floats) -> Tally:
-    return Tally(np.array([-np.inf]), _floats([0.0, counts.sum()]))
+    return Tally(np.array([-np.inf]), floats([0.0, counts.sum()]))
 
 
 def _sums(counts: ArrayLike) -> Floats:
@@ -343,11 +339,7 @@ def _incidence_se(share: Floats, before: Floats, ended: Floats, total: Floats, n
     w, wf, wff = (np.cumsum(weight * share**power) for power in (0, 1, 2))
     later = share**2 * w - 2 * share * wf + wff
     variance = later + np.cumsum(own) - 2 * (share * np.cumsum(mixed) - np.cumsum(mixed * share))
-    return _floats(np.sqrt(np.maximum(variance, 0)))
-
-
-def _floats(values: ArrayLike) -> Floats:
-    return np.asarray(values, dtype=np.float64).ravel()
+    return floats(np.sqrt(np.maximum(variance, 0)))
 
 
 def spot(label: str, day: float, at: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from math import comb
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from alignlib.stats import Floats
+from alignlib.stats import floats
 
 _EXACT = 10  # people a side up to which every way of dealing the scores is counted: at most 184,756 ways
 _DRAWS = 9_999  # with the observed one 10,000, so the smallest p is .0001
@@ -69,7 +69,7 @@ def holm(ps: ArrayLike) -> list[float]:
     >>> [round(p, 2) for p in holm([0.01, 0.02, 0.03, 0.04, 0.05])]
     [0.05, 0.08, 0.09, 0.09, 0.09]
     """
-    given: Floats = np.asarray(ps, dtype=np.float64).ravel()
+    given = floats(ps)
     if not ((given >= 0) & (given <= 1)).all():
         raise ValueError("p values lie between 0 and 1")
     order = np.argsort(given, kind="stable")
@@ -79,7 +79,7 @@ def holm(ps: ArrayLike) -> list[float]:
 
 
 def _steps(scores: ArrayLike, step: float) -> Whole:
-    found: Floats = np.asarray(scores, dtype=np.float64).ravel() / step
+    found = floats(scores) / step
     if not np.isfinite(found).all() or (np.abs(found - np.rint(found)) > _EPS).any():
         raise ValueError(f"every score must be recorded and a multiple of {step:g}")
     return np.rint(found).astype(np.int64)

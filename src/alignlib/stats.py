@@ -12,7 +12,7 @@ Floats = NDArray[np.float64]
 Level = Literal["act", "watch", "good", "unclear"]
 CORRELATION = 0.05  # within clusters (sellers, say), where the data show none: see ``clustered_share``
 _EPS = 1e-12
-_Z = float(ndtri(0.975))  # every interval of this module is a two-sided one at 95 %
+Z95 = float(ndtri(0.975))  # intervals are two-sided ones at 95 %, where nothing else is said
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ def wilson(k: float, n: float) -> Interval:
         raise ValueError(f"{k} of {n} is no share")
     if n == 0:
         return NOTHING
-    p, spread = k / n, _Z * sqrt(k / n * (1 - k / n) / n + _Z * _Z / (4 * n * n))
-    centre, scale = p + _Z * _Z / (2 * n), 1 + _Z * _Z / n
+    p, spread = k / n, Z95 * sqrt(k / n * (1 - k / n) / n + Z95 * Z95 / (4 * n * n))
+    centre, scale = p + Z95 * Z95 / (2 * n), 1 + Z95 * Z95 / n
     low, high = (centre - spread) / scale, (centre + spread) / scale
     return Interval(p, 0.0 if k == 0 else low, 1.0 if k == n else high)
 
@@ -77,7 +77,7 @@ def clustered_share(k: ArrayLike, n: ArrayLike, alone: tuple[int, int] = (0, 0))
     >>> round(clustered_share([0] * 4, [10] * 4).high, 3), round(wilson(0, 40).high, 3)
     (0.122, 0.088)
     """
-    hits, cases = _floats(k), _floats(n)
+    hits, cases = floats(k), floats(n)
     hits, cases = hits[cases > 0], cases[cases > 0]
     clusters, total = len(cases), float(cases.sum()) + alone[1]
     if total == 0:
@@ -94,7 +94,7 @@ def clustered_share(k: ArrayLike, n: ArrayLike, alone: tuple[int, int] = (0, 0))
     se = sqrt(clusters / (clusters - 1) * float(residuals @ residuals) + _singly(share, *alone)) / total
     if se <= _EPS:  # every cluster has the same share: that is no certainty
         return wilson(round(share * total), round(total))
-    reach = _t(clusters - 1) * se / (share * (1 - share))
+    reach = t95(clusters - 1) * se / (share * (1 - share))
     odds = log(share / (1 - share))
     return Interval(share, 1 / (1 + exp(reach - odds)), 1 / (1 + exp(-reach - odds)))
 
@@ -115,7 +115,7 @@ def clustered_gap(
     >>> round(gap.value, 4), round(gap.low, 4), round(gap.high, 4)
     (0.15, -0.3631, 0.6631)
     """
-    hits, cases = (np.stack([_floats(a), _floats(b)]) for a, b in ((k1, k2), (n1, n2)))
+    hits, cases = (np.stack([floats(a), floats(b)]) for a, b in ((k1, k2), (n1, n2)))
     clusters, single = (cases > 0).sum(axis=1), np.array([alone1, alone2], dtype=np.float64)
     k, n = hits.sum(axis=1) + single[:, 0], cases.sum(axis=1) + single[:, 1]
     if not n.all():
@@ -129,7 +129,7 @@ def clustered_gap(
     se = sqrt(among / (among - 1) * float(moved @ moved) + singly)
     if se <= _EPS:
         return newcombe(round(k[0]), round(n[0]), round(k[1]), round(n[1]))
-    reach = _t(int(clusters.min()) - 1) * se
+    reach = t95(int(clusters.min()) - 1) * se
     return Interval(gap, max(gap - reach, -1.0), min(gap + reach, 1.0))
 
 
@@ -142,7 +142,7 @@ def alike(k: ArrayLike, n: ArrayLike) -> float | None:
     >>> round(alike([83, 90, 129, 70], [86, 93, 136, 82]), 6)
     0.005585
     """
-    hits, cases = _floats(k), _floats(n)
+    hits, cases = floats(k), floats(n)
     hits, cases = hits[cases > 0], cases[cases > 0]
     share = hits.sum() / max(cases.sum(), 1)
     if len(cases) < 2 or not 0 < share < 1:
@@ -152,13 +152,13 @@ def alike(k: ArrayLike, n: ArrayLike) -> float | None:
 
 def mean_interval(a: ArrayLike, least: float = 0.0) -> Interval:
     """What is the mean, and how sure is it? Student's t (1908). For ``least`` see ``welch``."""
-    values = _floats(a)
+    values = floats(a)
     if len(values) == 0:
         return NOTHING
     mean, variance = float(values.mean()), _variance(values, least)
     if variance is None:
         return Interval(mean, None, None)
-    reach = _t(len(values) - 1) * sqrt(variance / len(values))
+    reach = t95(len(values) - 1) * sqrt(variance / len(values))
     return Interval(mean, mean - reach, mean + reach)
 
 
@@ -168,7 +168,7 @@ def welch(a: ArrayLike, b: ArrayLike, least: tuple[float, float] = (0.0, 0.0)) -
     ``least`` is the smallest variance that each group counts with: answers that are all equal are no proof of
     certainty, and limits that show it would tell what everybody answered. Without it, no spread is no interval.
     """
-    x, y = _floats(a), _floats(b)
+    x, y = floats(a), floats(b)
     if len(x) == 0 or len(y) == 0:
         return NOTHING
     gap = float(x.mean() - y.mean())
@@ -177,7 +177,7 @@ def welch(a: ArrayLike, b: ArrayLike, least: tuple[float, float] = (0.0, 0.0)) -
         return Interval(gap, None, None)
     ex, ey = vx / len(x), vy / len(y)
     freedom = (ex + ey) ** 2 / (ex**2 / (len(x) - 1) + ey**2 / (len(y) - 1))
-    reach = _t(freedom) * sqrt(ex + ey)
+    reach = t95(freedom) * sqrt(ex + ey)
     return Interval(gap, gap - reach, gap + reach)
 
 
@@ -191,7 +191,7 @@ def cliff(a: ArrayLike, b: ArrayLike) -> Interval:
     >>> cliff([3, 4, 5, 5], [1, 2, 2, 4]).value
     0.8125
     """
-    x, y = np.sort(_floats(a)), np.sort(_floats(b))
+    x, y = np.sort(floats(a)), np.sort(floats(b))
     n, m = len(x), len(y)
     if n == 0 or m == 0:
         return NOTHING
@@ -201,7 +201,7 @@ def cliff(a: ArrayLike, b: ArrayLike) -> Interval:
     delta = float(rows.mean())
     if n < 2 or m < 2:
         return Interval(delta, None, None)
-    t = _t(n + m - 2)
+    t = t95(n + m - 2)
     if abs(delta) > 1 - _EPS:
         limit = (min(n, m) - t * t) / (min(n, m) + t * t)
         return Interval(delta, limit, 1.0) if delta > 0 else Interval(delta, -1.0, -limit)
@@ -222,7 +222,7 @@ def total_variation(a: ArrayLike, b: ArrayLike) -> float:
     >>> total_variation([50, 50, 0], [25, 50, 25])
     0.25
     """
-    x, y = _floats(a), _floats(b)
+    x, y = floats(a), floats(b)
     if x.shape != y.shape or (x < 0).any() or (y < 0).any() or x.sum() <= 0 or y.sum() <= 0:
         raise ValueError("two sets of amounts over the same categories, none negative, each with a sum above 0")
     return float(np.abs(x / x.sum() - y / y.sum()).sum() / 2)
@@ -244,10 +244,10 @@ def composition(parts: ArrayLike, weights: ArrayLike, squares: ArrayLike, cases:
     of its cases and of their squares (0 where all is known). Linearised variance of a ratio (Cochran 1977, 6.3), with
     3.84 average cases more, spread evenly: a category not seen is no certainty (Agresti & Coull 1998).
     """
-    v, w, w2 = np.asarray(parts, dtype=np.float64), _floats(weights), _floats(squares)
+    v, w, w2 = np.asarray(parts, dtype=np.float64), floats(weights), floats(squares)
     shares = w @ v / w.sum()
     off, even = v - shares, np.eye(len(shares)) - shares
-    added = _Z**2 * (w.sum() / cases) ** 2 / len(shares) if cases else 0.0
+    added = Z95**2 * (w.sum() / cases) ** 2 / len(shares) if cases else 0.0
     spread = (off.T * w2) @ off * cases / max(cases - 1, 1) + added * even.T @ even
     return Composition(shares, spread / w.sum() ** 2, cases)
 
@@ -268,7 +268,7 @@ def distance(a: Composition, b: Composition, seed: int = 20260331) -> Interval:
     sizes, axes = np.linalg.eigh(covariance)
     draws = np.random.default_rng(seed).standard_normal((2_000, len(gap))) * np.sqrt(sizes.clip(0))
     down = float(np.quantile(np.abs(draws @ axes.T).sum(axis=1) / 2, 0.975))
-    up = _Z * sqrt(max(float(sides @ covariance @ sides), 0.0)) / 2
+    up = Z95 * sqrt(max(float(sides @ covariance @ sides), 0.0)) / 2
     return Interval(apart, max(apart - down, 0.0), min(apart + up, 1.0))
 
 
@@ -293,7 +293,8 @@ def judge(
     return "good" if kept[direction] else "unclear"
 
 
-def _floats(values: ArrayLike) -> Floats:
+def floats(values: ArrayLike) -> Floats:
+    """Which numbers are these, one after another?"""
     return np.asarray(values, dtype=np.float64).ravel()
 
 
@@ -302,7 +303,8 @@ def _singly(share: float, hits: float, cases: float) -> float:
     return float(hits * (1 - share) ** 2 + (cases - hits) * share**2)
 
 
-def _t(freedom: float) -> float:
+def t95(freedom: float) -> float:
+    """How many standard errors does a limit lie off, with so many degrees of freedom? ``Z95`` with endless many."""
     return float(stdtrit(freedom, 0.975))
 
 
