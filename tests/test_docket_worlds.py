@@ -267,9 +267,9 @@ def of_leads(made: Tables, settings: Settings) -> list[Finding]:
     spells = read_spells(made)
     handed = touch.handed_over(made, spells, settings)
     bucket = leaks.buckets(handed, made, settings)
-    lost, first = leaks.leaked_spells(spells, handed, bucket), leaks.leaked(handed, bucket, settings)
+    lost, first = leaks.leaked_spells(spells, bucket), leaks.leaked(handed, bucket, settings)
     return [
-        *quality.part(settings, handed).findings, *passing.part(made, settings, spells, lost, handed).findings,
+        *quality.part(settings, handed).findings, *passing.part(made, settings, spells, handed, lost).findings,
         touch.first_touch(handed, settings), *([first] if first else []),
         custody.ownerless(custody.held(made, handed, settings), settings),
         *work_order.part(made, settings, handed).findings,

@@ -9,7 +9,7 @@ import pytest
 
 from alignlib.diagnostics import funnel
 from alignlib.diagnostics.funnel import cohorts, deals, leaks, touch
-from alignlib.diagnostics.funnel.rates import going_on
+from alignlib.diagnostics.funnel.rates import going_on, owners_known
 from alignlib.diagnostics.funnel.spells import NEVER, read_spells
 from alignlib.diagnostics.funnel.steps import Step, entered, passed, ways
 from alignlib.engagement import Settings, parse_settings
@@ -153,7 +153,7 @@ def test_owners_known_only_from_wins_do_not_make_other_leads_ownerless(make_tabl
     rows[1]["owner_id"] = "S1"
     tables = make_tables({"stage_events": rows})
     handed = touch.handed_over(tables, read_spells(tables), settings())
-    assert not leaks.owners_known(tables, handed)
+    assert not owners_known(tables, handed)
     assert leaks.buckets(handed, tables, settings()).tolist() == ["won", "open"]
     result = funnel.diagnose(tables, settings())
     assert "funnel.leaked" not in {finding.key for finding in result.findings}

@@ -49,6 +49,10 @@ def handed_of(tables: Any, agreed: Settings) -> pd.DataFrame:
     return touch.handed_over(tables, read_spells(tables), agreed)
 
 
+def custody_of(tables: Any) -> Part:
+    return custody.part(tables, settings(), handed_of(tables, settings()), read_spells(tables))
+
+
 def exhibit(part: Part, key: str) -> Exhibit:
     return {each.key: each for each in part.exhibits}[key]
 
@@ -515,7 +519,7 @@ def test_an_owner_got_at_a_moment_not_recorded_is_missing_and_not_zero(make_tabl
 
 def test_owners_that_are_not_recorded_at_the_handover_leave_ownerless_time_unjudged(make_tables: Any) -> None:
     tables = make_tables({"stage_events": events("A mql 01-01", "A sal 01-02 00:00 S1", "B mql 01-01")})
-    part = custody.part(tables, settings(), handed_of(tables, settings()))
+    part = custody_of(tables)
     assert part.findings == [] and "held by nobody" in part.not_judged[0].what
 
 
@@ -525,13 +529,13 @@ def test_owners_and_leads_that_went_back_are_counted_by_hand(make_tables: Any) -
         "B mql 01-01 00:00 S1", "B sal 01-02 00:00 S2", "B sql 01-03 00:00 S3",  # three owners
         "C mql 01-01 00:00 S1", "C recycled 01-02 00:00 M", "C mql 02-01 00:00 S1",  # the queue of nurture is no owner
     )})  # fmt: skip
-    part = custody.part(tables, settings(), handed_of(tables, settings()))
+    part = custody_of(tables)
     lead = exhibit(part, "funnel.relay").lead
     assert "median lead has 2 owners" in lead and "1 of 3 had three or more, 1 went back" in lead
     steady = make_tables({"stage_events": events(
         "A inquiry 01-01 00:00 M", "A mql 01-02 00:00 S1", "A sql 01-03 00:00 S1", "B mql 01-01 00:00 S2",
     )})  # fmt: skip
-    lead = exhibit(custody.part(steady, settings(), handed_of(steady, settings())), "funnel.relay").lead
+    lead = exhibit(custody_of(steady), "funnel.relay").lead
     assert "none of 2 had three or more, none went back to an earlier owner" in lead
 
 
@@ -546,7 +550,7 @@ def test_the_legs_of_the_relay_by_hand(make_tables: Any) -> None:
         "G mql 12-31 20:00 S",  # fresh
         "H mql 01-09 00:00 S", "H opportunity 01-15 00:00 S",  # taken up, though no touch is recorded: no next step
     ), "sales_touches": touches("A 01-06", "B 01-05", "C 01-10", "E 01-12")})  # fmt: skip
-    part = custody.part(tables, settings(), handed_of(tables, settings()))
+    part = custody_of(tables)
     shown = exhibit(part, "funnel.relay")
     figures = [[row[name] for name in ("n", "handed_on", "leaked", "left", "running")] for row in shown.rows]
     assert figures == [[6, 5, None, 0, 1], [7, 4, 1, 0, 2], [4, 2, 1, 1, 0], [3, 1, 1, 1, 0]]
@@ -560,7 +564,7 @@ def test_the_legs_of_the_relay_by_hand(make_tables: Any) -> None:
 
 def test_without_touches_the_handover_is_no_leg_of_its_own(make_tables: Any) -> None:
     tables = make_tables({"stage_events": events("A mql 01-05", "A opportunity 01-20", "A won 03-01", "B mql 01-05")})
-    shown = exhibit(custody.part(tables, settings(), handed_of(tables, settings())), "funnel.relay")
+    shown = exhibit(custody_of(tables), "funnel.relay")
     assert [row["label"] for row in shown.rows] == ["Sales works, from the handover", "Sales closes"]
     assert [row["leaked"] for row in shown.rows] == [None, None]  # not recorded, never zero
 
@@ -589,7 +593,7 @@ def test_gaps_in_nurture_by_hand(make_tables: Any) -> None:
         "what Marketing sent is not recorded"
     )
     nothing = make_tables({"stage_events": events("A inquiry 01-01", "A mql 03-01", "A won 04-01")})
-    part = custody.part(nothing, settings(), handed_of(nothing, settings()))
+    part = custody_of(nothing)
     assert "funnel.nurture" not in {each.key for each in part.exhibits}
 
 
@@ -641,7 +645,7 @@ def company(rng: np.random.Generator, n: int, alone: float) -> dict[str, list[di
 
 def parts(tables: Any, agreed: Settings) -> list[Part]:
     handed = handed_of(tables, agreed)
-    return [touch.part(tables, agreed, handed), custody.part(tables, agreed, handed)]
+    return [touch.part(tables, agreed, handed), custody.part(tables, agreed, handed, read_spells(tables))]
 
 
 def test_planted_ownerless_time_is_found_and_a_sound_company_raises_nothing(make_tables: Any) -> None:
@@ -666,7 +670,7 @@ def test_events_after_the_as_of_date_count_no_negative_days(make_tables: Any) ->
 def test_what_leaks_in_the_legs_adds_up_to_the_leaks(make_tables: Any) -> None:
     tables = make_tables(company(np.random.default_rng(9), 300, 0.1))
     handed = handed_of(tables, settings())
-    shown = exhibit(custody.part(tables, settings(), handed), "funnel.relay")
+    shown = exhibit(custody_of(tables), "funnel.relay")
     leaked = int(leaks.buckets(handed, tables, settings()).isin(leaks.LEAKS).sum())
     assert leaked > 20 and sum(row["leaked"] or 0 for row in shown.rows) == leaked
     for row in shown.rows:

@@ -167,7 +167,7 @@ def test_where_leads_end_sums_to_all_of_them_in_random_worlds(make_tables: Any) 
         assert sum(row["share"] for row in rows) == pytest.approx(1, abs=1e-12)
         assert set(bucket) <= set(leaks.BUCKETS) and bucket.notna().all()
         assert part.findings[0].measure.k == bucket.isin(leaks.LEAKS).sum()
-        assert leaks.leaked_spells(spells, handed, bucket).sum() == bucket.isin(leaks.LEAKS).sum()
+        assert leaks.leaked_spells(spells, bucket).sum() == bucket.isin(leaks.LEAKS).sum()
 
 
 def test_leaks_are_not_judged_where_nobody_says_who_holds_a_lead_or_touched_it(make_tables: Any) -> None:

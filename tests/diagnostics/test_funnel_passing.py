@@ -39,10 +39,10 @@ def events(*rows: str, **more: Any) -> list[dict[str, Any]]:
     return [row | more for row in found]
 
 
-def part_of(tables: Any, leaked: Any = None, **changes: Any) -> Part:
+def part_of(tables: Any, leaked: Any = (), **changes: Any) -> Part:
     spells = read_spells(tables)
-    flags = np.zeros(len(spells), bool) if leaked is None else spells["lead_id"].isin(leaked).to_numpy()
-    return passing.part(tables, settings(**changes), spells, flags)
+    flags, said = spells["lead_id"].isin(leaked).to_numpy(), settings(**changes)
+    return passing.part(tables, said, spells, handed_over(tables, spells, said), flags)
 
 
 def exhibit(part: Part, key: str) -> Exhibit:
@@ -483,10 +483,7 @@ def test_touched_in_time_is_compared_within_like_leads_where_touches_are_at_hand
     tables = make_tables(world(6))
     spells = read_spells(tables)
     handed = handed_over(tables, spells, settings())
-    without = passing.part(tables, settings(), spells, np.zeros(len(spells), bool))
-    found = passing.part(tables, settings(), spells, np.zeros(len(spells), bool), handed)
-    assert not any(label.startswith("In time") for label in rows(without, "funnel.strata"))
-    compared = rows(found, "funnel.strata")["In time less late: by grade"]
+    compared = rows(part_of(tables), "funnel.strata")["In time less late: by grade"]
     old = handed["mql_at"] + pd.Timedelta(days=90) <= pd.Timestamp("2026-01-01")
     late_or_in_time = handed["in_time"].notna() & handed["first_touch_at"].notna() & old  # never touched: left out
     assert compared["n"] == late_or_in_time.sum() < (handed["in_time"].notna() & old).sum()

@@ -10,11 +10,11 @@ from alignlib.diagnostics.funnel import rates
 from alignlib.diagnostics.funnel.spells import days_between, end_of
 from alignlib.diagnostics.funnel.steps import DAY, Step
 from alignlib.engagement import Settings
-from alignlib.incidence import incidence
+from alignlib.incidence import Incidence, incidence
 from alignlib.result import Exhibit, Finding, Level, Row
 from alignlib.words import count, day, interval, listed, of, value
 
-SURELY_SOME = 6.9  # expected wins so many that none at all has a chance below one in a thousand (Poisson)
+SURELY_SOME = 6.9  # so many expected that none at all has a chance below one in a thousand (Poisson)
 
 
 @dataclass(frozen=True)
@@ -63,14 +63,19 @@ def tracked_since(one: Step, start: pd.Series, settings: Settings) -> pd.Timesta
     if not early.any():
         return None
     pace = incidence(one.days[~early & known], one.outcome[~early & known])
-    places = np.searchsorted(pace.days, days_between(started[early], first), "right") - 1
-    expected = pace.share[1][places].sum() if 1 in pace.share else 0.0
-    return pd.Timestamp(first) if expected > SURELY_SOME else None
+    return pd.Timestamp(first) if expected(pace, days_between(started[early], first)) > SURELY_SOME else None
 
 
-def hits(one: Step, horizon: float) -> np.ndarray:
-    """Which spells of a step went on within the horizon? One dated before the handover did."""
-    return np.asarray((one.outcome == 1) & ~(one.days > horizon))
+def expected(pace: Incidence, ages: np.ndarray) -> float:
+    """How many leads of these ages would have gone on by now, had they gone on at this pace?"""
+    places = np.searchsorted(pace.days, ages, "right") - 1
+    return float(pace.share[1][places].sum()) if 1 in pace.share else 0.0
+
+
+def since_recorded(start: pd.Series, since: pd.Timestamp | None) -> np.ndarray:
+    """Which spells began while wins were recorded? The month in which recording began counts whole."""
+    first = start.min() if since is None else since.to_period("M").to_timestamp()
+    return (start.isna() | (start >= first)).to_numpy()
 
 
 def cohorts(one: Step, start: pd.Series, settings: Settings, owners: np.ndarray | None = None) -> Cohorts:
@@ -80,7 +85,7 @@ def cohorts(one: Step, start: pd.Series, settings: Settings, owners: np.ndarray 
     youngest lead has been seen for the whole horizon, and when recording had begun.
     """
     horizon, since = settings.funnel.horizon_days, tracked_since(one, start, settings)
-    at, hit = start.to_numpy(dtype="M8[us]"), hits(one, horizon)
+    at, hit = start.to_numpy(dtype="M8[us]"), one.hits(horizon)
     months = at.astype("M8[M]").astype(np.int64)  # since 1970, as pandas numbers its periods
     unit = "M" if np.median(np.unique(months, return_counts=True)[1]) >= rates.MONTHLY_FROM else "Q"
     ordinals, place = np.unique(months if unit == "M" else months // 3, return_inverse=True)
@@ -153,7 +158,7 @@ def by_source(
     they differ.
     """
     names, codes = rates.coded(source)
-    won, aged = one.outcome == 1, hits(one, settings.funnel.horizon_days)[seen]
+    won, aged = one.outcome == 1, one.hits(settings.funnel.horizon_days)[seen]
     horizon, watched = f"within {count(settings.funnel.horizon_days, 'day')}", None if owners is None else owners[seen]
     whole, of_seen = np.zeros(len(codes), dtype=np.int64), np.zeros(len(aged), dtype=np.int64)
     so_far = [*rates.by_group(whole, won, owners, 1), *rates.by_group(codes, won, owners, len(names))]

@@ -3,10 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from alignlib.diagnostics.funnel.leaks import owners_known
-from alignlib.diagnostics.funnel.rates import going_on
+from alignlib.diagnostics.funnel.rates import going_on, owner_codes
 from alignlib.diagnostics.funnel.spells import START
-from alignlib.diagnostics.funnel.steps import NAMES, Ends, Step, Times, chosen, ends_of, entered, passed, step
+from alignlib.diagnostics.funnel.steps import NAMES, Step, Times, chosen, entered, passed, step
 from alignlib.engagement import STAGES, FunnelSettings, Settings
 from alignlib.incidence import incidence
 from alignlib.intake.tables import Tables
@@ -31,9 +30,8 @@ def part(tables: Tables, settings: Settings, spells: pd.DataFrame) -> Part:
     if len(stages) < 2:
         return Part()
     at = passed(entered(spells, stages), settings.funnel.path)
-    owners = pd.factorize(spells["owner"])[0] if owners_known(tables, spells) else None
-    ends = ends_of(spells, settings)
-    rows = [_row(key, name, ends, owners, at, settings) for key, name in CONVERSATIONS.items()]
+    owners = owner_codes(tables, spells)
+    rows = [_row(key, name, spells, owners, at, settings) for key, name in CONVERSATIONS.items()]
     missing = [row for row in rows if row["value"] is None]
     reasons = {str(row["why"]): [str(r["name"])[:2] for r in missing if r["why"] == row["why"]] for row in missing}
     found = Part(exhibits=[_exhibit(rows, settings)] if len(missing) < len(rows) else [])
@@ -63,7 +61,7 @@ def read_early(one: Step, horizon: int) -> str:
 
 
 def _row(
-    key: str, name: str, ends: Ends, owners: np.ndarray | None, at: Times, settings: Settings
+    key: str, name: str, spells: pd.DataFrame, owners: np.ndarray | None, at: Times, settings: Settings
 ) -> Row:  # fmt: skip
     row: Row = {"label": f"{key} {name}", "name": f"{key} {name}", "value": None, "low": None, "high": None,
                 "k": None, "n": None, "median_days": None, "stages": "", "note": NOT_RECORDED, "why": ""}  # fmt: skip
@@ -79,7 +77,7 @@ def _row(
     since = settings.funnel.tracking_since.get(second)
     is_kept = at[first] >= (0 if since is None else pd.Timestamp(since).value // 1000)
     later = [stage for stage in STAGES if stage in at and STAGES.index(stage) >= STAGES.index(second)]
-    one = chosen(step(ends, at, first, later, settings.funnel.path), is_kept)
+    one = chosen(step(spells, settings, at, first, later, settings.funnel.path), is_kept)
     sold = STAGES.index(second) > STAGES.index(START)  # before the handover it is not sellers who decide
     measure, half = gone_by(one, owners if sold else None, settings.funnel.horizon_days)
     if measure.value is None:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from alignlib.diagnostics.funnel.cohorts import SURELY_SOME
 from alignlib.diagnostics.funnel.spells import NOT_YET, first_of, spells_sql
 from alignlib.engagement import EXITS, THRESHOLDS, Settings
 from alignlib.intake.tables import Tables
@@ -22,7 +23,6 @@ from alignlib.words import NBSP, agreed, count, day, interval, number, of, value
 PLAY = "P10"
 HALF_LIFE = 7.0  # days
 FEWEST_DEALS = 10  # with fewer, an interval says more of these few than of the truth
-_SURELY_SOME = 6.9  # expected deals so many that none at all has a chance below one in a thousand (Poisson)
 
 # The weight of a touch within its deal: by its place (from 0), how many there are, and days before the last of them.
 RULES: dict[str, tuple[str, Callable[[Floats, Floats, Floats], Floats]]] = {
@@ -318,7 +318,7 @@ def _recorded(won: pd.DataFrame, touches: pd.DataFrame, tables: Tables) -> tuple
     since, linked = max(begins), won["lead_id"].notna()
     early = won["won_at"] < since
     touched = won["deal"].isin(touches.loc[touches["is_marketing"] == (begins[0] > begins[1]), "deal"])
-    if not touched[linked & ~early].mean() * (linked & early).sum() > _SURELY_SOME:  # no later deal: nothing to go by
+    if not touched[linked & ~early].mean() * (linked & early).sum() > SURELY_SOME:  # no later deal: nothing to go by
         return won, touches, []
     said = f"{count(int(early.sum()), 'deal')} won before {day(since)} are left out of credit: the touches of one team "
     won = won[~early]

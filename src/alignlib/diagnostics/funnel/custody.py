@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, logit, stdtrit
 
-from alignlib.diagnostics.funnel.leaks import buckets, owners_known
-from alignlib.diagnostics.funnel.rates import rate_row
-from alignlib.diagnostics.funnel.spells import NOT_YET, days_between, end_of, first_of, read_spells, same_lead
+from alignlib.diagnostics.funnel.leaks import buckets
+from alignlib.diagnostics.funnel.rates import owners_known, rate_row
+from alignlib.diagnostics.funnel.spells import NOT_YET, days_between, end_of, first_of, same_lead
 from alignlib.engagement import EXITS, STAGES, Settings
 from alignlib.incidence import kaplan_meier
 from alignlib.intake.tables import Tables
@@ -46,9 +46,8 @@ select coalesce(n_owners, 1) as n_owners, coalesce(n_turns, 1) as n_turns from e
 """
 
 
-def part(tables: Tables, settings: Settings, handed: pd.DataFrame, spells: pd.DataFrame | None = None) -> Part:
-    """Who holds leads between inquiry and win, and where are they dropped? ``spells`` saves reading them again."""
-    spells = read_spells(tables) if spells is None else spells
+def part(tables: Tables, settings: Settings, handed: pd.DataFrame, spells: pd.DataFrame) -> Part:
+    """Who holds leads between inquiry and win, and where are they dropped?"""
     found, facts = Part(), list[str]()
     if handed["mql_owner"].notna().any():
         time = held(tables, handed, settings)

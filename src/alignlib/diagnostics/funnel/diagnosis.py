@@ -91,13 +91,13 @@ def _from_the_handover_on(
     yield Part(basis=[f"{count(len(handed), 'lead')} handed over, {wins} so far"])
     yield touch.part(tables, settings, handed)
     yield leaks.part(tables, settings, handed, found)
-    yield passing.part(tables, settings, spells, leaks.leaked_spells(spells, handed, bucket), handed)
+    yield passing.part(tables, settings, spells, handed, leaks.leaked_spells(spells, bucket))
     yield custody.part(tables, settings, handed, spells)
     yield quality.part(settings, handed)
     yield grading.part(settings, handed)
     yield work_order.part(tables, settings, handed)
     yield conversations.part(tables, settings, spells)
-    yield revenue.part(tables, settings, spells, handed, found)
+    yield revenue.part(tables, settings, handed, found)
 
 
 def _deals(found: pd.DataFrame | None, settings: Settings) -> Part:

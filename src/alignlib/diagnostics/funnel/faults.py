@@ -14,7 +14,7 @@ import pandas as pd
 
 from alignlib.diagnostics.funnel.cohorts import SURELY_SOME, tracked_since
 from alignlib.diagnostics.funnel.spells import NEVER, end_of
-from alignlib.diagnostics.funnel.steps import DAY, Times, ends_of, entered, step, times_of
+from alignlib.diagnostics.funnel.steps import DAY, Times, entered, step, times_of
 from alignlib.engagement import EXITS, STAGES, Settings
 from alignlib.intake.tables import Tables
 from alignlib.result import Exhibit, Part, Row, columns
@@ -347,7 +347,7 @@ def _of_spells(spells: pd.DataFrame | None, settings: Settings) -> Iterator[Seen
 
 def began(spells: pd.DataFrame, at: Times, settings: Settings) -> Seen:
     """Which stages were recorded only from some day on (left truncation)? As ``cohorts.tracked_since`` tells it."""
-    k, n, said, ends = 0, 0, [], ends_of(spells, settings)
+    k, n, said = 0, 0, []
     for here, later in pairwise(at):
         begun = at[here] < NEVER
         n += int(begun.sum())
@@ -356,7 +356,7 @@ def began(spells: pd.DataFrame, at: Times, settings: Settings) -> Seen:
         if not is_suspect and later not in settings.funnel.tracking_since:
             continue  # too few came before the first one to tell, which spares the work below
         start = spells.loc[begun, f"{here}_at"]
-        since = tracked_since(step(ends, at, here, [later], "strict"), start, settings)
+        since = tracked_since(step(spells, settings, at, here, [later], "strict"), start, settings)
         early = 0 if since is None else int((start < since).sum())
         k += early
         said += [f"{later} since {day(since)}"] if since is not None and early else []

@@ -8,10 +8,10 @@ import pandas as pd
 
 from alignlib.association import FEWEST_CLUSTERS, concordance
 from alignlib.diagnostics.funnel import profile
-from alignlib.diagnostics.funnel.cohorts import tracked_since
+from alignlib.diagnostics.funnel.cohorts import since_recorded, tracked_since
 from alignlib.diagnostics.funnel.rates import how, rate
 from alignlib.diagnostics.funnel.spells import START, days_between, end_of, stages_in
-from alignlib.diagnostics.funnel.steps import ends_of, entered, step
+from alignlib.diagnostics.funnel.steps import entered, step
 from alignlib.diagnostics.funnel.touch import deciders
 from alignlib.engagement import Settings
 from alignlib.judging import finding, measured
@@ -81,14 +81,13 @@ def grade(settings: Settings, handed: pd.DataFrame) -> Graded | None:
     if stage is None:
         return None
     later = stages[stages.index(stage) :]
-    one = step(ends_of(handed, settings), entered(handed, stages), START, later, "any")
-    since = tracked_since(one, start, settings)  # the month in which recording began counts whole
-    early = (start < (since.to_period("M").to_timestamp() if since is not None else start.min())).to_numpy()
+    one = step(handed, settings, entered(handed, stages), START, later, "any")
+    early = ~since_recorded(start, tracked_since(one, start, settings))
     young = (start + pd.Timedelta(days=horizon) > end_of(settings)).to_numpy()
     won, places = days_between(start, handed["won_at"]), _places(handed["grade"])
     by = "score" if handed["score"].nunique() > 1 else "grade" if places else ""
     leads = pd.DataFrame({
-        "hit": (one.outcome == 1) & ~(one.days > horizon), "won": handed["won_at"].notna() & ~(won > horizon),
+        "hit": one.hits(horizon), "won": handed["won_at"].notna() & ~(won > horizon),
         "score": handed["score"], "grade": handed["grade"], "owner": deciders(handed),
         "order": -handed["grade"].map(places) if by == "grade" else handed["score"],
     })[~early & ~young]  # fmt: skip

@@ -5,12 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from alignlib.diagnostics.funnel.cohorts import hits
 from alignlib.diagnostics.funnel.rates import Compared, coded, excludes_zero, extremes, gap, rate, strata
 from alignlib.diagnostics.funnel.spells import START
 from alignlib.diagnostics.funnel.steps import Step, chosen
 from alignlib.engagement import Settings
-from alignlib.incidence import kaplan_meier
 from alignlib.result import Exhibit, Measure, Row, Unit, columns
 from alignlib.words import capital, count, interval, listed, number, value
 
@@ -86,7 +84,7 @@ def exhibit(
         rows += [_row(f"{CUTS[cut]}: {names[i]}", codes == i, stay, goals, seen, owners, horizon) for i in order]
         aged = seen[goal.members]
         who = None if owners is None else owners[goal.members][aged]
-        apart = extremes(names, codes[goal.members][aged], hits(goal, horizon)[aged], who, len(cuts))
+        apart = extremes(names, codes[goal.members][aged], goal.hits(horizon)[aged], who, len(cuts))
         differ += [CUTS[cut].lower()] if apart else []
     within, others = f"within {count(horizon, 'day')}", [CUTS[cut].lower() for cut in CUTS if cut not in cuts]
     more: dict[str, tuple[str, Unit]] = {
@@ -118,12 +116,10 @@ def _row(
     horizon: float,
 ) -> Row:  # fmt: skip
     here = chosen(stay, mine)
-    known = np.isfinite(here.days)
-    row: Row = {"label": label, "leads": len(here.days),
-                "median_days": kaplan_meier(here.days[known], here.outcome[known] > 0).quantile(0.5)}  # fmt: skip
+    row: Row = {"label": label, "leads": len(here.days), "median_days": here.stay().quantile(0.5)}
     for prefix, one in zip(("", *(f"{goal.next}_" for goal in goals[1:])), goals, strict=True):
         some = chosen(one, mine & seen)
-        at = rate(hits(some, horizon), None if owners is None else owners[some.members])
+        at = rate(some.hits(horizon), None if owners is None else owners[some.members])
         row |= {f"{prefix}{end}": getattr(at, end) for end in ("value", "low", "high")}
         row |= {} if prefix else {"k": at.k, "n": at.n}
     return row | {"note": "" if row["n"] else "seen for less than the horizon"}

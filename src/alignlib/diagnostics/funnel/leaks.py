@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from alignlib.diagnostics.funnel import worth
-from alignlib.diagnostics.funnel.rates import rate
-from alignlib.diagnostics.funnel.spells import end_of, same_spell
+from alignlib.diagnostics.funnel.rates import owners_known, rate
+from alignlib.diagnostics.funnel.spells import end_of
 from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
 from alignlib.judging import finding
@@ -80,11 +80,6 @@ def leaked_deals(leads: pd.Series, deals: pd.DataFrame, settings: Settings) -> l
     )]  # fmt: skip
 
 
-def owners_known(tables: Tables, handed: pd.DataFrame) -> bool:
-    """Do the files say who holds a lead? Owners of wins alone do not: they are known only because of the win."""
-    return bool(handed["mql_owner"].notna().any()) or tables.filled("leads", "owner_id")
-
-
 def buckets(handed: pd.DataFrame, tables: Tables, settings: Settings) -> pd.Series:
     """In exactly one of which buckets does each handed-over spell end?
 
@@ -109,11 +104,11 @@ def buckets(handed: pd.DataFrame, tables: Tables, settings: Settings) -> pd.Seri
     return pd.Series(bucket, index=handed.index)
 
 
-def leaked_spells(spells: pd.DataFrame, handed: pd.DataFrame, bucket: pd.Series) -> pd.Series:
-    """Which of all spells leaked, as one flag a spell?"""
-    (row, place), flags = same_spell(spells, handed), np.zeros(len(spells), bool)
-    flags[row] = bucket.isin(LEAKS).to_numpy()[place]
-    return pd.Series(flags, index=spells.index)
+def leaked_spells(spells: pd.DataFrame, bucket: pd.Series) -> np.ndarray:
+    """Which of all spells leaked, as one flag a spell? ``bucket``: of those that were handed over, in their order."""
+    flags = np.zeros(len(spells), bool)
+    flags[spells["mql_at"].notna()] = bucket.isin(LEAKS)
+    return flags
 
 
 def could_leak(handed: pd.DataFrame, bucket: pd.Series, settings: Settings) -> pd.Series:

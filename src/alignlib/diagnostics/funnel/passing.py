@@ -2,17 +2,16 @@
 
 from itertools import pairwise
 from math import ceil
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from alignlib.diagnostics.funnel import cohorts, groups, segments
 from alignlib.diagnostics.funnel.rates import going_on, owner_codes
-from alignlib.diagnostics.funnel.spells import NEVER, START, end_of, same_spell
+from alignlib.diagnostics.funnel.spells import NEVER, START, end_of
 from alignlib.diagnostics.funnel.steps import NAMES, PATHS, TOO_EARLY, Step, Times, chosen, entered, passed, ways
 from alignlib.engagement import THRESHOLDS, Settings
-from alignlib.incidence import Incidence, kaplan_meier
+from alignlib.incidence import Incidence
 from alignlib.intake.tables import Tables
 from alignlib.judging import finding
 from alignlib.result import Exhibit, Finding, Measure, NotJudged, Part, Row, columns
@@ -29,8 +28,8 @@ _DOES = {"sal": "are accepted", "sql": "qualify", "opportunity": "become opportu
 _NEVER = {"sal": "were never accepted", "sql": "were accepted and never qualified",
           "opportunity": "qualified and never became an opportunity", "won": "stopped before the end"}  # fmt: skip
 _PLAYS = {
-    "inquiry_to_mql": "P8", "mql_to_sal": "P7", "sal_to_sql": "P6", "sql_to_opportunity": "P5",
-    "opportunity_to_won": "P15", "mql_to_opportunity": "P20", "mql_to_won": "P9",
+    "mql_to_sal": "P7", "sal_to_sql": "P6", "sql_to_opportunity": "P5", "opportunity_to_won": "P15",
+    "mql_to_opportunity": "P20", "mql_to_won": "P9",
 }  # fmt: skip
 _TOLD = 0.01  # plain division is named where it is a point or more off
 _QUANTILES = {"median": (0.5, "half"), "p75": (0.75, "three in four"), "p90": (0.9, "nine in ten")}
@@ -41,38 +40,33 @@ from opportunities where lead_id is not null and amount is not null group by lea
 """
 
 
-def part(
-    tables: Tables, settings: Settings, spells: pd.DataFrame, leaked: Any, handed: pd.DataFrame | None = None
-) -> Part:
+def part(tables: Tables, settings: Settings, spells: pd.DataFrame, handed: pd.DataFrame, leaked: np.ndarray) -> Part:
     """How do leads pass from stage to stage, how fast, of which groups, and does that change?
 
-    ``spells`` from ``read_spells``; ``leaked`` flags each of them. ``handed`` from ``handed_over`` adds one difference
-    to those looked at within like leads: touched in time against late. Rates leave out leads handed over before wins
-    were recorded (left truncation); counts keep them. Says nothing of who held a lead.
+    ``spells`` from ``read_spells``; ``leaked`` flags each of them; ``handed`` from ``handed_over``. Rates leave out
+    leads handed over before wins were recorded (left truncation); counts keep them. Says nothing of who held a lead.
     """
     found, start, horizon = Part(), spells[f"{START}_at"], settings.funnel.horizon_days
     when = entered(spells)
     at = {path: passed(when, path) for path in PATHS}
-    walks = {path: ways(spells, settings, path, times) for path, times in at.items()}
+    walks = {path: ways(spells, settings, path) for path in PATHS}
     owners, walked = owner_codes(tables, spells), walks[settings.funnel.path]
     whole = walked.get(f"{START}_to_won")
     since = cohorts.tracked_since(whole, start[whole.members], settings) if whole else None
-    keep = np.ones(len(spells), bool)
-    if since is not None:  # the month in which recording began counts whole
-        keep = (start.isna() | (start >= since.to_period("M").to_timestamp())).to_numpy()
+    keep = cohorts.since_recorded(start, since)
+    if since is not None:
         found.caveats.append(f"Wins are recorded only since {day(since)}: leads handed over before are kept in counts "
                              "and left out of rates within a number of days (left truncation).")  # fmt: skip
     keeps = {key: keep & _since_recorded(one, spells, settings) for key, one in walked.items()}
     kept = {path: {key: chosen(one, keeps.get(key, keep)) for key, one in walk.items()} for path, walk in walks.items()}
     mine, first_owners = kept[settings.funnel.path], owner_codes(tables, spells, at_handover=True)
     rates = {key: going_on(one, horizon, first_owners if one.stage == START else owners) for key, one in mine.items()}
-    lost = np.asarray(leaked, bool)
-    found.findings += [_finding(one, rates[key], lost, at[settings.funnel.path], settings) for key, one in mine.items()
-                       if key in THRESHOLDS and len(one.days)]  # fmt: skip
+    found.findings += [_finding(one, rates[key], leaked, at[settings.funnel.path], settings)
+                       for key, one in mine.items() if key in THRESHOLDS and len(one.days)]  # fmt: skip
     if walked:
         between = {f"{here}_to_{after}": mine[f"{here}_to_{after}"] for here, after in pairwise(at["any"])}
-        stays, amounts = {key: _stay(one) for key, one in between.items()}, _amounts(tables, spells)
-        rows = _rows(walked, rates, stays, lost, amounts, at[settings.funnel.path])
+        stays, amounts = {key: one.stay() for key, one in between.items()}, _amounts(tables, spells)
+        rows = _rows(walked, rates, stays, leaked, amounts, at[settings.funnel.path])
         rows = [row | {f"n_{path}": int((at[path][row["stage"]] < NEVER).sum()) for path in PATHS} for row in rows]
         moves = sensitivity(rows, kept, rates, settings)
         leads = spells["lead_id"][next(iter(walked.values())).members].nunique()
@@ -88,7 +82,7 @@ def part(
 
 def _compare(
     found: Part, whole: Step, spells: pd.DataFrame, keep: np.ndarray, kept: dict[str, Step],
-    owners: np.ndarray | None, handed: pd.DataFrame | None, settings: Settings,
+    owners: np.ndarray | None, handed: pd.DataFrame, settings: Settings,
 ) -> None:  # fmt: skip
     """What cohorts, sources and other groups add; and whether their differences hold among like leads."""
     start, horizon = spells[f"{START}_at"], settings.funnel.horizon_days
@@ -119,10 +113,10 @@ def _compare(
         named = source[members].to_numpy()
         some, said = seen[members] & np.isin(named, pair), f"{pair[1]} less {pair[0]}"
         compared.append(groups.Difference("Two sources", said, place[some], hit[some], named[some] == pair[1]))
-    if handed is not None and handed["in_time"].notna().any():
-        (row, at), due, in_time = same_spell(spells, handed), *np.zeros((2, len(spells)), bool)
-        due[row] = (handed["first_touch_at"].notna() & handed["in_time"].notna()).to_numpy()[at]  # never: hardly won
-        in_time[row] = handed["in_time"].fillna(False).to_numpy(bool)[at]
+    if handed["in_time"].notna().any():
+        is_handed, (due, in_time) = start.notna(), np.zeros((2, len(spells)), bool)
+        due[is_handed] = handed["first_touch_at"].notna() & handed["in_time"].notna()  # never touched: hardly won
+        in_time[is_handed] = handed["in_time"].fillna(False).to_numpy(bool)
         some, said = (seen & due)[members], "Leads touched in time less those touched late"
         compared.append(groups.Difference("In time less late", said, place[some], hit[some], in_time[members][some]))
     score = spells["score"].to_numpy(dtype=np.float64)
@@ -138,17 +132,12 @@ def _since_recorded(one: Step, spells: pd.DataFrame, settings: Settings) -> np.n
     return np.ones(len(spells), bool) if since is None else (start.isna() | (start >= pd.Timestamp(since))).to_numpy()
 
 
-def _stay(one: Step) -> Incidence:
-    known = np.isfinite(one.days)
-    return kaplan_meier(one.days[known], one.outcome[known] > 0)
-
-
 def _finding(one: Step, measure: Measure, leaked: np.ndarray, at: Times, settings: Settings) -> Finding:
     horizon, waiting, seen = settings.funnel.horizon_days, one.outcome == 0, one.seen(settings.funnel.horizon_days)
     said, within = value(measure.value, "share"), f"within {count(seen, 'day')}"
     claim = f"{_WHO[one.stage]} {_DOES[one.next]}"
     lost = int((waiting & leaked[one.members]).sum())
-    skipped = int((cohorts.hits(one, seen) & (at[one.next][one.members] == NEVER)).sum())
+    skipped = int((one.hits(seen) & (at[one.next][one.members] == NEVER)).sum())
     return finding(
         f"funnel.{one.stage}_to_{one.next}", f"{one.stage}_to_{one.next}", measure, settings,
         {

@@ -4,10 +4,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtri
 
-from alignlib.diagnostics.funnel.cohorts import hits
 from alignlib.diagnostics.funnel.rates import going_on
 from alignlib.diagnostics.funnel.spells import START
-from alignlib.diagnostics.funnel.steps import TOO_EARLY, ends_of, entered, step
+from alignlib.diagnostics.funnel.steps import TOO_EARLY, entered, step
 from alignlib.diagnostics.funnel.touch import deciders
 from alignlib.engagement import Settings
 from alignlib.judging import finding
@@ -93,7 +92,7 @@ def share_reaching(handed: pd.DataFrame, stages: list[str], settings: Settings) 
     Exits compete, open leads are censored; fewer days than the horizon where none was seen so long. The interval is
     clustered by who held a lead at the handover once enough owners decide; a lead that nobody held stands alone.
     """
-    one = step(ends_of(handed, settings), entered(handed, [START, *stages]), START, stages, "any")
+    one = step(handed, settings, entered(handed, [START, *stages]), START, stages, "any")
     return going_on(one, settings.funnel.horizon_days, deciders(handed)), one.seen(settings.funnel.horizon_days)
 
 
@@ -173,8 +172,8 @@ def _row(label: str, found: tuple[Measure, int], usual: int, note: str = "") -> 
 
 def _accepted(offered: pd.DataFrame, stages: list[str], settings: Settings) -> str:
     """What must be known of the share accepted: that Sales decides it, and how many count by a later stage alone?"""
-    one = step(ends_of(offered, settings), entered(offered, [START, *stages]), START, stages, "any")
-    skipped = hits(one, settings.funnel.horizon_days) & offered["sal_at"].isna().to_numpy()[one.members]
+    one = step(offered, settings, entered(offered, [START, *stages]), START, stages, "any")
+    skipped = one.hits(settings.funnel.horizon_days) & offered["sal_at"].isna().to_numpy()[one.members]
     more = f"; {number(int(skipped.sum()))} of them by a later stage alone" if skipped.any() else ""
     return f"shown, never decisive: Sales decides it{more}"
 

@@ -81,13 +81,18 @@ def _by_owner(hits: np.ndarray, owners: Any) -> tuple[tuple[np.ndarray, np.ndarr
     return (k, n), (int(hits[~held].sum()), int((~held).sum()))
 
 
+def owners_known(tables: Tables, spells: pd.DataFrame) -> bool:
+    """Do the files say who holds a lead? Owners of wins alone do not: whoever did not win would seem to have none."""
+    return bool(spells["mql_owner"].notna().any()) or tables.filled("leads", "owner_id")
+
+
 def owner_codes(tables: Tables, spells: pd.DataFrame, at_handover: bool = False) -> np.ndarray | None:
     """Who held each spell last, as whole numbers, -1 for nobody? None where the files do not say.
 
     ``at_handover``: who held it when it was handed over, where that is known; who held it last may follow from what
-    became of it. Owners known only from wins do not count: whoever did not win would seem to have had no owner.
+    became of it.
     """
-    if not (spells["mql_owner"].notna().any() or tables.filled("leads", "owner_id")):
+    if not owners_known(tables, spells):
         return None
     held = spells["mql_owner"].fillna(spells["owner"]) if at_handover else spells["owner"]
     return np.asarray(pd.factorize(held)[0], dtype=np.int64)
@@ -101,7 +106,7 @@ def going_on(one: Step, horizon: float, owners: np.ndarray | None = None) -> Mea
     ``owners``: a code for each of all spells (``owner_codes``); with at least two owners the interval is clustered.
     """
     days, outcome = np.where(np.isfinite(one.days), one.days, 0.0), one.outcome
-    seen, n = int(((one.outcome == 1) & ~(one.days > horizon)).sum()), len(one.days)
+    seen, n = int(one.hits(horizon).sum()), len(one.days)
     at = min(horizon, days.max(initial=0.0))
     who = np.zeros(0, int) if owners is None else owners[one.members]
     if np.count_nonzero(np.bincount(who[who >= 0])) < FEWEST_OWNERS:

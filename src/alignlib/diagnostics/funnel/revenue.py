@@ -12,14 +12,14 @@ import numpy as np
 import pandas as pd
 from scipy.special import logit, ndtri
 
-from alignlib.diagnostics.funnel.cohorts import tracked_since
+from alignlib.diagnostics.funnel.cohorts import since_recorded, tracked_since
 from alignlib.diagnostics.funnel.conversations import gone_by, read_early
-from alignlib.diagnostics.funnel.leaks import owners_known
+from alignlib.diagnostics.funnel.rates import owner_codes
 from alignlib.diagnostics.funnel.spells import NEVER, START, days_between, end_of, stages_in
-from alignlib.diagnostics.funnel.steps import NAMES, Step, chosen, ends_of, entered, passed, step
+from alignlib.diagnostics.funnel.steps import NAMES, Step, chosen, entered, passed, step
 from alignlib.diagnostics.funnel.touch import decision
 from alignlib.diagnostics.funnel.what_if import MONTH, amounts_of, draw, rates_of, row_of, steps_of, three_changes
-from alignlib.engagement import STAGES, Settings
+from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
 from alignlib.result import Exhibit, Measure, NotJudged, Part, Row, columns
 from alignlib.stats import mean_interval
@@ -29,7 +29,6 @@ HORIZON = 365  # days within which a step is taken, or never: the longest follow
 FEWEST_DEALS = 10  # from leads; with fewer, all won deals say what a deal is worth
 THINNEST = 0.1  # of the period: no passage stands for more than ten
 _Z = float(ndtri(0.975))
-_READ = ["lead_id", *(f"{stage}_at" for stage in STAGES), "last_event_at", "exit", "owner", "created_at"]
 _BLANK: Row = dict.fromkeys(("label", "stage", "a_month", "rate", "rate_low", "rate_high", "median_days", "n",
                              "n_effective", "amount", "amount_low", "amount_high", "note"))  # fmt: skip
 _COMES = ("How many come: leads created before the period are in no file, so what comes long after a lead’s creation "
@@ -37,16 +36,14 @@ _COMES = ("How many come: leads created before the period are in no file, so wha
 _GRADES = 4  # more than that are no grades but scores, and their rows hide the promises
 
 
-def part(
-    tables: Tables, settings: Settings, spells: pd.DataFrame, handed: pd.DataFrame, deals: pd.DataFrame | None
-) -> Part:
+def part(tables: Tables, settings: Settings, handed: pd.DataFrame, deals: pd.DataFrame | None) -> Part:
     """Which revenue do today's rates bring, and what does the agreed goal ask of each side?
 
-    ``spells`` are all of them, those begun before wins were recorded included: rates leave these out, counts do not.
-    Nothing is said of a lead's worth without amounts, and nothing is promised without a goal.
+    Leads handed over before wins were recorded leave rates and stay in counts. Nothing is said of a lead's worth
+    without amounts, and nothing is promised without a goal.
     """
     found = Part()
-    base = model(settings, spells, deals, owners_known(tables, handed))
+    base = model(tables, settings, handed, deals)
     if base is None:
         found.not_judged.append(NotJudged(
             what="From leads to revenue", why="no way from handover to a win is recorded", theme="metrics",
@@ -72,32 +69,24 @@ def part(
     return found
 
 
-def model(
-    settings: Settings, spells: pd.DataFrame, deals: pd.DataFrame | None, by_owner: bool = True
-) -> Exhibit | None:  # fmt: skip
+def model(tables: Tables, settings: Settings, handed: pd.DataFrame, deals: pd.DataFrame | None) -> Exhibit | None:
     """Which rates, lags and deal value lead from a lead handed over to revenue? None when no win is recorded.
 
     Rows: one a step (``stage`` is its key, ``mql_to_sal``), then ``whole`` (the steps multiplied), ``direct`` (measured
     at once), ``deal_value`` and ``revenue``. A stage that was skipped counts as passed when a later one was entered, so
     that the shares multiply. Rates are cumulative incidences within a year with exits competing, clustered by owner
-    where at least two decide (``by_owner``: files say who holds a lead, won or not). The days are those by which half
-    of the leads that go on have gone on. How many come a month: see ``_a_month``; ``created_at`` of ``spells`` is
-    missing where no file says when leads were created.
+    where at least two decide. The days are those by which half of the leads that go on have gone on. How many come a
+    month: see ``_a_month``; ``created_at`` is missing where no file says when leads were created.
     """
-    members = spells.loc[spells["mql_at"].notna(), _READ].reset_index(drop=True)
-    stages = stages_in(members) if len(members) else []
-    if not stages or stages[-1] != "won":
+    stages = stages_in(handed)
+    if stages[-1] != "won":
         return None
-    at, created = passed(entered(members, stages), "backfilled"), members["created_at"]
-    ends = ends_of(members, settings)
-    direct = step(ends, at, START, ["won"], "backfilled")
-    since = tracked_since(direct, members["mql_at"], settings)
-    start = members["mql_at"]
-    is_kept = (start >= (start.min() if since is None else since.to_period("M").to_timestamp())).to_numpy()
-    whose = pd.factorize(members["owner"])[0] if by_owner else None
-    rows: list[Row] = []
+    at, created = passed(entered(handed, stages), "backfilled"), handed["created_at"]
+    direct, start = step(handed, settings, at, START, ["won"], "backfilled"), handed["mql_at"]
+    is_kept = since_recorded(start, tracked_since(direct, start, settings))
+    whose, rows = owner_codes(tables, handed), list[Row]()
     for here, after in pairwise(stages):
-        one = chosen(step(ends, at, here, [after], "backfilled"), is_kept)
+        one = chosen(step(handed, settings, at, here, [after], "backfilled"), is_kept)
         label = f"{NAMES[here]}, then {NAMES[after].lower()}"
         rows.append(_step_row(label, f"{here}_to_{after}", one, whose, _a_month(at[here], created, settings)))
     if any(row["rate"] is None for row in rows):
@@ -106,7 +95,7 @@ def model(
     rows += [_multiplied(rows, once), once]
     is_first = bool(created.isna().all()) and start.min() >= pd.Timestamp(settings.period.start)
     won = _won(_a_month(at["won"], created, settings), rows[0]["a_month"] * rows[-2]["rate"], is_first)
-    rows += [{**_BLANK, **row} for row in [won, *_worth(deals, members, settings)]]
+    rows += [{**_BLANK, **row} for row in [won, *_worth(deals, handed, settings)]]
     return exhibit(rows, settings.currency)
 
 
@@ -316,7 +305,7 @@ def _effective(at: Measure) -> float | None:
     return 1 / (at.value * (1 - at.value) * se**2)
 
 
-def _worth(deals: pd.DataFrame | None, members: pd.DataFrame, settings: Settings) -> list[Row]:
+def _worth(deals: pd.DataFrame | None, handed: pd.DataFrame, settings: Settings) -> list[Row]:
     """What a won deal is worth, and what leads brought in the period; nothing where no amount is recorded."""
     if deals is None:
         return []
@@ -324,7 +313,7 @@ def _worth(deals: pd.DataFrame | None, members: pd.DataFrame, settings: Settings
     won = deals.loc[is_priced, ["lead_id", "amount", "closed_at"]]
     if won.empty:
         return []
-    leads = set(members["lead_id"].tolist())
+    leads = set(handed["lead_id"].tolist())
     from_leads = won[[lead in leads for lead in won["lead_id"].tolist()]]
     each, note = from_leads.groupby("lead_id")["amount"].sum(), "what a won lead brought"
     if len(each) < FEWEST_DEALS:
@@ -338,7 +327,7 @@ def _worth(deals: pd.DataFrame | None, members: pd.DataFrame, settings: Settings
     then = won[_is_during(won["closed_at"], settings)]
     brought = from_leads[_is_during(from_leads["closed_at"], settings)]
     total, whole, months = float(brought["amount"].sum()), float(then["amount"].sum()), _months(settings)
-    part = " from leads created in them" if members["created_at"].notna().any() else ""
+    part = " from leads created in them" if handed["created_at"].notna().any() else ""
     part += f"; {share(total / whole)} of what was won came with a lead" if whole > 0 else ""
     return [
         {"label": "Value of a won deal", "stage": "deal_value", "n": len(each), "amount": at.value, "amount_low": low,

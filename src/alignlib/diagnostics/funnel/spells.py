@@ -104,10 +104,3 @@ def same_lead(leads: pd.Series, others: pd.Series) -> tuple[np.ndarray, np.ndarr
     n = end - begin
     row = np.repeat(np.arange(len(leads)), n)
     return row, order[np.arange(len(row)) + np.repeat(begin - (np.cumsum(n) - n), n)]
-
-
-def same_spell(spells: pd.DataFrame, others: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Which rows of two tables of spells are one spell? Every pair, as places in each."""
-    row, place = same_lead(spells["lead_id"], others["lead_id"])
-    same = spells["spell"].to_numpy()[row] == others["spell"].to_numpy()[place]
-    return row[same], place[same]

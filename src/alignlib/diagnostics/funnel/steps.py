@@ -12,6 +12,7 @@ import pandas as pd
 
 from alignlib.diagnostics.funnel.spells import NEVER, START, end_of, stages_in
 from alignlib.engagement import Settings
+from alignlib.incidence import Incidence, kaplan_meier
 from alignlib.result import Level
 
 Times = dict[str, np.ndarray]
@@ -45,14 +46,14 @@ class Step:
         longest = float(np.nanmax(self.days, initial=0.0))
         return int(longest) if longest < horizon and (self.outcome == 0).any() else horizon
 
+    def hits(self, horizon: float) -> np.ndarray:
+        """Which spells went on within the horizon? One dated before this stage did."""
+        return np.asarray((self.outcome == 1) & ~(self.days > horizon))
 
-@dataclass(frozen=True)
-class Ends:
-    """Did each spell leave by an exit, when was its last event, and until when does the audit see?"""
-
-    left: np.ndarray
-    last: np.ndarray
-    end: int
+    def stay(self) -> Incidence:
+        """Which share has left the stage by each day, by going on or by an exit?"""
+        known = np.isfinite(self.days)
+        return kaplan_meier(self.days[known], self.outcome[known] > 0)
 
 
 def times_of(column: pd.Series) -> np.ndarray:
@@ -81,32 +82,27 @@ def passed(at: Times, path: str) -> Times:
     return at
 
 
-def ends_of(spells: pd.DataFrame, settings: Settings) -> Ends:
-    """How did each spell end, as far as the audit sees?"""
-    left, last = spells["exit"].notna().to_numpy(), times_of(spells["last_event_at"])
-    return Ends(left, last, end_of(settings).value // 1000)
-
-
-def step(ends: Ends, at: Times, here: str, later: list[str], path: str) -> Step:
+def step(spells: pd.DataFrame, settings: Settings, at: Times, here: str, later: list[str], path: str) -> Step:
     """How did spells that passed ``here`` go on to the first of ``later`` (under ``any``: to whichever came first)?"""
     members = at[here] < NEVER
     some = np.flatnonzero(members)
+    left, last = spells["exit"].notna().to_numpy()[some], times_of(spells["last_event_at"])[some]
     went = np.minimum.reduce([at[stage] for stage in (later if path == "any" else later[:1])])[some]
-    outcome = np.where(went < NEVER, 1, np.where(ends.left[some], 2, 0))
-    took = np.where(outcome == 1, went, np.where(outcome == 2, ends.last[some], ends.end)) - at[here][some]
+    outcome = np.where(went < NEVER, 1, np.where(left, 2, 0))
+    end = end_of(settings).value // 1000
+    took = np.where(outcome == 1, went, np.where(outcome == 2, last, end)) - at[here][some]
     return Step(here, later[0], members, np.where(took < 0, np.nan, took / DAY), outcome)
 
 
-def ways(spells: pd.DataFrame, settings: Settings, path: str, at: Times | None = None) -> dict[str, Step]:
+def ways(spells: pd.DataFrame, settings: Settings, path: str) -> dict[str, Step]:
     """How did spells go on at each step, under this path rule? Keys such as "mql_to_sal".
 
-    Each recorded stage to the next, and from MQL to opportunity and to won. ``at``: what ``passed`` gives, where it is
-    at hand.
+    Each recorded stage to the next, and from MQL to opportunity and to won.
     """
-    at, ends = passed(entered(spells), path) if at is None else at, ends_of(spells, settings)
+    at = passed(entered(spells), path)
     goals = [(START, goal) for goal in ("opportunity", "won") if START in at and goal in list(at)[2:]]
     pairs, stages = [*pairwise(at), *goals], list(at)
-    return {f"{a}_to_{b}": step(ends, at, a, stages[stages.index(b) :], path) for a, b in pairs}
+    return {f"{a}_to_{b}": step(spells, settings, at, a, stages[stages.index(b) :], path) for a, b in pairs}
 
 
 def chosen(one: Step, keep: np.ndarray) -> Step:

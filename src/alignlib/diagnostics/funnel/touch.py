@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from alignlib.diagnostics.funnel.clock import day_hours, due, explained, hours_between, said
-from alignlib.diagnostics.funnel.cohorts import SURELY_SOME
+from alignlib.diagnostics.funnel.cohorts import SURELY_SOME, expected
 from alignlib.diagnostics.funnel.rates import FEWEST_OWNERS, rate
 from alignlib.diagnostics.funnel.spells import NOT_YET, days_between, end_of, first_of, same_lead
 from alignlib.diagnostics.funnel.steps import DAY
@@ -105,9 +105,7 @@ def recorded_since(tables: Tables, handed: pd.DataFrame, settings: Settings) -> 
         return first if (ages > HUSH).sum() > SURELY_SOME else None
     outcome, stop = _seen(handed, end_of(settings))
     pace = incidence(np.maximum(days_between(begun, stop), 0)[~early], outcome[~early])
-    places = np.searchsorted(pace.days, ages[ages > HUSH], "right") - 1
-    expected = pace.share[1][places].sum() if 1 in pace.share else 0.0
-    return first if expected > SURELY_SOME else None
+    return first if expected(pace, ages[ages > HUSH]) > SURELY_SOME else None
 
 
 def clock_is_too_coarse(tables: Tables, settings: Settings) -> bool:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from alignlib.diagnostics.funnel.cohorts import tracked_since
+from alignlib.diagnostics.funnel.cohorts import since_recorded, tracked_since
 from alignlib.diagnostics.funnel.quality import caution, score_gap
 from alignlib.diagnostics.funnel.spells import START, days_between, end_of
-from alignlib.diagnostics.funnel.steps import ends_of, entered, passed, step
+from alignlib.diagnostics.funnel.steps import entered, passed, step
 from alignlib.engagement import Settings
 from alignlib.incidence import Incidence, incidence
 from alignlib.result import Column, Exhibit, NotJudged, Part, Row, columns
@@ -108,13 +108,12 @@ def followed(handed: pd.DataFrame, leak: pd.Series, settings: Settings) -> Leads
 
 
 def _recorded(handed: pd.DataFrame, settings: Settings) -> np.ndarray:
-    """Which leads were handed over while wins were recorded? The month in which recording began counts whole."""
+    """Which leads were handed over while wins were recorded?"""
     if not handed["won_at"].notna().any():
         return np.ones(len(handed), bool)
     at = passed(entered(handed), settings.funnel.path)
-    won = step(ends_of(handed, settings), at, START, ["won"], settings.funnel.path)
-    since = tracked_since(won, handed[f"{START}_at"], settings)
-    return np.asarray(True if since is None else handed[f"{START}_at"] >= since.to_period("M").to_timestamp())
+    won = step(handed, settings, at, START, ["won"], settings.funnel.path)
+    return since_recorded(handed["mql_at"], tracked_since(won, handed["mql_at"], settings))
 
 
 def longest(leads: Leads) -> float:
