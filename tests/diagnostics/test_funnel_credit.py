@@ -82,13 +82,13 @@ def test_the_range_over_rules_is_a_row_without_a_value_and_in_the_title(make_tab
     part = credit.part(make_tables(world(*THREE)), settings())
     found = row(part, credit.RANGE)
     assert (found["value"], found["low"], found["high"]) == (None, min(BY_HAND), pytest.approx(max(BY_HAND)))
-    assert "25 to 54" in shown(part).title and "depending on the rule" in shown(part).title
+    assert "25 to 54" in shown(part).title and "across five rules" in shown(part).title
     assert "for the room to choose" in shown(part).read.replace("\n", " ")
 
 
-def test_rules_that_agree_are_said_to_agree(make_tables: Any) -> None:
+def test_rules_that_agree_have_a_range_without_width(make_tables: Any) -> None:
     part = credit.part(make_tables(world("A 100 M7", "B 100 S7")), settings())
-    assert values(part) == [0.5] * 5 and "under every rule" in shown(part).title
+    assert values(part) == [0.5] * 5 and "50 to 50" in shown(part).title
 
 
 def test_sourced_and_influenced_deals_are_counted_and_influence_is_called_association(make_tables: Any) -> None:
@@ -214,8 +214,8 @@ def test_a_deal_is_started_by_marketing_when_an_inquiry_or_a_response_came_befor
     assert (found.measure.k, found.measure.n, found.level) == (5, 8, "unclear")
     assert (found.measure.low, found.measure.high) == (wilson(5, 8).low, wilson(5, 8).high)
     assert "however long ago (credit looks only at touches in the 180 days before the win)" in found.detail
-    assert "1 has no lead on record and counts as not started by Marketing" in found.detail
-    assert "of 1 further deal nothing is recorded" in found.detail
+    assert "without a lead on record, and so counted as not started by Marketing: 1" in found.detail
+    assert "left out, as nothing is recorded: 1" in found.detail
 
 
 def test_inquiries_and_calls_tell_who_started_without_any_response_on_file(make_tables: Any) -> None:

@@ -161,7 +161,7 @@ def test_a_score_that_orders_is_found_and_one_that_does_not_is_never_called_good
     agreed = {"score_order": 0.55}
     good = graded(make_tables, world(True), thresholds=agreed)
     assert good.findings[0].level == "good"
-    assert "sorts leads as agreed" in good.findings[0].title and "(chance: 50)" in good.findings[0].title
+    assert "no worse than was asked for" in good.findings[0].title and "; chance gives 50)" in good.findings[0].title
     assert "clustered by owner" in good.findings[0].measure.method
     act = graded(make_tables, world(True), thresholds={"score_order": 0.95}).findings[0]
     assert act.level == "act" and "in only" in act.title and act.play == "P6"
@@ -178,11 +178,13 @@ def test_a_score_that_orders_is_found_and_one_that_does_not_is_never_called_good
 def test_a_low_bar_does_not_make_a_score_without_order_sound_good(make_tables: Any) -> None:
     found = graded(make_tables, world(False), thresholds={"score_order": 0.3}).findings[0]
     assert found.level == "good" and "agreed" not in found.title
-    assert found.title.startswith("The score is no worse than was asked for, and orders nothing that can be told: ")
+    assert found.title.startswith(
+        "The score is no worse than was asked for: the one that qualified stands higher in 47"
+    )
 
 
 def test_how_well_a_score_sorts_is_said_no_better_than_its_interval() -> None:
-    words = {(0.51, 0.58): "hardly", (0.55, 0.8): "sorts leads", (0.52, 0.75): "leads, how well cannot be told",
+    words = {(0.51, 0.58): "hardly", (0.55, 0.8): "sorts leads", (0.52, 0.75): "sorts leads",
              (0.5, 0.58): "nothing that", (0.3, 0.49): "wrong way", (None, None): "nothing that"}  # fmt: skip
     assert all(word in grading._sorts(Interval(0.5, *ends))[0] for ends, word in words.items())
     assert grading._pairs(Interval(0.55, 0.512, 0.58)) == "55\xa0% of pairs (51 to 58; chance gives 50)"
@@ -251,7 +253,7 @@ def test_stated_cuts_by_hand(make_tables: Any) -> None:
     assert (marketing["above"], marketing["value"]) == pytest.approx((11 / 20, 5 / 11))
     assert (sales["low"], sales["high"]) == pytest.approx((wilson(4, 7).low, wilson(4, 7).high))
     cut = next(e for e in graded(make_tables, leads, grading=STATED).exhibits if e.key == "funnel.cut")
-    said = "Sales says 65, Marketing 45; 20\xa0% of leads lie between; the data "
+    said = "Sales says 65; Marketing says 45; 20\xa0% of leads lie between; the data "
     assert cut.title == f"{said}do not decide (30 to 85)" and cut.is_detail  # both stated cuts lie in the range
 
 
@@ -326,14 +328,14 @@ def test_shares_among_won_and_left_leads_by_hand(make_tables: Any) -> None:
     assert (shown["Source: Web"]["written"], shown["Source: Web"]["note"]) == ("no", "the other way")
     assert shown["Segment: Retail"]["note"] == "cannot tell" and shown["Source: Fair"]["note"] == "no lead carries it"
     title = next(e for e in part.exhibits if e.key == "funnel.profile").title
-    assert title.startswith("1 of 2 written criteria can be told") and "stands out" in title
+    assert title.startswith("1 of 2 written criteria can be told") and "0 the other way; nothing that is not" in title
     assert "written description" not in whats(part.not_judged)
 
 
 def test_what_sets_won_leads_apart_and_is_not_written_is_named(make_tables: Any) -> None:
     part = graded(make_tables, profiled(), grading={"criteria": {"segment": ["Retail"]}})
     title = next(e for e in part.exhibits if e.key == "funnel.profile").title
-    assert title == ("None of 1 written criteria can be told to set won leads apart; "
+    assert title == ("0 of 1 written criteria can be told to set won leads apart, 0 the other way; "
                      "Source: Referral does and is not written down")  # fmt: skip
 
 
@@ -409,8 +411,8 @@ def test_the_better_half_by_hand(make_tables: Any) -> None:
     found = worked(make_tables, leads, thresholds={"work_order": 0.2}).findings[0]
     expected = newcombe(3, 4, 1, 3)  # 70 is the median and a tie: both 70s stand in the better half
     assert (found.measure.value, found.measure.low) == (expected.value, expected.low) and found.measure.n == 7
-    assert found.level == "unclear" and found.detail.startswith("Gap 42 percentage points (")
-    assert found.detail.endswith("); 3 of 4 and 1 of 3 touched in time. Agreed: at most 20 percentage points.")
+    assert found.level == "unclear" and found.detail.startswith("Interval ")
+    assert found.detail.endswith("; 3 of 4 and 1 of 3 touched in time. Agreed: at most 20 percentage points.")
 
 
 def picked(by: str, seed: int = 2, share: float = 0.35) -> list[dict[str, Any]]:
@@ -432,7 +434,7 @@ def test_picking_by_score_is_found(make_tables: Any) -> None:
     part = worked(make_tables, picked("score"), thresholds={"work_order": 0.2})
     assert part.findings[0].level == "act" and "clustered by owner" in part.findings[0].measure.method
     assert part.findings[0].title == "Sales reaches the better half by score sooner: 70\xa0% against 31\xa0% in time"
-    assert part.findings[0].detail.endswith("a poor score and a late first touch cannot be told apart.")
+    assert "a poor score and a late first touch cannot be told apart" in part.exhibits[0].says_not
     shown = rows(part, "funnel.work_order")
     assert [row["note"] for row in shown.values()] == ["goes with a first touch in time", "cannot tell", "cannot tell"]
     score = shown["Score"]

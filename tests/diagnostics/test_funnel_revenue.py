@@ -340,43 +340,16 @@ def test_marketings_promise_by_grade_stands_below_its_leads_in_the_present_mix(m
     assert not [label for label in told("ABCDE")[2] if label.startswith("of these")]  # five grades are too many
 
 
-@pytest.mark.parametrize(
-    ("goal", "said"),
-    [
-        (
-            20,
-            "At today’s rates and with no other revenue, the goal takes 1 to 2 leads a month; 10 come, more than that",
-        ),
-        (
-            130,
-            "Whether today’s leads are enough for the goal cannot be told: 8 to 16 a month would be needed; 10 come",
-        ),
-        (10_000, "At today’s rates and with no other revenue, the goal takes 583 to 1,206 leads a month; 10 come"),
-    ],
-)
-def test_the_title_claims_no_more_than_the_interval(goal: int, said: str, make_tables: Any) -> None:
+@pytest.mark.parametrize(("goal", "needed"), [(20, "1 to 2"), (130, "8 to 16"), (10_000, "583 to 1,206")])
+def test_the_title_claims_no_more_than_the_interval(goal: int, needed: str, make_tables: Any) -> None:
     tables, agreed = make_tables({"stage_events": FIVE}), settings(goal={"revenue": goal, "capacity": 5})
     handed = handed_over(tables, read_spells(tables), agreed)
     model = revenue.exhibit(
         [step("mql_to_won", Interval(0.1, 0.07, 0.14), 10), worth(Interval(1_000.0, 900.0, 1_100.0))]
     )
     made = revenue.promises(model, tables, agreed, handed)
-    assert made.title == said and "80 %" not in made.lead and "not a forecast" in made.lead
-
-
-def test_fewer_wins_than_the_rates_make_are_explained_and_no_others(make_tables: Any) -> None:
-    young = FIVE + events(*(f"N{i} mql 12-31" for i in range(60)))
-    short = by_key(part_of(make_tables({"stage_events": young}), settings()).exhibits[0])["won"]["note"]
-    fewer = "fewer than today’s rates make of today’s leads: "
-    assert short == f"{fewer}leads from before the period are missing, and late ones are not won yet"
-    old = [{"lead_id": "Z", "stage": "mql", "entered_at": "2024-06-01"}]
-    before = by_key(part_of(make_tables({"stage_events": young + old}), settings()).exhibits[0])["won"]["note"]
-    assert before == f"{fewer}late ones are not won yet"
-    even = by_key(part_of(make_tables({"stage_events": FIVE[:-1]}), settings()).exhibits[0])["won"]["note"]
-    assert even == ""
-    dated = [{"lead_id": row["lead_id"], "created_at": "2025-01-01"} for row in young if row["stage"] == "mql"]
-    known = by_key(part_of(make_tables({"stage_events": young, "leads": dated}), settings()).exhibits[0])["won"]["note"]
-    assert known == f"{fewer}late ones are not won yet"  # those from before are allowed for
+    assert made.title == f"At today’s rates and with no other revenue, the goal takes {needed} leads a month; 10 come"
+    assert "80 %" not in made.lead and "not a forecast" in made.lead
 
 
 def test_a_rate_read_before_a_year_says_within_how_many_days(make_tables: Any) -> None:
@@ -420,7 +393,7 @@ def test_the_largest_of_three_changes_is_named_only_where_it_is_ahead_in_nearly_
     )
     assert title(Interval(0.95, 0.94, 0.96), 90).startswith("Of three changes, half the delay at mql_to_won would move")
     near = title(Interval(0.85, 0.4, 0.99), 0)
-    assert near.startswith("Two changes cannot be told apart: +10 percentage points at mql_to_won")
+    assert near.startswith("The two largest changes cannot be told apart: +10 percentage points at mql_to_won")
     assert title(Interval(1.0, 0.96, 1.0), 0) == ""  # nothing to compare: all go on, at once
 
 
@@ -430,7 +403,6 @@ def test_owners_known_of_wins_alone_do_not_make_the_interval_wide(make_tables: A
         row["owner_id"] = f"S{i % 10}"
     found = by_key(part_of(make_tables({"stage_events": rows}), settings()).exhibits[0])["direct"]
     assert found["note"] == "cumulative incidence" and found["rate_high"] - found["rate_low"] < 0.15
-    assert found["n_effective"] == pytest.approx(200, rel=0.1)
 
 
 @pytest.mark.data

@@ -12,6 +12,7 @@ from alignlib.diagnostics.funnel.steps import DAY, Step
 from alignlib.engagement import Settings
 from alignlib.incidence import Incidence, incidence
 from alignlib.result import Exhibit, Finding, Level, Row
+from alignlib.stats import NOTHING
 from alignlib.words import count, day, interval, listed, of, value
 
 SURELY_SOME = 6.9  # so many expected that none at all has a chance below one in a thousand (Poisson)
@@ -107,7 +108,8 @@ def exhibit(found: Cohorts, title: str) -> Exhibit:
     young = f"too young: seen for less than {count(found.horizon, 'day')}"
     for i, (period, row) in enumerate(found.table.iterrows()):
         note = "not comparable: wins were not yet recorded" if not row["recorded"] else "" if row["seen"] else young
-        rows.append(rates.rate_row(_name(period), int(row["k"]), int(row["n"]), note, hidden=bool(note), at=told[i]))
+        at = NOTHING if note else told[i]
+        rows.append(rates.rate_row(_name(period), int(row["k"]), int(row["n"]), note, at))
     left_out = [str(row["label"]) for row in rows if str(row["note"]).startswith("not comparable")]
     since = f" Wins are recorded since {day(found.since)}." if found.since is not None else ""
     return Exhibit(
@@ -172,11 +174,9 @@ def by_source(
     title, beside = f"{of(so_far[0].k or 0, len(won))} leads were won so far: {value(so_far[0].value, 'share')}", ""
     if pair is not None:
         lower, upper = (rows[i + 1] for i in pair)
-        left_out = np.isin(np.char.lower(names), rates.NAMELESS).any()
         beside = f" Named sources differ most at that age: {_two(lower, upper, 'equal_value')}."
         if lower["value"] < upper["value"]:  # the title speaks of what is drawn
             title = f"Sources differ: {_two(lower, upper, 'value', ' leads were won so far')}"
-            title += " (sources unknown or blank left out)" if left_out else ""
     return Exhibit(
         key="funnel.by_source", shape="intervals", rows=rows, title=title, play="P3", source="Stage history of leads",
         lead=f"Won by {day(settings.as_of)}, as a share of all leads handed over.",

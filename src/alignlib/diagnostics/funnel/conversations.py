@@ -10,7 +10,7 @@ from alignlib.engagement import STAGES, FunnelSettings, Settings
 from alignlib.incidence import incidence
 from alignlib.intake.tables import Tables
 from alignlib.result import Exhibit, Measure, NotJudged, Part, Row, columns
-from alignlib.words import NBSP, count, interval, listed, spelled, value
+from alignlib.words import NBSP, count, interval, listed
 
 CONVERSATIONS = {
     "C1": "Tailored point of view", "C2": "Right people", "C3": "Relevant meeting", "C4": "Definition of success",
@@ -123,17 +123,7 @@ def _mapping(rows: list[Row]) -> str:
 
 def _title(rows: list[Row]) -> str:
     """Shares of unlike stretches are never ranked: what is concluded is what is recorded at all."""
-    known = [row for row in rows if row["value"] is not None]
-    gone = [str(row["name"]) for row in rows if row["value"] is None]
-    if len(known) == 1:
-        said = f"{known[0]['name']}, {value(known[0]['value'], 'share')}"
-        return f"Only one of the five conversations is recorded: {said} come through"
-    shares = [row["value"] for row in known]
-    run = f"run from {interval(min(shares), max(shares), 'share')}{NBSP}%"
-    is_unlike = len({row["stages"] for row in known}) == len(known)
-    if not gone:
-        five = "five conversations"
-        return f"The {five} cover different stretches; shares {run}" if is_unlike else f"Shares of the {five} {run}"
-    missing = f"{listed(gone)} {'is' if len(gone) == 1 else 'are'} not recorded; "
-    others = f"the other {spelled(len(known))}"
-    return missing + (f"{others} cover different stretches" if is_unlike else f"shares of {others} {run}")
+    shares = [row["value"] for row in rows if row["value"] is not None]
+    missing = listed([str(row["name"]) for row in rows if row["value"] is None])
+    run = f"{interval(min(shares), max(shares), 'share')}{NBSP}%"
+    return f"Conversations that no stage records: {missing or 'none'}; through the others come {run} of their leads"

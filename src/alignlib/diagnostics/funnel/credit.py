@@ -177,9 +177,8 @@ def _share_out(made: Part, won: pd.DataFrame, touches: pd.DataFrame, tables: Tab
         sums = amounts.sum(), won["amount"].astype("float64").clip(lower=0).sum()
         lead += f": {' of '.join(value(float(each), 'money', settings.currency) for each in sums)} won"
     if n < len(won):
-        lead += f"; the rest has no touch on record and is shared out to nobody ({count(len(won) - n, 'deal')}"
-        many = "all" if alone == len(won) - n else number(alone)
-        lead += f", {many} of them without a lead on record)" if alone else ")"
+        lead += f"; the rest has no touch on record and is shared out to nobody ({count(len(won) - n, 'deal')}, "
+        lead += f"{number(alone)} of them without a lead on record)"
     shares = marketing_shares(near["deal"], near["is_marketing"], near["days"])
     sizes: Floats = np.asarray(amounts if by_amount else np.ones(n), dtype=np.float64)
     kept, what = sizes > 0, f"won {'revenue' if by_amount else 'deals'} with touches"
@@ -208,11 +207,9 @@ def _exhibit(shares: Floats, sizes: Floats, found: list[Interval], by_amount: bo
         k, amount = int(hit.sum()), float(sizes[hit].sum()) if by_amount else None
         note = f"{of(k, len(hit))}; {note}"
         rows.append(_row(label, wilson(k, len(hit)), note, "won deals with touches", len(hit), amount, k))
-    title = f"Of the {what} on record, {span} is Marketing’s, depending on the rule of credit"
-    if most - least < 0.05:
-        title = f"Of the {what} on record, about {value((least + most) / 2, 'share')} is Marketing’s under every rule"
     return Exhibit(
-        key="funnel.credit", shape="intervals", rows=rows, title=title, lead=lead, play=PLAY,
+        key="funnel.credit", shape="intervals", rows=rows, lead=lead, play=PLAY,
+        title=f"Of the {what} on record, {span} is Marketing’s across five rules of credit",
         columns=columns(
             label=("Rule", "text"), value=("Marketing’s share", "share"), low=("from", "share"), high=("to", "share"),
             of=("Share of", "text"), amount=("Amount", "money"), n=("Deals", "count"),
@@ -291,9 +288,8 @@ def _started(won: pd.DataFrame, touches: pd.DataFrame, settings: Settings) -> Fi
     many, credited = int(alone.sum()), count(settings.funnel.credit_days, "day")
     counted = f"{of(k, n)} won deals in which an inquiry or a response came before any touch of Sales, however long "
     counted += f"ago (credit looks only at touches in the {credited} before the win)"
-    have, lacks = ("has", "counts") if many == 1 else ("have", "count")
-    counted += f"; {number(many)} {have} no lead on record and {lacks} as not started by Marketing" if many else ""
-    counted += f"; of {count(len(won) - n, 'further deal')} nothing is recorded" if n < len(won) else ""
+    counted += f"; without a lead on record, and so counted as not started by Marketing: {number(many)}"
+    counted += f"; left out, as nothing is recorded: {number(len(won) - n)}"
     is_open = many > 0 and (k + many) / n >= settings.thresholds.get("marketing_started", np.inf)
     return finding(
         "funnel.marketing_started", "marketing_started", measure, settings,

@@ -13,7 +13,7 @@ from alignlib.intake.tables import Tables
 from alignlib.judging import finding, measured
 from alignlib.result import Exhibit, Finding, NotJudged, Part, Row, columns
 from alignlib.stats import Interval, clustered_share, wilson
-from alignlib.words import count, interval, number, of, share, value
+from alignlib.words import count, number, of, share, value
 
 FEWEST = 3  # leads that nobody held: fewer say nothing of how much such leads differ
 _LATER = [f"{stage}_at" for stage in STAGES[STAGES.index("mql") :]]
@@ -101,35 +101,24 @@ def ownerless(time: pd.DataFrame, settings: Settings) -> Finding:
     """Which share of the time between handover and decision was a lead held by nobody?"""
     lead = pd.factorize(time["lead_id"])[0]
     alone, days = np.bincount(lead, time["alone"]), np.bincount(lead, time["all"])
+    throughout = (alone > 0) & (alone > days - 1e-6)  # days are sums of microseconds
+    some = int(((alone > 0) & ~throughout).sum())
     at = share_of_time(alone, days)
     measure = measured(at, "share", "ratio of lead-days, linearised over leads, 95 %", None, len(days))
-    without = value(at.value, "share")
-    said = f"{share(1 - round(at.value or 0.0, 2))} of the time before a decision"
-    found = finding(
+    said = f"no owner for {value(at.value, 'share')} of the time before a decision"
+    return finding(
         "funnel.ownerless", "ownerless_time", measure, settings,
         {
-            "beyond": f"Leads had an owner for only {said}",
-            "good": f"Leads had an owner for {said}, as agreed",
-            "unclear": f"Whether leads lack an owner for too long cannot be told: they had one for {said}",
-            "none": f"Leads had an owner for {said}",
+            "beyond": f"Leads had {said}",
+            "good": f"Leads had {said}, as agreed",
+            "unclear": f"Whether leads lack an owner for too long cannot be told: they had {said}",
+            "none": f"Leads had {said}",
         },
         theme="handoff", play="P8", settle="more leads, or the owner of each lead at every step",
         counted=f"{number(alone.sum())} of {number(days.sum())} lead-days from handover to decision, the first "
-        f"{count(settings.promises.stalled_days, 'day')} of each lead at most; {_without_owner(alone, days)}",
+        f"{count(settings.promises.stalled_days, 'day')} of each lead at most; "
+        f"{of(int(throughout.sum()), len(days))} leads had no owner throughout these days, {number(some)} for a part",
     )  # fmt: skip
-    ends = f" ({interval(at.low, at.high, 'share')})" if at.low is not None else ", without an interval"
-    told = f"Nobody held them for {without}{ends}; {found.detail.partition('; ')[2]}"
-    return found.model_copy(update={"detail": told})  # the title says what was had, its measure what was not
-
-
-def _without_owner(alone: np.ndarray, days: np.ndarray) -> str:
-    """'57 of 1,152 leads had no owner throughout these days, 3 others for a part of them'."""
-    throughout = (alone > 0) & (alone > days - 1e-6)  # days are sums of microseconds
-    whole, some = int(throughout.sum()), int(((alone > 0) & ~throughout).sum())
-    if not whole:
-        return f"{of(some, len(days))} leads had no owner for a part of these days"
-    others = f", {count(some, 'other')} for a part of them" if some else ""
-    return f"{of(whole, len(days))} leads had no owner throughout these days{others}"
 
 
 def share_of_time(part: np.ndarray, whole: np.ndarray) -> Interval:
@@ -163,8 +152,7 @@ def _facts(time: pd.DataFrame, tables: Tables) -> list[str]:
     waiting = f"and an owner but no touch yet for {share(told['waiting'].sum() / (told['all'].sum() or 1.0))}"
     return [f"{alone} {waiting}." if tables.has("sales_touches") else f"{alone}.",
             f"The median lead has {count(int(leads['n_owners'].median()), 'owner')} after the handover; "
-            f"{of(many, len(leads)) if many else f'none of {number(len(leads))}'} had three or more, "
-            f"{number(back) if back else 'none'} went back to an earlier owner."]  # fmt: skip
+            f"{of(many, len(leads))} had three or more, {number(back)} went back to an earlier owner."]  # fmt: skip
 
 
 def nurture_gaps(tables: Tables, spells: pd.DataFrame, settings: Settings) -> pd.DataFrame | None:

@@ -48,16 +48,16 @@ def win_rate(deals: pd.DataFrame, settings: Settings) -> Finding:
     )  # fmt: skip
 
 
-def win_rates(deals: pd.DataFrame, settings: Settings | None = None) -> Exhibit:
+def win_rates(deals: pd.DataFrame, settings: Settings) -> Exhibit:
     """How does the win rate differ by region, product and quarter?
 
-    With ``settings``, quarters after the period or not over by the as-of day say so; the first always does.
+    Quarters after the period or not over by the as-of day say so; so does the first.
     """
     closed = deals.loc[deals["outcome"] != "open", ["outcome", "owner", *(column for column, _ in _CUTS)]]
     won, owners = (closed["outcome"] == "won").to_numpy(), closed["owner"].to_numpy(dtype=object)
     at, alone = rate(won, owners), rate_row("All closed", int(won.sum()), len(won))
     rows = [alone]
-    if clustered := at.method.startswith("clustered"):
+    if at.method.startswith("clustered"):
         rows = [alone | {"label": "All closed, sellers differing", "low": at.low, "high": at.high,
                          "note": f"clustered by {count(closed['owner'].nunique(), 'owner')}"},
                 alone | {"note": "the same, as if deals were independent"}]  # fmt: skip
@@ -67,26 +67,24 @@ def win_rates(deals: pd.DataFrame, settings: Settings | None = None) -> Exhibit:
             found = rate(won[group == i], owners[group == i])
             note = _edge(key, keys[0], settings) if column == "quarter" else ""
             rows.append(rate_row(f"{name} {_quarter(key)}", found.k or 0, found.n or 0, note, at=found))
-    twice = "The first two lines are one figure: the finding’s, which allows for sellers who differ from one another, "
     return Exhibit(
         key="funnel.win_rate", shape="intervals", rows=rows, play="P6", source="Opportunities",
         title=f"{of(int(won.sum()), len(won))} closed opportunities were won: {value(float(won.mean()), 'share')}",
         columns=rate_columns("Opportunities", "Closed"),
         read="Each line is a group: the tick its win rate, the bar its 95 % interval (clustered by owner where two "
-        "or more decided, else Wilson). "
-        + (f"{twice}and Wilson’s, as a plain count has it. " if clustered else "")
-        + "At the start of a record only quick deals can be closed: that quarter does not compare.",
+        "or more decided, else Wilson). At the start of a record only quick deals can be closed: that quarter does not "
+        "compare.",
         says_not="Many groups are looked at here: the widest difference among them is not proof of one.",
         alt=f"Intervals of the win rate for {len(rows)} groups.",
     )  # fmt: skip
 
 
-def _edge(quarter: pd.Period, first: pd.Period, settings: Settings | None) -> str:
+def _edge(quarter: pd.Period, first: pd.Period, settings: Settings) -> str:
     """Why does a quarter not compare: is it the first recorded, not over yet, or after the period?"""
     notes = ["start of the record"] if quarter == first else []
-    if settings is not None and quarter.start_time.date() <= settings.as_of < quarter.end_time.date():
+    if quarter.start_time.date() <= settings.as_of < quarter.end_time.date():
         notes.append(f"to {settings.as_of.day} {settings.as_of:%B} only")
-    elif settings is not None and quarter.start_time.date() > settings.period.end:
+    elif quarter.start_time.date() > settings.period.end:
         notes.append("after the period")
     return ", ".join(notes)
 

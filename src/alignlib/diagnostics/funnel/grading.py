@@ -15,7 +15,7 @@ from alignlib.diagnostics.funnel.steps import entered, step
 from alignlib.diagnostics.funnel.touch import deciders
 from alignlib.engagement import Settings
 from alignlib.judging import finding, measured
-from alignlib.result import Column, Exhibit, Finding, Measure, NotJudged, Part, Row, columns
+from alignlib.result import SEED, Column, Exhibit, Finding, Measure, NotJudged, Part, Row, columns
 from alignlib.stats import NOTHING, Floats, Interval
 from alignlib.words import TEAM_NAMES, capital, count, interval, number, of, value
 
@@ -27,7 +27,7 @@ _HARDLY, _WELL = 0.55, 0.65  # shares of pairs
 _HEAT = ("hot", "warm", "cold")
 _ORDERS = (("[a-z][+-]?", lambda g: ord(g[0]) + {"+": -0.3, "-": 0.3}.get(g[1:], 0.0)), (r"\d{1,2}", float),
            ("|".join(_HEAT), lambda g: float(_HEAT.index(g))))  # fmt: skip
-_MOST_GRADES, _MOST_CUTS, _TENTHS_FROM, _RESAMPLES, _SEED = 12, 100, 500, 1_000, 20260331
+_MOST_GRADES, _MOST_CUTS, _TENTHS_FROM, _RESAMPLES = 12, 100, 500, 1_000
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def _finding(found: Graded, at: Interval, settings: Settings) -> Finding:
         "funnel.score_order", "score_order", measured(at, "share", method, hits, len(leads)), settings,
         {
             "beyond": f"The {found.by} puts the lead that {_DOES[found.stage][0]} first in only {said}",
-            "good": f"The {found.by} {_as_agreed(sorts)}: {verdict}",
+            "good": f"The {found.by} is no worse than was asked for: {verdict}",
             "unclear": f"Whether the {found.by} orders leads well enough cannot be told: right in {said}",
             "none": f"The {found.by} {sorts}: {verdict}",
         },
@@ -131,9 +131,8 @@ def _finding(found: Graded, at: Interval, settings: Settings) -> Finding:
 
 
 def _pairs(at: Interval) -> str:
-    """In which share of pairs is the order right, against chance? The interval is said unless it leaves no doubt."""
-    ends = "" if at.low is None or at.low >= _HARDLY else f"{interval(at.low, at.high, 'share')}; "
-    return f"{value(at.value, 'share')} of pairs ({ends}{'chance gives 50' if ends else 'chance: 50'})"
+    """In which share of pairs is the order right, against chance?"""
+    return f"{value(at.value, 'share')} of pairs ({interval(at.low, at.high, 'share')}; chance gives 50)"
 
 
 def _sorts(at: Interval) -> tuple[str, str]:
@@ -144,13 +143,7 @@ def _sorts(at: Interval) -> tuple[str, str]:
         return "runs the wrong way", "{} goes down as the score goes up"
     if at.low < _HARDLY and at.high <= _WELL:
         return "hardly sorts leads", "{} goes up little with the score"
-    unsure = ("", "") if at.low >= _HARDLY else (", how well cannot be told", ", how much cannot be told")
-    return f"sorts leads{unsure[0]}", f"{{}} goes up with the score{unsure[1]}"
-
-
-def _as_agreed(sorts: str) -> str:
-    """How is good said of a limit so low that even a score which hardly sorts keeps it?"""
-    return f"{sorts} as agreed" if sorts == "sorts leads" else f"is no worse than was asked for, and {sorts}"
+    return "sorts leads", "{} goes up with the score"
 
 
 def _rate(leads: pd.DataFrame) -> Measure:
@@ -201,15 +194,13 @@ def _calibration(found: Graded, at: Interval) -> Exhibit:
         _row(f"Score {_span(g['score'].min(), g['score'].max())}", g, at) for g, at in zip(groups, told, strict=True)
     ]
     title = f"{_sorts(at)[1].format(_DOES[found.stage][2])}: the lead that {_DOES[found.stage][0]} stands higher in "
-    ends = interval(at.low, at.high, "share").replace(" to ", " and ")
     return Exhibit(
         key="funnel.calibration", shape="intervals", rows=rows, play="P6", source=_SOURCE, is_detail=True,
         title=capital(title) + _pairs(at), columns=_columns(found, "Score"),
         lead=f"{count(len(scored), 'lead')} in {count(len(rows), 'group')} of equal size where ties allow.",
         read="Lines should climb from the lowest score to the highest; a flat picture says the score carries nothing. "
-        "Single groups vary by chance; the title rests on all pairs of a lead that goes on and one that does not"
-        f"{'' if at.low is None else f', of which between {ends} in a hundred are in order'}. Bars are 95 % intervals "
-        f"({how(told)}).",
+        "Single groups vary by chance; the title rests on all pairs of a lead that goes on and one that does not. "
+        f"Bars are 95 % intervals ({how(told)}).",
         says_not="Whether leads with a high score are better or are only worked more." + _AS_FILED,
         alt=f"Intervals of the share that goes on, for {len(rows)} groups of scores.",
     )  # fmt: skip
@@ -232,7 +223,7 @@ def best_cut(score: Floats, hit: np.ndarray, owners: np.ndarray) -> Interval:
         return NOTHING
     cells = np.searchsorted(cuts, score, "right") - 1 + len(cuts) * hit
     names, codes = np.unique(owners[owners >= 0], return_inverse=True)
-    sellers, size, rng = len(names), 2 * len(cuts), np.random.default_rng(_SEED)
+    sellers, size, rng = len(names), 2 * len(cuts), np.random.default_rng(SEED)
     held = np.bincount(codes * size + cells[owners >= 0], minlength=sellers * size).reshape(sellers, size)
     alone, total = np.bincount(cells[owners < 0], minlength=size), np.bincount(cells, minlength=size)
     if sellers < FEWEST_CLUSTERS:
@@ -257,8 +248,8 @@ def _cuts(found: Graded, at: Interval, settings: Settings) -> list[Exhibit]:
     scored, stated = found.leads[found.leads["score"].notna()], settings.grading.stated
     teams = {name: stated[team] for team, name in TEAM_NAMES.items() if team in stated}
     rows = [_cut_row(name, cut, scored) for name, cut in teams.items()]
-    said = [", ".join(f"{name}{' says' if not i else ''} {_plain(cut)}" for i, (name, cut) in enumerate(teams.items()))]
-    said, low, high = said[: len(teams)], min(teams.values(), default=0), max(teams.values(), default=0)
+    said = [f"{name} says {_plain(cut)}" for name, cut in teams.items()]
+    low, high = min(teams.values(), default=0), max(teams.values(), default=0)
     if low < high:
         between = (scored["score"] >= low) & (scored["score"] < high)
         said.append(f"{value(float(between.mean()), 'share')} of leads lie between")

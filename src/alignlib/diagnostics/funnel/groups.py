@@ -7,18 +7,15 @@ import pandas as pd
 
 from alignlib.diagnostics.funnel.rates import Compared, coded, excludes_zero, extremes, gap, rate, strata
 from alignlib.diagnostics.funnel.spells import START
-from alignlib.diagnostics.funnel.steps import Step, chosen
+from alignlib.diagnostics.funnel.steps import DOES, Step, chosen
 from alignlib.engagement import Settings
 from alignlib.result import Exhibit, Measure, Row, Unit, columns
-from alignlib.words import capital, count, interval, listed, number, value
+from alignlib.words import capital, count, interval, listed, of, value
 
 CUTS = {"source": "Source", "segment": "Segment", "grade": "Grade"}
 MOST = 7  # of one cut: smaller groups are put together
 BLANK = "not recorded"
 Cut = tuple[np.ndarray, np.ndarray]
-_GOALS = {"opportunity": "become opportunities", "won": "are won"}
-_ORDER = (*CUTS, "score")
-_NO_GROUP = {"opportunity": "No group becomes an opportunity", "won": "No group is won"}
 
 
 @dataclass(frozen=True)
@@ -89,25 +86,25 @@ def exhibit(
     within, others = f"within {count(horizon, 'day')}", [CUTS[cut].lower() for cut in CUTS if cut not in cuts]
     more: dict[str, tuple[str, Unit]] = {
         f"{one.next}_{end}": (name, "share") for one in goals[1:] for end, name in
-        (("value", f"{capital(_GOALS[one.next])} {within}"), ("low", "from"), ("high", "to"))}  # fmt: skip
+        (("value", f"{capital(DOES[one.next])} {within}"), ("low", "from"), ("high", "to"))}  # fmt: skip
     return Exhibit(
         key="funnel.groups", shape="intervals", rows=rows, is_detail=True, play="P3", source="Stage history of leads",
-        title=f"Leads {_GOALS[goal.next]} {within} more or less often by {listed(differ)}"
+        title=f"Leads {DOES[goal.next]} {within} more or less often by {listed(differ)}"
         if differ
-        else f"{_NO_GROUP[goal.next]} more often than another, so far as can be told",
+        else f"Whether some leads {DOES[goal.next]} {within} more often than others cannot be told",
         columns=columns(
-            label=("Leads by", "text"), value=(f"{capital(_GOALS[goal.next])} {within}", "share"),
+            label=("Leads by", "text"), value=(f"{capital(DOES[goal.next])} {within}", "share"),
             low=("from", "share"), high=("to", "share"), k=("How many", "count"), n=("Leads seen so long", "count"),
             **more, leads=("All leads", "count"), median_days=("Half have left the handover after", "days"),
             note=("Note", "text"),
         ),
-        read=f"Each line is a group of leads handed over: the tick how many {_GOALS[goal.next]} {within}, of "
+        read=f"Each line is a group of leads handed over: the tick how many {DOES[goal.next]} {within}, of "
         "those seen for so long; the bar its 95 % interval (clustered by owner where two or more decided, else "
         "Wilson). The median counts open leads for as long as they were seen. Groups of one kind are said to differ "
         "when chance would give so much less often than once in 20.",
         says_not="Why groups differ. Many are looked at: the widest difference among them is no proof of one."
         + (f" By {listed(others)} nothing can be said: not recorded." if others else ""),
-        alt=f"Intervals of the share of leads that {_GOALS[goal.next]}, for {count(len(rows), 'group')}.",
+        alt=f"Intervals of the share of leads that {DOES[goal.next]}, for {count(len(rows), 'group')}.",
     )  # fmt: skip
 
 
@@ -177,27 +174,12 @@ def strata_exhibit(found: list[Held], within: str) -> Exhibit:
 
 
 def _title(found: list[Held]) -> str:
-    """Do the differences that can be told hold, and which cannot be told over all leads?"""
+    """How many of the differences can be told over all leads, and which of these hold within each cut?"""
     told = [held for held in found if held.is_told]
-    others = listed([f"“{held.told.name}”" for held in found if not held.is_told])
-    return _said(told) + (f"; {others} cannot be told over all leads" if told and others else "")
-
-
-def _said(told: list[Held]) -> str:
-    """Do these differences, which can be told over all leads, hold within each cut?"""
-    failing = [held for held in told if any(map(held.fails, held.within))]
-    if not told:
-        return "No difference can be told over all leads"
-    if not failing:
-        which = "Differences that can be told hold" if len(told) > 1 else "The difference that can be told holds"
-        cuts = [cut for cut in _ORDER if any(cut in held.within for held in told)]
-        return f"{which} among leads of the same {listed(cuts)}"
-    if len(failing) == 1:
-        found_by = {cut: failing[0].fails(cut) for cut in failing[0].within}
-        worst = next(how for how in ("turns", "changes", "cannot be told") if how in found_by.values())
-        same = listed([cut for cut, how in found_by.items() if how == worst])
-        return f"{failing[0].told.said}: the difference {worst} among leads of the same {same}"
-    return f"{number(len(failing))} of {number(len(told))} differences that can be told do not hold among like leads"
+    hold = listed([f"“{held.told.name}”" for held in told if not any(map(held.fails, held.within))])
+    return (
+        f"{of(len(told), len(found))} differences can be told over all leads; among like leads hold: {hold or 'none'}"
+    )
 
 
 def caveats(found: list[Held]) -> list[str]:

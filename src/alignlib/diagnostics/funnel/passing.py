@@ -9,29 +9,21 @@ import pandas as pd
 from alignlib.diagnostics.funnel import cohorts, groups, segments
 from alignlib.diagnostics.funnel.rates import going_on, owner_codes
 from alignlib.diagnostics.funnel.spells import NEVER, START, end_of
-from alignlib.diagnostics.funnel.steps import NAMES, PATHS, TOO_EARLY, Step, Times, chosen, entered, passed, ways
+from alignlib.diagnostics.funnel.steps import DOES, NAMES, PATHS, TOO_EARLY, Step, Times, chosen, entered, passed, ways
 from alignlib.engagement import THRESHOLDS, Settings
 from alignlib.incidence import Incidence
 from alignlib.intake.tables import Tables
 from alignlib.judging import finding
 from alignlib.result import Exhibit, Finding, Measure, NotJudged, Part, Row, columns
-from alignlib.words import count, day, listed, number, of, share, value
+from alignlib.words import count, day, listed, number, of, value
 
 _WHO = {"mql": "leads handed over", "sal": "accepted leads", "sql": "qualified leads", "opportunity": "opportunities"}
-_ONE = {
-    "mql": "A lead handed over",
-    "sal": "An accepted lead",
-    "sql": "A qualified lead",
-    "opportunity": "An opportunity",
-}
-_DOES = {"sal": "are accepted", "sql": "qualify", "opportunity": "become opportunities", "won": "are won"}
 _NEVER = {"sal": "were never accepted", "sql": "were accepted and never qualified",
           "opportunity": "qualified and never became an opportunity", "won": "stopped before the end"}  # fmt: skip
 _PLAYS = {
     "mql_to_sal": "P7", "sal_to_sql": "P6", "sql_to_opportunity": "P5", "opportunity_to_won": "P15",
     "mql_to_opportunity": "P20", "mql_to_won": "P9",
 }  # fmt: skip
-_TOLD = 0.01  # plain division is named where it is a point or more off
 _QUANTILES = {"median": (0.5, "half"), "p75": (0.75, "three in four"), "p90": (0.9, "nine in ten")}
 _AMOUNTS = """
 select lead_id, sum(amount) filter (outcome = 'won')::double as won,
@@ -74,7 +66,7 @@ def part(tables: Tables, settings: Settings, spells: pd.DataFrame, handed: pd.Da
         found.not_judged += [] if rows[0]["amount"] is not None else [NotJudged(
             what="What the leads of each stage are worth", theme="metrics", settle="the lead id of each opportunity",
             why="no opportunity names the lead it came from")]  # fmt: skip
-    found.exhibits += segments.part(settings, spells["segment"], at[settings.funnel.path], walked, since).exhibits
+    found.exhibits += segments.part(settings, spells["segment"], at[settings.funnel.path], mine).exhibits
     if whole:
         _compare(found, whole, spells, keep, mine, owners, handed, settings)
     return found
@@ -135,7 +127,7 @@ def _since_recorded(one: Step, spells: pd.DataFrame, settings: Settings) -> np.n
 def _finding(one: Step, measure: Measure, leaked: np.ndarray, at: Times, settings: Settings) -> Finding:
     horizon, waiting, seen = settings.funnel.horizon_days, one.outcome == 0, one.seen(settings.funnel.horizon_days)
     said, within = value(measure.value, "share"), f"within {count(seen, 'day')}"
-    claim = f"{_WHO[one.stage]} {_DOES[one.next]}"
+    claim = f"{_WHO[one.stage]} {DOES[one.next]}"
     lost = int((waiting & leaked[one.members]).sum())
     skipped = int((one.hits(seen) & (at[one.next][one.members] == NEVER)).sum())
     return finding(
@@ -165,20 +157,14 @@ def waterfall(rows: list[Row], leads: int, moves: str, settings: Settings) -> Ex
     worst, after = max(steps, key=lambda pair: pair[0]["leaked"])
     lost, last, path = sum(row["leaked"] for row, _ in steps), rows[-1], settings.funnel.path
     so_far = f"{str(last['label']).lower()} so far"
-    valued, back = last["amount"] is not None, rows[0]["n"] - leads
-    told = count(leads, "lead")
-    handed = f"{count(rows[0]['n'], 'handover')} of {told}" if back else f"{told} handed over,"
-    apart = [f"{share(row['naive'], 1)} at {row['label']}" for row, _ in steps
-             if row["go_on"] is not None and abs(row["go_on"] - row["naive"]) >= _TOLD]  # fmt: skip
-    plain = f" Plain division, which counts open leads as lost, says {listed(apart)}." if apart else ""
+    valued = last["amount"] is not None
     return Exhibit(
         key="funnel.waterfall", shape="waterfall", rows=rows, play="P4",
         title=f"{number(worst['leaked'])} of the {number(lost)} leaked leads {_NEVER[after]}"
         if lost
         else f"{of(last['n'], rows[0]['n'])} leads handed over are {so_far}",
-        lead=f"{handed} created from {day(settings.period.start)} to {day(settings.period.end)}, seen until "
-        f"{day(settings.as_of)}{f' ({number(back)} came back and count again)' if back else ''}; "
-        f"{number(last['n'])} {so_far}.",
+        lead=f"{count(rows[0]['n'], 'handover')} of {count(leads, 'lead')} created from {day(settings.period.start)} "
+        f"to {day(settings.period.end)}, seen until {day(settings.as_of)}; {number(last['n'])} {so_far}.",
         columns=columns(
             label=("Stage", "text"), stage=("Code", "text"), n=("Leads", "count"), go_on=("Go on", "share"),
             go_on_low=("from", "share"), go_on_high=("to", "share"), naive=("Plain division", "share"),
@@ -188,8 +174,8 @@ def waterfall(rows: list[Row], leads: int, moves: str, settings: Settings) -> Ex
             **{f"n_{rule}": (f"Leads, {rule} path", "count") for rule in PATHS if rule != path}, note=("Note", "text"),
         ),
         read=f"Each bar counts leads that got this far. Go on: the share that moves on within "
-        f"{count(settings.funnel.horizon_days, 'day')}, with its 95 % interval, corrected for leads still open.{plain}"
-        f"{' Deals: of the leads that entered the stage.' if valued else ''} "
+        f"{count(settings.funnel.horizon_days, 'day')}, with its 95 % interval, corrected for leads still open; plain "
+        f"division counts those as lost.{' Deals: of the leads that entered the stage.' if valued else ''} "
         f"Rule: {path} ({PATHS[path]}). {moves}",
         says_not="Why a lead did not go on. A lead that is recycled and qualifies again counts twice."
         + ("" if valued else " What leads are worth: no opportunity names its lead."),
@@ -248,15 +234,11 @@ def sensitivity(
     """
     horizon, mine = settings.funnel.horizon_days, settings.funnel.path
     moved = max(abs(row[f"n_{path}"] - row[f"n_{mine}"]) for row in rows for path in PATHS)
-    if not moved:
-        return "Under the others nothing moves."
     other = [(going_on(one, horizon).value, rates[key].value) for path in PATHS if path != mine
              for key, one in kept[path].items()]  # fmt: skip
     most = max((abs(here - there) for here, there in other if here is not None and there is not None), default=0.0)
-    points = (
-        f"more than {count(ceil(round(most * 100, 6)), 'percentage point')}" if most >= _TOLD else "a percentage point"
-    )
-    return f"Under the others no rate moves by {points} and no stage by more than {count(moved, 'lead')}."
+    points = count(ceil(round(most * 100, 6)), "percentage point")
+    return f"Under the others no rate moves by more than {points} and no stage by more than {count(moved, 'lead')}."
 
 
 def time_in_stage(walked: dict[str, Step], stays: dict[str, Incidence]) -> Exhibit:
@@ -291,12 +273,8 @@ def time_in_stage(walked: dict[str, Step], stays: dict[str, Incidence]) -> Exhib
 
 def _slowest(medians: dict[str, float | None]) -> str:
     """In which stage do leads stay longest? Where half have not left one, nobody knows for how long."""
-    open_still = [f"the stage {NAMES[stage]}" for stage, median in medians.items() if median is None]
-    known = {stage: median for stage, median in medians.items() if median is not None}
-    if open_still or not known:
-        which = listed(open_still) if len(medians) > 1 else "the one stage recorded"
-        return f"Fewer than half of the leads have left {which}"
-    slow = max(known, key=lambda stage: known[stage])
-    ties = len(known) > 1 and sorted(known.values())[-2] == known[slow]
-    than = "" if len(known) == 1 else ", and no other stage longer" if ties else ", longer than any other stage"
-    return f"{_ONE[slow]} takes {value(known[slow], 'days')} (median){than}"
+    open_still = [NAMES[stage] for stage, median in medians.items() if median is None]
+    if open_still or not medians:
+        return f"Fewer than half of the leads have left this stage: {listed(open_still) or 'any'}"
+    slow = max(medians, key=lambda stage: medians[stage] or 0.0)
+    return f"No stage takes longer than this: {NAMES[slow]}, which half have left after {value(medians[slow], 'days')}"

@@ -86,11 +86,11 @@ def _exhibit(rows: list[Row], won: int, left: int, sellers: int) -> Exhibit:
     written = [row for row in rows if row["written"] == "yes"]
     apart, other = ([row for row in written if row["note"] == _SAYS[side]] for side in (1, -1))
     most = _stands_out(rows, sellers)
-    counted = of(len(apart), len(written)) if apart else f"None of {len(written)}"
-    title = f"{counted} written criteria can be told to set won leads apart" if written else ""
-    title += f", {number(len(other))} {'points' if len(other) == 1 else 'point'} the other way" if other else ""
     found = f"{most['label']} does and is not written down" if most else "nothing that is not written down stands out"
-    title = f"{title or 'No criterion is written down'}; {found}"
+    title = (
+        f"{of(len(apart), len(written))} written criteria can be told to set won leads apart, {number(len(other))} the "
+        f"other way; {found}"
+    )
     return Exhibit(
         key="funnel.profile", shape="intervals", rows=rows, title=title, play="P6", source="Leads, stage history",
         is_detail=True, lead=f"{count(won, 'won lead')} against {number(left)} lost, sent back or turned away.",

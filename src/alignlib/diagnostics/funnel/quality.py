@@ -16,6 +16,7 @@ from alignlib.words import agreed, count, interval, listed, number, of, share, v
 
 _WHAT = "Whether the leads are good, apart from how they are followed up"
 _BOUNDS = "bounds, not an interval: none, or all, of the others would have qualified"
+_ACCEPTED = "shown, never decisive: Sales decides it"
 _NOBODY: Row = {**dict.fromkeys(("label", "value", "low", "high", "k", "n")), "note": "not judged: nobody touched them"}
 
 
@@ -43,8 +44,7 @@ def part(settings: Settings, handed: pd.DataFrame) -> Part:
     ]  # fmt: skip
     if handed["sal_at"].notna().any():
         offered, reached = _since_recorded(handed, ["sal"], settings), ["sal", *stages]
-        note = _accepted(offered, stages, settings)
-        rows.append(_row("Accepted by Sales", share_reaching(offered, reached, settings), seen, note))
+        rows.append(_row("Accepted by Sales", share_reaching(offered, reached, settings), seen, _ACCEPTED))
     judged = _finding(found, seen, (low, high), n, settings)
     return Part([judged], [_exhibit(rows, found, seen, (len(kept) - n, len(handed) - len(kept)), judged)])
 
@@ -168,14 +168,6 @@ def _row(label: str, found: tuple[Measure, int], usual: int, note: str = "") -> 
     shown = {name: getattr(at, name) for name in ("value", "low", "high", "k", "n")}
     days = "" if seen == usual or not at.n else f"within {count(seen, 'day')}"
     return {"label": label, **shown, "note": "; ".join(each for each in (note, days) if each)}
-
-
-def _accepted(offered: pd.DataFrame, stages: list[str], settings: Settings) -> str:
-    """What must be known of the share accepted: that Sales decides it, and how many count by a later stage alone?"""
-    one = step(offered, settings, entered(offered, [START, *stages]), START, stages, "any")
-    skipped = one.hits(settings.funnel.horizon_days) & offered["sal_at"].isna().to_numpy()[one.members]
-    more = f"; {number(int(skipped.sum()))} of them by a later stage alone" if skipped.any() else ""
-    return f"shown, never decisive: Sales decides it{more}"
 
 
 def _exhibit(rows: list[Row], found: Measure, seen: int, left_out: tuple[int, int], judged: Finding) -> Exhibit:

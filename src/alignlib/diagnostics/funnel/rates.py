@@ -131,11 +131,6 @@ def coded(column: pd.Series, blank: str = "(blank)") -> tuple[np.ndarray, np.nda
     return found[order], np.argsort(order)[codes]
 
 
-def tallied(codes: np.ndarray, hit: np.ndarray, groups: int) -> tuple[np.ndarray, np.ndarray]:
-    """How many hits of how many cases does each group have?"""
-    return np.bincount(codes, hit, groups).astype(int), np.bincount(codes, minlength=groups)
-
-
 def extremes(
     names: np.ndarray, codes: np.ndarray, hit: np.ndarray, owners: np.ndarray | None = None, cuts: int = 1
 ) -> tuple[int, int] | None:
@@ -145,7 +140,7 @@ def extremes(
     left aside; ``cuts``: at how many such sets one looks (Bonferroni). Chance: all groups at once must differ
     (chi-squared); sellers: the clustered interval of the two furthest apart must exclude no difference.
     """
-    k, n = tallied(codes, hit, len(names))
+    k, n = np.bincount(codes, hit, len(names)).astype(int), np.bincount(codes, minlength=len(names))
     ripe = np.flatnonzero((n >= MONTHLY_FROM) & ~np.isin(np.char.lower(names), NAMELESS))
     p = alike(k[ripe], n[ripe])
     if p is None or p >= CHANCE / cuts:
@@ -199,16 +194,10 @@ def excludes_zero(found: Interval | Measure) -> bool:
     return found.low is not None and found.high is not None and (found.low > 0 or found.high < 0)
 
 
-def rate_row(
-    label: str, k: int, n: int, note: str = "", hidden: bool = False, at: Interval | Measure | None = None
-) -> Row:
-    """Which row of an interval chart says that ``k`` of ``n`` are hits?
-
-    ``at``: the share and its interval, by default Wilson's; ``hidden`` keeps them back.
-    """
+def rate_row(label: str, k: int, n: int, note: str = "", at: Interval | Measure | None = None) -> Row:
+    """Which row of an interval chart says that ``k`` of ``n`` are hits? ``at``: the share, by default Wilson's."""
     at = wilson(k, n) if at is None else at
-    shown = {} if hidden else {"value": at.value, "low": at.low, "high": at.high}
-    return {"label": label, "value": None, "low": None, "high": None, **shown, "k": k, "n": n, "note": note}
+    return {"label": label, "value": at.value, "low": at.low, "high": at.high, "k": k, "n": n, "note": note}
 
 
 def rate_columns(label: str, n: str, **more: tuple[str, Unit]) -> list[Column]:

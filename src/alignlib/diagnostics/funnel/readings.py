@@ -37,20 +37,16 @@ def part(tables: Tables, settings: Settings) -> Part:
     alike = sum(row.is_alike for row in read)
     measure = Measure(value=alike / len(read), unit="share", k=alike, n=len(read))
     kappa = cohen_kappa([str(row.sales) for row in read], [str(row.marketing) for row in read])
-    said, mean = of(alike, len(read)), "means" if alike < 2 else "mean"
-    claim = f"{said if alike else f'None of {len(read)}'} stage labels {mean} the same to both teams"
+    claim = f"Both teams read {of(alike, len(read))} stage labels alike"
     beyond_chance = "" if kappa.value is None else f"; Cohen’s kappa {value(kappa.value, 'delta')}"
     if kappa.low is not None:
         beyond_chance += f" ({interval(kappa.low, kappa.high, 'delta')})"
     found = finding(
         "funnel.readings", "readings_alike", measure, settings,
-        {
-            "beyond": f"Only {claim}" if alike else claim,
-            "good": f"{claim}, as agreed", "unclear": claim, "none": claim,
-        },
-        theme="common_language", play=PLAY, counted=f"{said} labels read alike", settle="",
+        {"beyond": claim, "good": f"{claim}, as agreed", "unclear": claim, "none": claim},
+        theme="common_language", play=PLAY, counted=f"{of(alike, len(read))} labels read alike", settle="",
     )  # fmt: skip
-    return Part([found], [_exhibit(sheet, len(read), alike, beyond_chance)], _caveats(sheet),
+    return Part([found], [_exhibit(sheet, f"{claim}{beyond_chance}")], _caveats(sheet),
                 basis=[f"{count(len(read), 'stage label')} read by both teams"])  # fmt: skip
 
 
@@ -74,12 +70,8 @@ class Label:
     is_twice: bool
 
     @property
-    def n_read(self) -> int:
-        return (self.sales is not None) + (self.marketing is not None)
-
-    @property
     def is_read(self) -> bool:
-        return self.n_read == 2
+        return self.sales is not None and self.marketing is not None
 
     @property
     def is_alike(self) -> bool:
@@ -103,7 +95,7 @@ def _side_by_side(tables: Tables, settings: Settings) -> list[Label]:
     return sorted(sheet, key=lambda row: row.is_alike + row.is_taken if row.is_read else 3)
 
 
-def _exhibit(sheet: list[Label], n: int, alike: int, beyond_chance: str) -> Exhibit:
+def _exhibit(sheet: list[Label], claim: str) -> Exhibit:
     def shown(stage: str | None, blank: str) -> str:
         return blank if stage is None else _NAMES[stage]
 
@@ -113,11 +105,9 @@ def _exhibit(sheet: list[Label], n: int, alike: int, beyond_chance: str) -> Exhi
          "alike": "not judged" if not row.is_read else "yes" if row.is_alike else "no"}
         for row in sheet
     ]  # fmt: skip
-    title = f"The two teams read {of(n - alike, n)} stage labels differently"
     return Exhibit(
         key="funnel.readings", shape="table", rows=rows, play=PLAY, source="Stage readings, stages in the settings",
-        title=title if alike < n else f"Both teams read all {count(n, 'stage label')} alike",
-        lead=f"{of(alike, n)} labels read alike{beyond_chance}.",
+        title=claim,
         columns=columns(
             label=("Label", "text"), sales=("Sales says", "text"), marketing=("Marketing says", "text"),
             settings=("This audit took it as", "text"), alike=("Alike", "text"),
@@ -131,14 +121,12 @@ def _exhibit(sheet: list[Label], n: int, alike: int, beyond_chance: str) -> Exhi
 
 
 def _caveats(sheet: list[Label]) -> list[str]:
-    """Where sheet and settings do not meet: labels one does not know, and labels the audit took otherwise."""
+    """Which labels did this audit take otherwise than both teams, and which answers of the sheet count nowhere?"""
     cases = (
         ([row for row in sheet if row.is_alike and not row.is_taken and row.settings is not None],
          "read alike by both teams and taken otherwise by this audit"),
-        ([row for row in sheet if (row.sales or row.marketing) and row.settings is None],
-         "read as a stage and not in the settings"),
-        ([row for row in sheet if row.n_read == 0], "in the settings and not on the sheet"),
-        ([row for row in sheet if row.n_read == 1], "read by one team alone, which counts nowhere"),
+        ([row for row in sheet if (row.sales is None) != (row.marketing is None)],
+         "read by one team alone, which counts nowhere"),
         ([row for row in sheet if row.is_twice], "written twice by one team, of which the first counts"),
     )  # fmt: skip
     return [f"{count(len(hit), 'stage label')} {what}: {listed([row.label for row in hit[:MOST_NAMED]])}"

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import logit, ndtri
 
 from alignlib.diagnostics.funnel.cohorts import since_recorded, tracked_since
 from alignlib.diagnostics.funnel.conversations import gone_by, read_early
@@ -21,16 +20,15 @@ from alignlib.diagnostics.funnel.touch import decision
 from alignlib.diagnostics.funnel.what_if import MONTH, amounts_of, draw, rates_of, row_of, steps_of, three_changes
 from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
-from alignlib.result import Exhibit, Measure, NotJudged, Part, Row, columns
+from alignlib.result import Exhibit, NotJudged, Part, Row, columns
 from alignlib.stats import mean_interval
 from alignlib.words import count, figure, interval, money, number, share, value
 
 HORIZON = 365  # days within which a step is taken, or never: the longest follow-up where that is shorter
 FEWEST_DEALS = 10  # from leads; with fewer, all won deals say what a deal is worth
 THINNEST = 0.1  # of the period: no passage stands for more than ten
-_Z = float(ndtri(0.975))
 _BLANK: Row = dict.fromkeys(("label", "stage", "a_month", "rate", "rate_low", "rate_high", "median_days", "n",
-                             "n_effective", "amount", "amount_low", "amount_high", "note"))  # fmt: skip
+                             "amount", "amount_low", "amount_high", "note"))  # fmt: skip
 _COMES = ("How many come: leads created before the period are in no file, so what comes long after a lead’s creation "
           "counts for the part of the period in which it could be seen.")  # fmt: skip
 _GRADES = 4  # more than that are no grades but scores, and their rows hide the promises
@@ -93,8 +91,7 @@ def model(tables: Tables, settings: Settings, handed: pd.DataFrame, deals: pd.Da
         return None
     once = _step_row("The same, measured at once", "direct", chosen(direct, is_kept), whose, rows[0]["a_month"])
     rows += [_multiplied(rows, once), once]
-    is_first = bool(created.isna().all()) and start.min() >= pd.Timestamp(settings.period.start)
-    won = _won(_a_month(at["won"], created, settings), rows[0]["a_month"] * rows[-2]["rate"], is_first)
+    won: Row = {"label": "Won", "stage": "won", "a_month": _a_month(at["won"], created, settings), "note": ""}
     rows += [{**_BLANK, **row} for row in [won, *_worth(deals, handed, settings)]]
     return exhibit(rows, settings.currency)
 
@@ -112,15 +109,6 @@ def _a_month(at: np.ndarray, created: pd.Series, settings: Settings) -> float:
     return float((1 / (months - np.clip(np.nan_to_num(lag), 0, (1 - THINNEST) * months))).sum())
 
 
-def _won(a_month: float, by_rates: float, is_first: bool) -> Row:
-    """Wins a month, and why they are fewer than today's rates make of today's leads."""
-    why = ""
-    if a_month < by_rates and figure(a_month, "count") != figure(by_rates, "count"):
-        missing = "leads from before the period are missing, and " if is_first else ""
-        why = f"fewer than today’s rates make of today’s leads: {missing}late ones are not won yet"
-    return {"label": "Won", "stage": "won", "a_month": a_month, "note": why}
-
-
 def exhibit(rows: list[Row], currency: str = "EUR") -> Exhibit:
     """How do these rows of rates, lags and deal value stand in a table? The one thing that ``what_if`` reads."""
     steps, deal = steps_of(rows), next((row for row in rows if row["stage"] == "deal_value"), None)
@@ -133,15 +121,14 @@ def exhibit(rows: list[Row], currency: str = "EUR") -> Exhibit:
         columns=columns(
             label=("Step", "text"), stage=("Code", "text"), a_month=("A month", "count"), rate=("Go on", "share"),
             rate_low=("from", "share"), rate_high=("to", "share"), median_days=("Half within", "days"),
-            n=("Leads seen", "count"), n_effective=("Effective leads", "count"),
-            amount=("Amount", "money"), amount_low=("from", "money"), amount_high=("to", "money"),
-            note=("Note", "text"),
+            n=("Leads seen", "count"), amount=("Amount", "money"), amount_low=("from", "money"),
+            amount_high=("to", "money"), note=("Note", "text"),
         ),
         read=f"Each step: how many leads enter it a month, and which share goes on within "
         f"{count(HORIZON, 'day')} (fewer where the note says so: no lead was seen for longer, and that share can only "
-        "rise), with its 95 % interval, leads still open counted for as long as they were seen. Leads of sellers who "
-        "differ count like fewer independent ones (effective leads). A skipped stage counts as passed, so the shares "
-        "multiply. "
+        "rise), with its 95 % interval, leads still open counted for as long as they were seen. A skipped stage "
+        "counts as passed, so the shares multiply. Fewer may be won a month than today’s rates make of today’s leads: "
+        "late ones are not won yet. "
         + _COMES,
         says_not="What will happen: planning arithmetic, not a forecast. Deals that no lead started.",
         alt=f"Table of {len(steps)} steps from handover to won, with rates, days and the value of a deal.",
@@ -176,7 +163,9 @@ def promises(model: Exhibit, tables: Tables, settings: Settings, handed: pd.Data
     leads["note"] = _room(leads, settings.goal.capacity)
     asked = [leads, *grades, *sold, *asked[-2::-1]]
     return Exhibit(
-        key="funnel.promises", shape="table", rows=asked, play="P4", title=_title(leads),
+        key="funnel.promises", shape="table", rows=asked, play="P4",
+        title="At today’s rates and with no other revenue, the goal takes "
+        f"{interval(leads['low'], leads['high'], 'count')} leads a month; {figure(leads['now'], 'count')} come",
         lead=f"Goal: {money(100 * (settings.goal.revenue or 0), settings.currency)} in "
         f"{count(settings.goal.months, 'month')}, the part of revenue that shall come from leads handed over, at "
         f"{money(deal['amount'], settings.currency)} a deal. {f'Won from them now: {now}. ' if now else ''}"
@@ -192,16 +181,6 @@ def promises(model: Exhibit, tables: Tables, settings: Settings, handed: pd.Data
         "comes on top of this goal.",
         alt=f"Table of {len(asked)} promises: needed a month and now.", source=model.source,
     )  # fmt: skip
-
-
-def _title(leads: Row) -> str:
-    """What the goal takes, as the interval that is drawn: nobody claims more than that."""
-    need, now = interval(leads["low"], leads["high"], "count"), figure(leads["now"], "count")
-    if leads["low"] <= leads["now"] <= leads["high"]:
-        return (f"Whether today’s leads are enough for the goal cannot be told: {need} a month would be needed; "
-                f"{now} come")  # fmt: skip
-    said = f"At today’s rates and with no other revenue, the goal takes {need} leads a month; {now} come"
-    return said + (", more than that" if leads["high"] < leads["now"] else "")
 
 
 def _room(leads: Row, more: int | None) -> str:
@@ -281,7 +260,7 @@ def _step_row(label: str, key: str, one: Step, owners: np.ndarray | None, a_mont
     (at, half), early = gone_by(one, owners, HORIZON), read_early(one, HORIZON)
     return {
         **_BLANK, "label": label, "stage": key, "a_month": a_month, "rate": at.value, "rate_low": at.low,
-        "rate_high": at.high, "median_days": half, "n": at.n, "n_effective": _effective(at),
+        "rate_high": at.high, "median_days": half, "n": at.n,
         "note": at.method.removesuffix(", 95 %") + (early and f"; {early}"),
     }  # fmt: skip
 
@@ -295,14 +274,6 @@ def _multiplied(steps: list[Row], once: Row) -> Row:
     return {**_BLANK, "label": "Steps multiplied", "stage": "whole", "a_month": steps[0]["a_month"], "rate": rate,
             "rate_low": low, "rate_high": high,
             "note": f"{'agrees' if agrees else 'does not agree'} with what is measured at once"}  # fmt: skip
-
-
-def _effective(at: Measure) -> float | None:
-    """As many independent cases would give an interval as wide."""
-    if at.value is None or at.low is None or at.high is None or not 0 < at.low <= at.high < 1 or at.value in (0, 1):
-        return None
-    se = float(logit(at.high) - logit(at.low)) / (2 * _Z)
-    return 1 / (at.value * (1 - at.value) * se**2)
 
 
 def _worth(deals: pd.DataFrame | None, handed: pd.DataFrame, settings: Settings) -> list[Row]:

@@ -4,11 +4,12 @@ from typing import Any
 
 import pandas as pd
 
+from alignlib.diagnostics.funnel.readings import folded
 from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
 from alignlib.judging import finding
 from alignlib.result import Exhibit, Finding, Measure, NotJudged, Part, Row, columns
-from alignlib.words import TEAM_NAMES, count, masked, number, of, value
+from alignlib.words import TEAM_NAMES, count, masked, of, value
 
 PLAY = "P11"
 LONG_DAYS = 90  # a quarter: what takes longer is not in this quarter's figures
@@ -17,13 +18,11 @@ select team, metric, review_days, lag_days, is_outcome, is_revenue_linked, lag_d
 from scorecards order by lag_days nulls last, team, metric, file, record
 """
 _NO_CARDS = "no scorecards were delivered"
-# finding: whose metrics, the column counted, and what it says of one metric and of several
-_FINDINGS = {
-    "revenue_linked": ("marketing", "is_revenue_linked", "is tied to revenue", "are tied to revenue"),
-    "long_view": ("sales", "is_late", f"looks beyond {LONG_DAYS} days", f"look beyond {LONG_DAYS} days"),
-}
-_RESULTS = ("is_outcome", "counts results rather than activity", "count results rather than activity")
-_OWN = {"sales": "Sales’", "marketing": "Marketing’s"}
+_SAYS = {  # of metrics, by column
+    "is_outcome": "counting results rather than activity", "is_revenue_linked": "tied to revenue",
+    "is_late": f"looking beyond {LONG_DAYS} days",
+}  # fmt: skip
+_FINDINGS = {"revenue_linked": ("marketing", "is_revenue_linked"), "long_view": ("sales", "is_late")}
 
 
 def part(tables: Tables, settings: Settings) -> Part:
@@ -36,13 +35,13 @@ def part(tables: Tables, settings: Settings) -> Part:
         return Part(not_judged=[_gap("How far apart the two teams’ clocks are", _NO_CARDS)])
     cards = tables.query(_SQL, {"long": LONG_DAYS})
     made = Part(exhibits=[_exhibit(cards)], basis=[count(len(cards), "metric") + " on the scorecards"])
-    for key, (team, column, *_) in _FINDINGS.items():
+    for key, (team, column) in _FINDINGS.items():
         card = cards[cards["team"] == team]
         if card[column].notna().any():
             made.findings.append(_finding(key, card[column], settings))
         else:
             why = "its scorecard does not say" if len(card) else "its scorecard was not delivered"
-            made.not_judged.append(_gap(f"How many of {_OWN[team]} metrics {_FINDINGS[key][3]}", why))
+            made.not_judged.append(_gap(f"How many metrics {_SAYS[column]} {TEAM_NAMES[team]} has", why))
     for team, name in TEAM_NAMES.items():
         if not (cards["team"] == team).any():
             what, why = "How far apart the two teams’ clocks are", f"only one scorecard: {name} has none"
@@ -56,22 +55,21 @@ def shared(cards: pd.DataFrame) -> list[str]:
     >>> shared(pd.DataFrame({"team": ["sales", "marketing"], "metric": ["Win rate", "WIN  Rate "]}))
     ['win rate']
     """
-    names = cards["metric"].map(lambda name: " ".join(name.split()).casefold())
+    names = cards["metric"].map(folded)
     return sorted({*names[cards["team"] == "sales"]} & {*names[cards["team"] == "marketing"]})
 
 
 def _finding(key: str, hits: pd.Series, settings: Settings) -> Finding:
     """k of n metrics of one team, counted: no interval."""
-    team, _, one, several = _FINDINGS[key]
+    team, column = _FINDINGS[key]
     known = hits.dropna().astype(bool)
     k, n = int(known.sum()), len(known)
-    metrics = f"of {_OWN[team]} {count(n, 'metric')}"
-    said = f"{number(k)} {metrics} {one if k == 1 else several}" if k else f"None {metrics} {one}"
+    said = f"{of(k, n)} metrics {_SAYS[column]}"
+    has = f"{TEAM_NAMES[team]} has {said}"
     blank = f", {count(len(hits) - n, 'further metric')} without an entry" if len(hits) > n else ""
     return finding(
         f"funnel.{key}", key, Measure(value=k / n, unit="share", k=k, n=n), settings,
-        {"beyond": f"Only {said}" if k else said,
-         "good": f"{said}, as agreed", "unclear": said, "none": said},
+        {"beyond": f"{TEAM_NAMES[team]} has only {said}", "good": f"{has}, as agreed", "unclear": has, "none": has},
         theme="metrics", play=PLAY, counted=f"{of(k, n)} metrics on the team’s own card{blank}", settle="",
     )  # fmt: skip
 
@@ -107,15 +105,16 @@ def _title(cards: pd.DataFrame, teams: dict[str, pd.DataFrame]) -> str:
     if len(medians) < 2:
         return f"{count(len(cards), 'metric')} on the scorecards; the two teams’ clocks cannot be compared"
     gap, both = abs(medians["marketing"] - medians["sales"]), len(shared(cards))
-    said = f"Marketing’s metrics show in revenue after {value(medians['marketing'], 'days')} (median), Sales’ after "
-    said += f"{value(medians['sales'], 'days')}: " + (f"{value(gap, 'days')} apart" if gap else "no gap")
-    return said + f"; {count(both, 'metric') if both else 'no metric'} {'is' if both < 2 else 'are'} on both cards"
+    sales, marketing = (value(medians[team], "days") for team in TEAM_NAMES)
+    return (
+        f"Marketing’s metrics show in revenue after {marketing} (median), Sales’ after {sales}: {value(gap, 'days')} "
+        f"apart; {count(both, 'metric')} on both cards"
+    )
 
 
 def _described(card: pd.DataFrame) -> str:
     """What one team's card holds: reviews, activity against outcome, links to revenue."""
-    counts = [f"{of(int(known.sum()), len(known))} {one if known.sum() == 1 else several}"
-              for column, one, several in (_RESULTS, *(found[1:] for found in _FINDINGS.values()))
+    counts = [f"{of(int(known.sum()), len(known))} {said}" for column, said in _SAYS.items()
               if len(known := card[column].dropna().astype(bool))]  # fmt: skip
     review = card["review_days"].median()
     every = "" if pd.isna(review) else f", reviewed every {value(float(review), 'days')} (median)"

@@ -18,6 +18,7 @@ from alignlib.result import Level
 Times = dict[str, np.ndarray]
 NAMES = {"inquiry": "Inquiry", "mql": "Handed over", "sal": "Accepted", "sql": "Qualified",
          "opportunity": "Opportunity", "won": "Won"}  # fmt: skip
+DOES = {"sal": "are accepted", "sql": "qualify", "opportunity": "become opportunities", "won": "are won"}
 PATHS = {
     "strict": "a stage counts only when every stage before it is recorded, in order",
     "any": "a stage counts when it is recorded, and any later stage counts as going on",

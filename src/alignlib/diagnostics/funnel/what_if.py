@@ -8,12 +8,12 @@ import numpy as np
 from scipy.special import expit, gammainc, logit, ndtri
 
 from alignlib.errors import AlignError, Problem
-from alignlib.result import Exhibit, Measure, Row, columns
+from alignlib.result import SEED, Exhibit, Measure, Row, columns
 from alignlib.words import NBSP, count, figure, interval, money, share, spelled, value
 
 MONTH = 365.25 / 12
 POINTS, MORE = 0.10, 0.10  # the changes shown: of a share, and a part of the leads
-_SEED, _Z = 20260331, float(ndtri(0.975))
+_Z = float(ndtri(0.975))
 _RATE = ("rate", "rate_low", "rate_high")
 _AMOUNT = ("amount", "amount_low", "amount_high")
 
@@ -84,12 +84,11 @@ def three_changes(model: Exhibit, currency: str = "EUR", months: int = 12) -> Ex
     said, span = money(first["value"], currency), interval(first["low"], first["high"], "money", currency)
     within = f"in {count(months, 'month')}"
     is_clear = first["low"] is not None and all(ahead)
-    largest = f"The two largest of {spelled(len(rows))} changes" if len(rows) > 2 else "Two changes"
     return Exhibit(
         key="funnel.what_if", shape="table", play="P12", source=model.source,
         rows=[{name: cell for name, cell in row.items() if name != "name"} for row in rows],
         title=f"Of {spelled(len(rows))} changes, {first['name']} would move revenue most: by {said} {within} ({span})"
-        if is_clear else f"{largest} cannot be told apart: {first['name']}, "
+        if is_clear else f"The two largest changes cannot be told apart: {first['name']}, "
         f"{said}, and {second['name']}, {money(second['value'], currency)} {within}",
         lead=f"Revenue from the leads of {count(months, 'month')} that comes within them, at today’s rates and deal "
         "value. Planning arithmetic, not a forecast.",
@@ -159,7 +158,7 @@ def draw(rows: list[Row], draws: int = 4000) -> list[tuple[Row, np.ndarray]]:
     once is less sure than its steps multiplied. Steps are drawn with the one correlation (0 to 1) that makes them so.
     """
     steps, deal = steps_of(rows), [row for row in rows if row["stage"] == "deal_value"]
-    normal = np.random.default_rng(_SEED).standard_normal((2 + len(steps), draws))
+    normal = np.random.default_rng(SEED).standard_normal((2 + len(steps), draws))
     each = np.array([_unsure(row) for row in steps])
     whole = max((_unsure(row) for row in rows if row["stage"] == "direct"), default=0.0)
     apart, shared = float(each @ each), float(each.sum() ** 2 - each @ each)

@@ -12,7 +12,7 @@ from alignlib.intake.tables import Tables
 from alignlib.judging import finding
 from alignlib.result import Exhibit, Finding, NotJudged, Part, Row, columns
 from alignlib.stats import Interval
-from alignlib.words import agreed, capital, count, interval, listed, number, of, value
+from alignlib.words import capital, count, interval, listed, number, of, value
 
 WARM_DAYS = 14
 _THEME = "handoff"
@@ -28,10 +28,6 @@ _DRIVERS = {  # column: its name, what more of it is, its unit, and what would s
     "warmth": (f"Responses in {WARM_DAYS} days before", "more recent responses", "responses",
                "campaign responses by lead and time"),
 }  # fmt: skip
-_WHY = (
-    " Leads that Marketing scored low get fewer tries in time: from what became of them alone, a poor score and a late "
-    "first touch cannot be told apart."
-)
 
 
 def part(tables: Tables, settings: Settings, handed: pd.DataFrame) -> Part:
@@ -86,8 +82,7 @@ def _finding(leads: pd.DataFrame, settings: Settings) -> Finding:
     hits, owners = ([half[name].to_numpy() for half in halves] for name in ("hit", "owner"))
     measure = gap(*hits, *owners).model_copy(update={"n": len(leads)})
     claim = " against ".join(value(float(half.mean()), "share") for half in hits) + " in time"
-    counted = " and ".join(of(int(half.sum()), len(half)) for half in hits) + " touched in time"
-    said = finding(
+    return finding(
         "funnel.work_order", "work_order", measure, settings,
         {
             "beyond": f"Sales reaches the better half by score sooner: {claim}",
@@ -96,11 +91,8 @@ def _finding(leads: pd.DataFrame, settings: Settings) -> Finding:
             "none": f"First touches of the better and of the weaker half by score: {claim}",
         },
         theme=_THEME, play="P4", settle="more leads with a score whose promised time is over, from more sellers",
-        counted=counted,
+        counted=" and ".join(of(int(half.sum()), len(half)) for half in hits) + " touched in time",
     )  # fmt: skip
-    size = f"Gap {value(measure.value, 'pp')} ({interval(measure.low, measure.high, 'pp')})"
-    detail = f"{size}; {counted}. {agreed(said.limit, said.direction, 'pp')}"
-    return said.model_copy(update={"detail": detail + _WHY * (said.level == "act")})
 
 
 def _exhibit(leads: pd.DataFrame, shown: list[str]) -> list[Exhibit]:
@@ -129,7 +121,9 @@ def _exhibit(leads: pd.DataFrame, shown: list[str]) -> list[Exhibit]:
         ),
         read="Right of zero: leads with more of this get a first touch in time more often, in percentage points, the "
         f"rest held equal. The bar is the 95 % interval{', allowing for sellers who differ' if has_sellers else ''}.",
-        says_not="Whether anyone chose, or the queue did. A straight line is laid through shares.",
+        says_not="Whether anyone chose, or the queue did. A straight line is laid through shares. Where leads that "
+        "Marketing scored low get fewer tries in time, a poor score and a late first touch cannot be told apart from "
+        "what became of them.",
         alt=f"Intervals of {count(len(rows), 'slope')} of the share touched in time.",
     )]  # fmt: skip
 

@@ -11,7 +11,7 @@ from alignlib.diagnostics.funnel.spells import START, days_between, end_of
 from alignlib.diagnostics.funnel.steps import entered, passed, step
 from alignlib.engagement import Settings
 from alignlib.incidence import Incidence, incidence
-from alignlib.result import Column, Exhibit, NotJudged, Part, Row, columns
+from alignlib.result import SEED, Column, Exhibit, NotJudged, Part, Row, columns
 from alignlib.stats import Floats
 from alignlib.words import count, interval, number, of, share, value
 
@@ -19,7 +19,7 @@ ENOUGH = 20  # leads touched in time that make a group to compare with
 SURE = 100  # leads of a source that may be called the worst: the worst of small groups is worst by chance
 LONGEST = 365  # days after the handover
 THINNEST = 0.1  # no win stands for more than ten leads
-FEWEST_DEALS, DRAWS, SEED, GROUPS = 5, 2000, 20260331, 100
+FEWEST_DEALS, DRAWS, GROUPS = 5, 2000, 100
 _FEWEST_OWNERS = 8  # a bootstrap of fewer draws too few different worlds
 _LABELS = {"all": "All leaks", "bounds": "All leaks, bounds"}
 _EXTRA = [Column(name="is_upper", label="The upper end alone is known", is_extra=True),
