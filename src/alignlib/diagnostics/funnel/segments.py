@@ -3,25 +3,23 @@
 import numpy as np
 import pandas as pd
 
+from alignlib.diagnostics.funnel.rates import going_on
 from alignlib.diagnostics.funnel.spells import NEVER, START
-from alignlib.diagnostics.funnel.steps import NAMES, Step, Times
+from alignlib.diagnostics.funnel.steps import NAMES, Step, Times, chosen
 from alignlib.engagement import Settings
-from alignlib.incidence import incidence, kaplan_meier
 from alignlib.result import Column, Exhibit, Part, Row, columns
 from alignlib.words import count, of
 
 _MOST = 40  # segments; more is a free text, not a segment
 
 
-def part(
-    settings: Settings, segment: pd.Series, at: Times, walked: dict[str, Step], since: pd.Timestamp | None = None
-) -> Part:
+def part(settings: Settings, segment: pd.Series, at: Times, kept: dict[str, Step]) -> Part:
     """How many leads of each segment got how far, which share went on to the next stage, and how long did they stay?
 
-    ``segment`` of each spell; ``at``: when each passed each stage under the agreed path rule, ``walked``: the steps by
-    it. In whole hours, rounded up: shares are cumulative incidences within the horizon with exits competing, days of
-    those that left the handover stage count open leads. ``since`` leaves earlier leads out of shares and days. Says
-    nothing of whether segments differ by more than chance: ``groups`` does.
+    ``segment`` of each spell; ``at``: when each passed each stage under the agreed path rule; ``kept``: the steps by it
+    of the leads from which rates are taken. Shares are cumulative incidences within the horizon with exits competing,
+    days until leads left the handover count open ones. Says nothing of whether segments differ by more than chance:
+    ``groups`` does.
     """
     code, names = pd.factorize(segment, sort=True)
     sizes = {stage: np.bincount(code[(times < NEVER) & (code >= 0)], minlength=len(names))
@@ -30,27 +28,15 @@ def part(
     shown = np.flatnonzero(np.any(list(sizes.values()), axis=0)) if sizes else np.zeros(0, int)
     if START not in stages or len(stages) < 2 or not 2 <= len(shown) <= _MOST:
         return Part()
-    one = walked.get(f"{START}_to_{stages[stages.index(START) + 1]}")
+    one = kept[f"{START}_to_{stages[stages.index(START) + 1]}"]
     rows: list[Row] = []
     for i in shown[np.argsort(-sizes[START][shown], kind="stable")].tolist():
-        row: Row = {"label": str(names[i]), **{stage: int(sizes[stage][i]) for stage in stages},
-                    **dict.fromkeys(("go_on", "go_on_low", "go_on_high", "median", "p90"))}  # fmt: skip
-        if one is not None:
-            mine = (code[one.members] == i) & np.isfinite(one.days)
-            mine &= since is None or at[START][one.members] >= since.value // 1000
-            row |= _passing(np.ceil((one.days[mine] * 24).round(9)) / 24, one.outcome[mine], settings)
-        rows.append(row)
+        mine = chosen(one, code == i)
+        on, stay = going_on(mine, settings.funnel.horizon_days), mine.stay()
+        rows.append({"label": str(names[i]), **{stage: int(sizes[stage][i]) for stage in stages}, "go_on": on.value,
+                     "go_on_low": on.low, "go_on_high": on.high, "median": stay.quantile(0.5),
+                     "p90": stay.quantile(0.9)})  # fmt: skip
     return Part(exhibits=[_exhibit(rows, stages, settings)])
-
-
-def _passing(days: np.ndarray, outcome: np.ndarray, settings: Settings) -> Row:
-    """Which share of these leads went on within the horizon, and after how long had they left? Nothing without any."""
-    if not len(days):
-        return {}
-    on, stay = incidence(days, outcome), kaplan_meier(days, outcome > 0)
-    at = on.at(min(settings.funnel.horizon_days, on.last))
-    return {"go_on": at.value, "go_on_low": at.low, "go_on_high": at.high, "median": stay.quantile(0.5),
-            "p90": stay.quantile(0.9)}  # fmt: skip
 
 
 def _exhibit(rows: list[Row], stages: list[str], settings: Settings) -> Exhibit:
