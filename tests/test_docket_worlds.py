@@ -38,7 +38,7 @@ from alignlib.engagement import Input, Settings, parse_settings, read_engagement
 from alignlib.grievances import read_docket
 from alignlib.instrument import read_instrument
 from alignlib.intake.snapshot import arrow_rows, arrow_schema, open_run, open_tables, prepare
-from alignlib.intake.tables import Tables
+from alignlib.intake.tables import TABLES, Tables
 from alignlib.result import Exhibit, Finding, Measure, Result, columns
 from alignlib.samples import write_sample
 
@@ -101,10 +101,10 @@ def from_columns(name: str, held: dict[str, Any]) -> pa.Table:
 
 
 def opened(frames: dict[str, pa.Table]) -> Tables:
-    """Only the tables given, over a connection that opens quickly: a thousand worlds need many."""
+    """These tables and the others empty, over a connection that opens quickly: a thousand worlds need many."""
     connection = duckdb.connect(":memory:", config={"threads": 1})
-    for name, incoming in frames.items():
-        connection.register("incoming", incoming)
+    for name in TABLES:
+        connection.register("incoming", frames.get(name, arrow_schema(name).empty_table()))
         connection.execute(f'create table "{name}" as select * from incoming')
         connection.unregister("incoming")
     return Tables(connection, frozenset(name for name, frame in frames.items() if frame.num_rows))

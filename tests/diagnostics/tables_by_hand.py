@@ -12,6 +12,11 @@ from alignlib.intake.tables import SQL_TYPES, TABLES, Tables
 from alignlib.result import RowCount, Source
 
 _names = count(1)
+EMPTY = "; ".join(
+    f'create table "{name}" ({", ".join(f"{column.name} {SQL_TYPES[column.kind]}" for column in rule.columns)}, '
+    "file varchar, record bigint)"
+    for name, rule in TABLES.items()
+)
 
 
 @cache
@@ -28,19 +33,17 @@ def connect() -> duckdb.DuckDBPyConnection:
 
 
 def make_tables(rows: dict[str, list[dict[str, Any]]], day_only: frozenset[str] = frozenset()) -> Tables:
-    """Which tables hold exactly these rows? Columns not given are NULL; a column no table knows is an error.
+    """Which tables hold exactly these rows? The others are there, as after intake, and empty.
 
+    Columns not given are NULL; a column no table knows is an error.
     Dates and times may be written as text: "2026-03-31", "2026-03-31 09:30".
     """
     connection = connect()
+    connection.execute(EMPTY)
     for name, records in rows.items():
-        columns = {column.name: SQL_TYPES[column.kind] for column in TABLES[name].columns}
-        columns |= {"file": "VARCHAR", "record": "BIGINT"}
         given = {key for record in records for key in record}
-        if given - set(columns):
-            raise KeyError(f"{name} has no column {sorted(given - set(columns))}")
-        declared = ", ".join(f'"{column}" {kind}' for column, kind in columns.items())
-        connection.execute(f'create table "{name}" ({declared})')
+        if unknown := given - {column.name for column in TABLES[name].columns} - {"file", "record"}:
+            raise KeyError(f"{name} has no column {sorted(unknown)}")
         if records:
             numbered = enumerate(records, start=1)
             filled = [{"file": f"{name}.csv", "record": i, **record} for i, record in numbered]

@@ -70,7 +70,7 @@ def add(table: str, *new: dict[str, Any]) -> Callable[[Rows], Any]:
 
 
 def found(tables: Tables, agreed: Settings | None = None) -> Part:
-    return faults.part(tables, agreed or settings(), read_spells(tables) if tables.has("stage_events") else None)
+    return faults.part(tables, agreed or settings(), read_spells(tables))
 
 
 def by_fault(part: Part) -> dict[str, dict[str, Any]]:
@@ -258,7 +258,7 @@ def test_what_a_skipped_stage_means_follows_the_path_rule(make_tables: Any, path
     rows = clean()
     rows["stage_events"].append(event("C", "opportunity", "03-01 10:00"))
     told = by_fault(found(make_tables(rows), settings(funnel={"path": path})))
-    assert told["Stage skipped"]["done"] == faults._PATHS[path]
+    assert told["Stage skipped"]["done"] == steps.PATHS[path]
 
 
 def test_shuffled_rows_give_the_same_faults(make_tables: Any) -> None:

@@ -56,7 +56,7 @@ def tables_of(make_tables: Any, rows: list[dict[str, Any]], amounts: dict[str, i
 
 def found_in(tables: Tables, agreed: Settings) -> Part:
     handed = handed_over(tables, read_spells(tables), agreed)
-    return leaks.part(tables, agreed, handed, read_deals(tables) if tables.has("opportunities") else None)
+    return leaks.part(tables, agreed, handed, read_deals(tables))
 
 
 def exhibit(part: Part, key: str) -> Exhibit:
@@ -161,7 +161,7 @@ def test_where_leads_end_sums_to_all_of_them_in_random_worlds(make_tables: Any) 
         spells = read_spells(tables)
         handed = handed_over(tables, spells, agreed)
         bucket = leaks.buckets(handed, tables, agreed)
-        part = leaks.part(tables, agreed, handed, None)
+        part = leaks.part(tables, agreed, handed, read_deals(tables))
         rows = exhibit(part, "funnel.leaks").rows
         assert sum(row["n"] for row in rows) == len(handed)
         assert sum(row["share"] for row in rows) == pytest.approx(1, abs=1e-12)

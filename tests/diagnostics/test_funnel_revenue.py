@@ -35,8 +35,7 @@ def settings(**changes: Any) -> Settings:
 
 def part_of(tables: Tables, agreed: Settings) -> Part:
     spells = read_spells(tables)
-    deals = read_deals(tables) if tables.has("opportunities") else None
-    return revenue.part(tables, agreed, handed_over(tables, spells, agreed), deals)
+    return revenue.part(tables, agreed, handed_over(tables, spells, agreed), read_deals(tables))
 
 
 def events(*rows: str) -> list[dict[str, Any]]:

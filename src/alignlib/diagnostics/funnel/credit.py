@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from alignlib.diagnostics.funnel.cohorts import SURELY_SOME
-from alignlib.diagnostics.funnel.spells import NOT_YET, first_of, spells_sql
+from alignlib.diagnostics.funnel.spells import NOT_YET, SPELLS, first_of
 from alignlib.engagement import EXITS, THRESHOLDS, Settings
 from alignlib.intake.tables import Tables
 from alignlib.judging import finding, measured
@@ -41,9 +41,9 @@ _WANTED = "responses to Marketing and activities of Sales, with lead and time"
 _WON = (
     "select opportunity_id, lead_id, closed_at, amount, owner_id, file, record from opportunities where outcome = 'won'"
 )
-_WON_SPELLS = """
+_WON_SPELLS = f"""
 select null::varchar opportunity_id, lead_id, won_at as closed_at, null::bigint amount, null::varchar owner_id,
-  won_file as file, won_record as record from ({spells}) where won_at is not null and last_stage not in ({exits})
+  won_file as file, won_record as record from ({SPELLS}) where won_at is not null and last_stage not in {EXITS}
 """
 # A closing known by the day only counts until that day is over: what happened on it may have come before.
 _DEALS = """
@@ -53,10 +53,8 @@ select (row_number() over (order by opportunity_id, lead_id, closed_at, file, re
 _WITH_INQUIRY = """
 select deal, any_value(lead_id) as lead_id, any_value(amount) as amount, any_value(owner_id) as owner_id,
   any_value(won_at) as won_at, min(entered_at) filter (entered_at <= won_at) as inquiry_at
-from {deals} left join ({inquiries}) using (lead_id) group by deal order by deal
+from {deals} left join (select lead_id, entered_at from stage_events where stage = 'inquiry') using (lead_id) group by deal order by deal
 """
-_INQUIRIES = "select lead_id, entered_at from stage_events where stage = 'inquiry'"
-_NO_INQUIRIES = "select null::varchar as lead_id, null::timestamp as entered_at where false"
 _TOUCHES = {
     "campaign_touches": "select lead_id, touched_at, 'marketing' as team, channel, file, record from campaign_touches",
     "sales_touches": "select lead_id, touched_at, 'sales' as team, 'Sales' as channel, file, record from sales_touches",
@@ -99,11 +97,9 @@ def part(tables: Tables, settings: Settings) -> Part:
 def read_won(tables: Tables) -> pd.DataFrame:
     """Which deals were won, of which lead, when, for how much, and when had it inquired? One row a deal.
 
-    ``inquiry_at`` is missing when none came before the win. Empty when no won deal was delivered.
+    ``inquiry_at`` is missing when none came before the win.
     """
-    deals, inquiries = _deals(tables), _INQUIRIES if tables.has("stage_events") else _NO_INQUIRIES
-    asked = _WITH_INQUIRY.format(deals=deals, inquiries=inquiries)
-    return tables.query(asked) if deals else pd.DataFrame({"lead_id": []})
+    return tables.query(_WITH_INQUIRY.format(deals=_deals(tables)))
 
 
 def read_paths(tables: Tables) -> pd.DataFrame:
@@ -112,10 +108,7 @@ def read_paths(tables: Tables) -> pd.DataFrame:
     A touch counts for every deal of its lead that it comes before. Touches of one moment count Marketing's first, then
     by file and record: one answer, whatever the order of rows. ``days`` run from the touch to the win.
     """
-    deals, touches = _deals(tables), " union all ".join(sql for name, sql in _TOUCHES.items() if tables.has(name))
-    if not deals or not touches:
-        return pd.DataFrame({"deal": [], "is_marketing": [], "channel": [], "touched_at": [], "days": []})
-    return tables.query(_PATHS.format(deals=deals, touches=touches))
+    return tables.query(_PATHS.format(deals=_deals(tables), touches=" union all ".join(_TOUCHES.values())))
 
 
 def marketing_shares(deal: ArrayLike, is_marketing: ArrayLike, days: ArrayLike) -> Floats:
@@ -322,14 +315,11 @@ def _recorded(won: pd.DataFrame, touches: pd.DataFrame, tables: Tables) -> tuple
 
 
 def _deals(tables: Tables) -> str:
-    """Which table holds opportunities where any won one names its lead, else won spells? Empty: neither delivered."""
-    named = f"select count(lead_id) > 0 as named from ({_WON})"
-    if tables.has("opportunities") and tables.rows(named)[0]["named"]:
+    """Which table holds opportunities where any won one names its lead, else won spells?"""
+    if tables.rows(f"select count(lead_id) > 0 as named from ({_WON})")[0]["named"]:
         grace = int("opportunities.closed_at" in tables.day_only)
         return tables.keep("won_deals", _DEALS.format(grace=grace, won=_WON), {})
-    exits = ", ".join(f"'{exit}'" for exit in EXITS)
-    spells = _WON_SPELLS.format(spells=spells_sql(tables), exits=exits)
-    return tables.keep("won_deals", _DEALS.format(grace=0, won=spells), {}) if tables.has("stage_events") else ""
+    return tables.keep("won_deals", _DEALS.format(grace=0, won=_WON_SPELLS), {})
 
 
 def _gap(why: str, settle: str, what: str = "Who gets credit for won deals") -> NotJudged:

@@ -31,7 +31,8 @@ held as (
   select lead_id, owner_id, entered_at, lead(entered_at) over (partition by lead_id order by {_ORDER}) as until
   from steps semi join alone using (lead_id)
 )
-select lead_id, entered_at, until, {{now}} as is_unknown from held {{leads}} where held.owner_id is null
+select lead_id, entered_at, until, until is null and l.owner_id is not null as is_unknown
+from held left join leads l using (lead_id) where held.owner_id is null
 """
 _TURNS = f"""
 with held as (from stage_events where owner_id is not null and stage in {STAGES[1:]}),
@@ -71,13 +72,10 @@ def held(tables: Tables, handed: pd.DataFrame, settings: Settings) -> pd.DataFra
     At most the first ``promises.stalled_days``: else one lead forgotten for a year would weigh as much as a hundred
     that were decided on within days, and the figure would grow with the as-of date. One row a spell: ``lead_id``; days
     ``all`` of them; ``alone``: no owner was recorded at the last step; ``waiting``: an owner, and no touch yet
-    (missing for leads handed over before touches were recorded). A lead
-    that has an owner today and had none at its last step got one at a moment that is not recorded: the days since that
-    step are *missing* and count nowhere.
+    (missing for leads handed over before touches were recorded). A lead that has an owner today and had none at its
+    last step got one at a moment that is not recorded: the days since that step are *missing* and count nowhere.
     """
-    has_leads = tables.has("leads")
-    now = "until is null and l.owner_id is not null" if has_leads else "false"
-    steps = tables.query(_ALONE.format(now=now, leads="left join leads l using (lead_id)" if has_leads else ""))
+    steps = tables.query(_ALONE)
     begin, decided, first = (handed[name].to_numpy() for name in ("mql_at", "decided_at", "first_touch_at"))
     stop = np.where(np.isnat(decided), end_of(settings).to_datetime64(), decided)
     stop = np.minimum(stop, begin + np.timedelta64(settings.promises.stalled_days, "D"))

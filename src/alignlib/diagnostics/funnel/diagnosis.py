@@ -68,9 +68,8 @@ def _work_hours(settings: Settings) -> str | None:
 
 def _parts(tables: Tables, settings: Settings) -> Iterator[Part]:
     """What does each part of the funnel say, in the order of a lead's way?"""
-    found = deals.read_deals(tables) if tables.has("opportunities") else None
-    spells = read_spells(tables) if tables.has("stage_events") else None
-    if spells is not None and spells["mql_at"].notna().any():
+    found, spells = deals.read_deals(tables), read_spells(tables)
+    if spells["mql_at"].notna().any():
         yield from _from_the_handover_on(tables, settings, spells, found)
     else:
         yield Part(not_judged=[_NO_STAGES])
@@ -82,7 +81,7 @@ def _parts(tables: Tables, settings: Settings) -> Iterator[Part]:
 
 
 def _from_the_handover_on(
-    tables: Tables, settings: Settings, spells: pd.DataFrame, found: pd.DataFrame | None
+    tables: Tables, settings: Settings, spells: pd.DataFrame, found: pd.DataFrame
 ) -> Iterator[Part]:
     """What became of the leads that were handed over?"""
     handed = touch.handed_over(tables, spells, settings)
@@ -100,9 +99,9 @@ def _from_the_handover_on(
     yield revenue.part(tables, settings, handed, found)
 
 
-def _deals(found: pd.DataFrame | None, settings: Settings) -> Part:
+def _deals(found: pd.DataFrame, settings: Settings) -> Part:
     """What became of opportunities?"""
-    if found is None:
+    if found.empty:
         return Part(not_judged=[_NO_DEALS])
     closed = int((found["outcome"] != "open").sum())
     basis = f"{count(len(found), 'opportunity', 'opportunities')}, {of(closed, len(found))} closed"

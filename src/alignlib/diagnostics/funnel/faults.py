@@ -14,7 +14,7 @@ import pandas as pd
 
 from alignlib.diagnostics.funnel.cohorts import SURELY_SOME, tracked_since
 from alignlib.diagnostics.funnel.spells import NEVER, end_of
-from alignlib.diagnostics.funnel.steps import DAY, Times, entered, step, times_of
+from alignlib.diagnostics.funnel.steps import DAY, PATHS, Times, entered, step, times_of
 from alignlib.engagement import EXITS, STAGES, Settings
 from alignlib.intake.tables import Tables
 from alignlib.result import Exhibit, Part, Row, columns
@@ -25,8 +25,6 @@ BATCH = 10  # so many rows of one moment were loaded or changed together
 CUT_AT = (2_000, 10_000, 50_000, 65_535, 65_536, 1_048_575)  # where systems and spreadsheets end an export
 SILENT_DAYS = 30  # a stage nobody entered for less may only have been on holiday
 MOST_CAVEATS, MOST_NAMED = 6, 10  # sentences; records that a sentence names (the table names three)
-_PATHS = {"any": "a later stage counts as going on", "strict": "what follows a gap does not count",
-          "backfilled": "the later stage proves the earlier ones"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -174,34 +172,30 @@ AT_INTAKE = {
 _TIMES = ("stage_events.entered_at", "leads.created_at", "opportunities.opened_at", "opportunities.closed_at",
           "sales_touches.touched_at", "campaign_touches.touched_at")  # fmt: skip
 _FROM = "min(struct_pack(file := file, record := record)) as one from opportunities where lead_id is not null group by"
-_BASES = {  # the table each needs, and its query
-    "moves": ("stage_events", """
+_BASES = {
+    "moves": """
         select *, lag(place) over journey as before, lag(entered_at) over journey as before_at,
           lead(place) over journey is null as is_last
         from (select *, {place} as place from stage_events)
-        window journey as (partition by lead_id order by entered_at, place, file, record)"""),
-    "journeys": ("stage_events", """
+        window journey as (partition by lead_id order by entered_at, place, file, record)""",
+    "journeys": """
         select lead_id, any_value(stage) filter (is_last) as last_stage, min(entered_at) as first_at,
           any_value(place) filter (before is null) as first_place,
           count(*) filter (stage = 'opportunity' and place is distinct from before) as n_made,
           any_value(file) filter (before is null) as file, any_value(record) filter (before is null) as record
-        from moves group by lead_id"""),
-    "known": ("leads", "select l.*, j.last_stage, j.first_at from leads l left join journeys j using (lead_id)"),
-    "deals": ("opportunities", "select o.*, l.lead_id is not null as is_known from opportunities o "
-              "left join {leads} l using (lead_id)"),
-    "per_lead": ("opportunities", f"select n, one.file, one.record from (select count(*) as n, {_FROM} lead_id)"),
-    "per_deal": ("opportunities", "select n, one.file, one.record from "
-                 f"(select count(distinct lead_id) as n, {_FROM} opportunity_id)"),
-}  # fmt: skip
-_NOTHING = {"leads": "(select null::varchar lead_id where false)", "journeys":
-            "select null::varchar lead_id, null::varchar last_stage, null::timestamp first_at where false"}  # fmt: skip
+        from moves group by lead_id""",
+    "known": "select l.*, j.last_stage, j.first_at from leads l left join journeys j using (lead_id)",
+    "deals": "select o.*, l.lead_id is not null as is_known from opportunities o left join leads l using (lead_id)",
+    "per_lead": f"select n, one.file, one.record from (select count(*) as n, {_FROM} lead_id)",
+    "per_deal": f"select n, one.file, one.record from (select count(distinct lead_id) as n, {_FROM} opportunity_id)",
+}
 
 
-def part(tables: Tables, settings: Settings, spells: pd.DataFrame | None) -> Part:
+def part(tables: Tables, settings: Settings, spells: pd.DataFrame) -> Part:
     """Which faults and gaps do the records hold, and what became of each?
 
-    Reads every table of the funnel that was delivered, and what intake counted; ``spells`` is None without a stage
-    history. One row a kind of fault, in counts of records. Says nothing of what no column shows.
+    Reads every table of the funnel that was delivered, and what intake counted. One row a kind of fault, in counts of
+    records. Says nothing of what no column shows.
     """
     if not any(tables.has(name) for name in INPUTS):
         return Part()
@@ -234,7 +228,7 @@ def part(tables: Tables, settings: Settings, spells: pd.DataFrame | None) -> Par
 
 
 def _row(one: Seen, settings: Settings) -> Row:
-    check, done = one.check, one.check.done.format(path=_PATHS[settings.funnel.path])
+    check, done = one.check, one.check.done.format(path=PATHS[settings.funnel.path])
     where = "" if check.kind == "censored" else one.places()  # not over yet is no fault of a record
     return {"fault": check.fault, "k": one.k, "n": one.n, "of": check.of, "share": one.k / one.n, "done": done,
             "where": where, "kind": check.kind}  # fmt: skip
@@ -257,7 +251,7 @@ def _filled(tables: Tables) -> set[str]:
     """Which of the columns that a check needs are filled in at least one row, as ``table.column``?"""
     wanted = sorted({*_TIMES, *(name for check in CHECKS for name in check.needs.split())})
     found: set[str] = set()
-    for table in filter(tables.has, INPUTS):
+    for table in INPUTS:
         names = [name.split(".")[1] for name in wanted if name.startswith(f"{table}.")]
         counts = tables.rows(f"select {', '.join(f'count({name}) as {name}' for name in names)} from {table}")[0]
         found |= {f"{table}.{name}" for name, n in counts.items() if n}
@@ -269,29 +263,22 @@ def _checked(tables: Tables, settings: Settings, filled: set[str]) -> Iterator[S
 
     Rows are counted by that number, so each base is gone through once and no check costs an aggregate of its own.
     """
-    checks = [check for check in CHECKS if tables.has(_BASES[check.base][0])]
-    if not checks:
-        return
-    history = tables.has("stage_events")
-    there = {row["stage"] for row in tables.rows("select distinct stage from stage_events")} if history else set()
+    there = {row["stage"] for row in tables.rows("select distinct stage from stage_events")}
     place = " ".join(f"when '{s}' then {i}" for i, s in enumerate(s for s in (*STAGES, *EXITS) if s in there))
-    words = {"place": f"case stage {place} end", "leads": "leads" if tables.has("leads") else _NOTHING["leads"]}
-    bases = {name: sql.format(**words) for name, (table, sql) in _BASES.items() if tables.has(table)}
-    bases = ({} if history else {"journeys": _NOTHING["journeys"]}) | bases
-    bits: dict[str, list[str]] = {check.base: ["0"] for check in checks}
-    for i, check in enumerate(checks):
+    place = f"case stage {place} end" if there else "null::bigint"
+    bits: dict[str, list[str]] = {check.base: ["0"] for check in CHECKS}
+    for i, check in enumerate(CHECKS):
         bits[check.base] += [f"case when {check.among} then case when {check.holds} then {3 << 2 * i} "
                              f"else {1 << 2 * i} end else 0 end"]  # fmt: skip
-    made = ", ".join(f"{name} as materialized ({sql})" for name, sql in bases.items())
+    made = ", ".join(f"{name} as materialized ({sql.format(place=place)})" for name, sql in _BASES.items())
     asked = " union all ".join(
         f"select marks, count(*) as n, min(row(file, record), {MOST_NAMED}) as at from "
         f"(select ({' + '.join(each)})::bigint as marks, file, record from {base}) group by marks"
         for base, each in bits.items()
     )
     bound = {"forward": len(there & set(STAGES)), "end": end_of(settings).to_pydatetime()}
-    sql = f"with {made} {asked}"
-    found = tables.rows(sql, {name: it for name, it in bound.items() if f"${name}" in sql})
-    for i, check in enumerate(checks):
+    found = tables.rows(f"with {made} {asked}", bound)
+    for i, check in enumerate(CHECKS):
         known = found if filled >= set(check.needs.split()) else []
         among, holds = ([row for row in known if row["marks"] >> bit & 1] for bit in (2 * i, 2 * i + 1))
         k, n = (sum(row["n"] for row in rows) for rows in (holds, among))
@@ -301,16 +288,15 @@ def _checked(tables: Tables, settings: Settings, filled: set[str]) -> Iterator[S
 def _stamped(tables: Tables) -> Iterator[Seen]:
     """How many rows carry the moment of many others, as after an import? Days without a time are left aside."""
     for table, moment, check in STAMPED:
-        if tables.has(table):
-            found = tables.rows(
-                f"with each as (select {moment}, count(*) as n from {table} where not {_is_day(moment)} group by all), "
-                f"batches as (from each where n >= {BATCH}) select (select coalesce(sum(n), 0) from each) as n, "
-                "coalesce(sum(n), 0) as k, count(*) as batches, coalesce(max(n), 0) as largest, "
-                f"coalesce(strftime(arg_max({moment}, (n, {moment})), '%Y-%m-%d'), '') as day from batches"
-            )[0]
-            where = f"{count(int(found['batches']), 'batch', 'batches')}, the largest of {number(found['largest'])} "
-            where += f"rows on {day(date.fromisoformat(found['day']))}" if found["day"] else "rows"
-            yield Seen(check, int(found["k"]), int(found["n"]), where=where)
+        found = tables.rows(
+            f"with each as (select {moment}, count(*) as n from {table} where not {_is_day(moment)} group by all), "
+            f"batches as (from each where n >= {BATCH}) select (select coalesce(sum(n), 0) from each) as n, "
+            "coalesce(sum(n), 0) as k, count(*) as batches, coalesce(max(n), 0) as largest, "
+            f"coalesce(strftime(arg_max({moment}, (n, {moment})), '%Y-%m-%d'), '') as day from batches"
+        )[0]
+        where = f"{count(int(found['batches']), 'batch', 'batches')}, the largest of {number(found['largest'])} "
+        where += f"rows on {day(date.fromisoformat(found['day']))}" if found["day"] else "rows"
+        yield Seen(check, int(found["k"]), int(found["n"]), where=where)
 
 
 def _of_files(tables: Tables, filled: set[str]) -> Iterator[Seen]:
@@ -330,10 +316,8 @@ def _of_files(tables: Tables, filled: set[str]) -> Iterator[Seen]:
         yield Seen(check, sum(k.values()), sum(each.read for each in counts), where=", ".join(hit))
 
 
-def _of_spells(spells: pd.DataFrame | None, settings: Settings) -> Iterator[Seen]:
+def _of_spells(spells: pd.DataFrame, settings: Settings) -> Iterator[Seen]:
     """What do whole spells show: wins before the handover, wins undone, stages recorded for a part of the time?"""
-    if spells is None:
-        return
     won = spells.loc[spells["won_file"].notna(), ["won_file", "won_record", "mql_at", "won_at", "was_won"]]
     for check, hit in ((EARLY, won["won_at"] < won["mql_at"]), (UNDONE, won["was_won"])):
         first = sorted(zip(won["won_file"][hit], won["won_record"][hit], strict=True))[:MOST_NAMED]

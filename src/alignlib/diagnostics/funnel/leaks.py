@@ -23,10 +23,10 @@ BUCKETS: dict[str, tuple[str, str]] = {
 LEAKS = [name for name, (_, kind) in BUCKETS.items() if kind == "leaked"]
 
 
-def part(tables: Tables, settings: Settings, handed: pd.DataFrame, deals: pd.DataFrame | None) -> Part:
+def part(tables: Tables, settings: Settings, handed: pd.DataFrame, deals: pd.DataFrame) -> Part:
     """How many leads end where nobody chose, and what is the expected value of those?
 
-    ``handed`` from ``handed_over``; ``deals`` from ``read_deals``, None when no opportunities were delivered.
+    ``handed`` from ``handed_over``; ``deals`` from ``read_deals``.
     Leaks are judged only when the files say who touched leads and who holds them.
     """
     bucket = buckets(handed, tables, settings)
@@ -38,7 +38,7 @@ def part(tables: Tables, settings: Settings, handed: pd.DataFrame, deals: pd.Dat
     leak = bucket.where(bucket.isin(LEAKS)).map(labels)
     priced = worth.part(settings, handed, leak, deals, years(handed, settings))
     shown = [leaks(bucket, True), *priced.exhibits]
-    if priced.exhibits and deals is not None:
+    if priced.exhibits:
         shown += leaked_deals(handed["lead_id"][leak.notna()], deals, settings)
     gaps = priced.not_judged if found else [_TOO_EARLY, *priced.not_judged]
     return Part([found] if found else [], shown, priced.caveats, gaps)

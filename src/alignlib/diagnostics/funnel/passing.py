@@ -209,7 +209,7 @@ def _rows(
 
 def _amounts(tables: Tables, spells: pd.DataFrame) -> pd.DataFrame | None:
     """What did the deals of each spell's lead bring (``lead`` is its code, -1 without)? None when no deal names one."""
-    deals = tables.query(_AMOUNTS) if tables.has("opportunities") else pd.DataFrame({"lead_id": []})
+    deals = tables.query(_AMOUNTS)
     place = pd.Index(deals["lead_id"]).get_indexer(pd.Index(spells["lead_id"]))
     if (place < 0).all():
         return None

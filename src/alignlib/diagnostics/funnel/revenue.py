@@ -34,7 +34,7 @@ _COMES = ("How many come: leads created before the period are in no file, so wha
 _GRADES = 4  # more than that are no grades but scores, and their rows hide the promises
 
 
-def part(tables: Tables, settings: Settings, handed: pd.DataFrame, deals: pd.DataFrame | None) -> Part:
+def part(tables: Tables, settings: Settings, handed: pd.DataFrame, deals: pd.DataFrame) -> Part:
     """Which revenue do today's rates bring, and what does the agreed goal ask of each side?
 
     Leads handed over before wins were recorded leave rates and stay in counts. Nothing is said of a lead's worth
@@ -67,7 +67,7 @@ def part(tables: Tables, settings: Settings, handed: pd.DataFrame, deals: pd.Dat
     return found
 
 
-def model(tables: Tables, settings: Settings, handed: pd.DataFrame, deals: pd.DataFrame | None) -> Exhibit | None:
+def model(tables: Tables, settings: Settings, handed: pd.DataFrame, deals: pd.DataFrame) -> Exhibit | None:
     """Which rates, lags and deal value lead from a lead handed over to revenue? None when no win is recorded.
 
     Rows: one a step (``stage`` is its key, ``mql_to_sal``), then ``whole`` (the steps multiplied), ``direct`` (measured
@@ -276,16 +276,13 @@ def _multiplied(steps: list[Row], once: Row) -> Row:
             "note": f"{'agrees' if agrees else 'does not agree'} with what is measured at once"}  # fmt: skip
 
 
-def _worth(deals: pd.DataFrame | None, handed: pd.DataFrame, settings: Settings) -> list[Row]:
+def _worth(deals: pd.DataFrame, handed: pd.DataFrame, settings: Settings) -> list[Row]:
     """What a won deal is worth, and what leads brought in the period; nothing where no amount is recorded."""
-    if deals is None:
-        return []
     is_priced = (deals["outcome"] == "won") & deals["amount"].notna()
     won = deals.loc[is_priced, ["lead_id", "amount", "closed_at"]]
     if won.empty:
         return []
-    leads = set(handed["lead_id"].tolist())
-    from_leads = won[[lead in leads for lead in won["lead_id"].tolist()]]
+    from_leads = won[won["lead_id"].isin(handed["lead_id"])]
     each, note = from_leads.groupby("lead_id")["amount"].sum(), "what a won lead brought"
     if len(each) < FEWEST_DEALS:
         each, note = won["amount"], f"all won deals: only {count(len(each), 'lead')} won have an amount"

@@ -45,7 +45,8 @@ with marked as (
 ), spells as (
   select *, lead(started_us) over (partition by lead_id order by spell) as next_us from grouped
 )"""
-_SPELLS = f"""
+# One row a spell with all that is known of it.
+SPELLS = f"""{_NUMBERED}
 select s.lead_id, s.spell, {_AT}, make_timestamp(last >> 4) as last_event_at,
   case last & 15 {_NAMES} end as last_stage, s.mql_owner, s.reason, s.won_file, s.won_record,
   l.source, l.segment, l.persona, l.grade, l.score, coalesce(s.event_owner, l.owner_id) as owner,
@@ -53,22 +54,13 @@ select s.lead_id, s.spell, {_AT}, make_timestamp(last >> 4) as last_event_at,
 from spells s left join leads l using (lead_id)
 order by s.lead_id, s.spell
 """
-_NO_LEADS = "(select null::varchar lead_id, null::varchar source, null::varchar segment, null::varchar persona, "
-_NO_LEADS += "null::varchar grade, null::double score, null::varchar owner_id, null::timestamp created_at "
-_NO_LEADS += "where false) l"
 NEVER = np.iinfo(np.int64).max >> 4  # microseconds since 1970: later than any date
 NOT_YET = np.datetime64("NaT", "us")
 
 
-def spells_sql(tables: Tables) -> str:
-    """Which query gives one row a spell with all that is known of it, whether or not leads were delivered?"""
-    sql = _NUMBERED + _SPELLS
-    return sql if tables.has("leads") else sql.replace("leads l", _NO_LEADS)
-
-
 def read_spells(tables: Tables) -> pd.DataFrame:
     """What is each spell: when did it enter each stage, how did it end, who held it last?"""
-    spells = tables.query(spells_sql(tables))
+    spells = tables.query(SPELLS)
     spells["exit"] = spells["last_stage"].where(spells["last_stage"].isin(EXITS))
     spells["was_won"] = spells["won_at"].notna() & spells["exit"].notna()
     spells["won_at"] = spells["won_at"].mask(spells["was_won"])  # a deal won and then lost is lost

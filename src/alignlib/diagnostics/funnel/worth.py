@@ -61,7 +61,7 @@ class Leads:
         return self.kind >= 0
 
 
-def part(settings: Settings, handed: pd.DataFrame, leak: pd.Series, deals: pd.DataFrame | None, years: float) -> Part:
+def part(settings: Settings, handed: pd.DataFrame, leak: pd.Series, deals: pd.DataFrame, years: float) -> Part:
     """What is the expected value of leaked leads, by kind of leak and in all, under which assumptions?
 
     ``leak``: for each row of ``handed`` how it leaked, missing when it did not; ``years``: the time they were handed
@@ -123,17 +123,14 @@ def longest(leads: Leads) -> float:
     return float(min(np.floor(seen[need - 1]), LONGEST)) if len(seen) >= need else 0.0
 
 
-def won_amounts(handed: pd.DataFrame, deals: pd.DataFrame | None) -> pd.DataFrame:
+def won_amounts(handed: pd.DataFrame, deals: pd.DataFrame) -> pd.DataFrame:
     """What was each won lead worth? Deals linked to leads handed over, else all won deals; those without amount aside.
 
     Columns ``amount`` (minor units), ``owner`` (of the deal: who sold it sets the price), ``linked``.
     """
-    if deals is None:
-        return pd.DataFrame({"amount": [], "owner": [], "linked": []})
     is_won = (deals["outcome"] == "won") & (deals["amount"] > 0)
     won = deals.loc[is_won, ["lead_id", "opportunity_id", "amount", "owner"]].sort_values(["amount", "opportunity_id"])
-    known = set(handed["lead_id"].tolist())
-    linked = won[[lead in known for lead in won["lead_id"].tolist()]]
+    linked = won[won["lead_id"].isin(handed["lead_id"])]
     if len(linked) < FEWEST_DEALS:
         return won[["amount", "owner"]].assign(linked=False)
     by_lead = linked.groupby("lead_id").agg(amount=("amount", "sum"), owner=("owner", "first"))
