@@ -118,8 +118,7 @@ def opened(rng: np.random.Generator, adds: float, confounded: bool) -> tuple[pd.
 
 def at_stake(made: Company) -> dict[str, Any] | None:
     """What does the audit say of all together? None where the gaps could not be priced."""
-    shorter = float(AGREED.funnel.horizon_days)
-    found, _ = worth.price(made.leads, *made.sold, worth.longest(made.leads), shorter)
+    found = worth.price(made.leads, *made.sold, worth.longest(made.leads))
     of_leaks = worth._exhibit(found, "", "", [], "EUR", {"is_upper": False, "years": YEARS})
     held = [{"label": name, "n": 1, "amount": round(amount)} for name, amount in made.leaked.items()]
     steep = slope(made.deals["won"].to_numpy(), made.deals["supplied"].to_numpy(), made.deals["segment"].astype(int),

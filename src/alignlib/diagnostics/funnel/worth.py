@@ -26,7 +26,6 @@ _EXTRA = [Column(name="is_upper", label="The upper end alone is known", is_extra
           Column(name="years", label="Years in which they were handed over", unit="count", is_extra=True)]  # fmt: skip
 _BOUNDS = "bounds, not an interval: as if won like leads touched late or of the weakest source; like those in time"
 Chances = tuple[Floats, Floats, Floats]
-Cells = tuple[list[np.ndarray], np.ndarray]
 _AT = {"low": 0.1, "high": 0.9, "low_95": 0.025, "high_95": 0.975}
 
 
@@ -75,10 +74,9 @@ def part(settings: Settings, handed: pd.DataFrame, leak: pd.Series, deals: pd.Da
     if gap := _why_not(settings, leads, amounts, horizon, room):
         return Part(not_judged=[gap])
     counted = 1.0 if room is None else min(1.0, room / leaked)
-    priced, moves = price(leads, amounts["amount"].to_numpy(float), clusters(amounts["owner"]), horizon,
-                          settings.funnel.horizon_days, counted)  # fmt: skip
+    priced = price(leads, amounts["amount"].to_numpy(float), clusters(amounts["owner"]), horizon, counted)
     cautions, lead = caution(handed, leak), _lead(leads, priced, horizon, room, settings.currency)
-    assumed = _assumed(leads, amounts, horizon, moves, settings.currency)
+    assumed = _assumed(leads, amounts, horizon)
     extra: Row = {"is_upper": (score_gap(handed, leak).low or 0) > 0, "years": years}
     return Part(exhibits=[_exhibit(priced, lead, assumed, cautions, settings.currency, extra)], caveats=cautions)
 
@@ -150,20 +148,16 @@ def clusters(owners: pd.Series) -> np.ndarray:
     return np.asarray(codes)
 
 
-def price(
-    leads: Leads, amounts: Floats, sellers: np.ndarray, horizon: float, shorter: float, counted: float = 1.0
-) -> tuple[dict[str, Row], dict[str, float]]:
-    """What is each kind of leak worth, between which limits, and which assumption moves the sum by how much?
+def price(leads: Leads, amounts: Floats, sellers: np.ndarray, horizon: float, counted: float = 1.0) -> dict[str, Row]:
+    """What is each kind of leak worth, and between which limits?
 
     Expected ``wins`` times the mean of ``amounts`` (of ``sellers``, codes), times the part ``counted``. Limits: the
     quantiles of both drawn again over sellers. Rows in whole minor units: each kind, ``all``, and ``bounds``: the sum
     if leaked leads were like those touched late or of the worst source, whichever is less, and as found.
     """
     rng = np.random.default_rng(SEED)
-    curves, cells = _curves(leads), _cells(leads)
-    chance, shorter = _chances(leads, curves, horizon), min(shorter, horizon)
-    wins = counted * extra_wins(leads, cells, chance, horizon, rng)
-    short = counted * extra_wins(leads, cells, _chances(leads, curves, shorter), shorter).sum()
+    chance = _chances(leads, horizon)
+    wins = counted * extra_wins(leads, chance, horizon, rng)
     total, sums = wins.sum(axis=1), replicates(_sums(sellers, [amounts, np.ones(len(amounts))]), rng)
     deal = sums[:, 0] / sums[:, 1]
     money = np.column_stack([wins, total]) * deal[:, None]
@@ -173,29 +167,22 @@ def price(
         for name, n, won, each in zip([*leads.kinds, "all"], [*sizes, sizes.sum()], [*wins[0], total[0]],
                                       np.vstack([money[:1], limits]).round().T.tolist(), strict=True)
     }  # fmt: skip
-    moves = {
-        "the win rate of comparable leads": np.ptp(np.quantile(total[1:], [0.1, 0.9])) * deal[0],
-        "the value of a won lead": np.ptp(np.quantile(deal[1:], [0.1, 0.9])) * abs(total[0]),
-        f"the horizon ({number(shorter)} or {number(horizon)} days)": abs(total[0] - short) * deal[0],
-    }
     if (weak := _worst(leads, horizon)) is not None:
         as_found, worst = money[0, -1], counted * (chance[0] * weak[0] - chance[1] - chance[2]).sum() * deal[0]
         low, high = sorted(round(float(end)) for end in (min(worst, as_found), as_found))
         found["bounds"] = found["all"] | dict.fromkeys(("wins", "value", *_AT)) | {"low": low, "high": high}
-        moves["how far leaked leads are like those touched in time"] = high - low
-    return found, moves
+    return found
 
 
-def extra_wins(
-    leads: Leads, cells: Cells, chance: Chances, horizon: float, rng: np.random.Generator | None = None
-) -> Floats:
+def extra_wins(leads: Leads, chance: Chances, horizon: float, rng: np.random.Generator) -> Floats:
     """How many more wins are expected of each kind of leak, had it been worked? First as found, then one row a draw.
 
     A leaked lead is won as often as comparable leads touched in time: of the same source and grade (segment where no
     grade is known) where ``ENOUGH`` of them are there, else of the same source, else all. What it brings when nobody
-    acts is taken off. Without ``rng`` only the first row.
+    acts is taken off.
     """
-    members, place = [*cells[0], _late(leads)], cells[1]
+    groups, place = _cells(leads)
+    members = [*groups, _late(leads)]
     won = [_hits(leads, who, horizon) for who in members]
     sums = _sums(leads.cluster, won + [who.astype(float) for who in members])
     hits, sizes = np.split(replicates(sums, rng), 2, axis=1)
@@ -208,7 +195,7 @@ def extra_wins(
     return np.asarray(rates[:, :-1] @ weight - anyway - late[:, None] * still)
 
 
-def replicates(sums: Floats, rng: np.random.Generator | None) -> Floats:
+def replicates(sums: Floats, rng: np.random.Generator) -> Floats:
     """How would sums over clusters come out had other clusters been met? First as found, then one row a draw.
 
     ``sums``: a row a cluster. A Bayesian bootstrap of clusters: weights are gamma with mean 1, their variance such that
@@ -216,8 +203,6 @@ def replicates(sums: Floats, rng: np.random.Generator | None) -> Floats:
     Order and names of clusters do not matter. Sources: Rubin 1981; Field & Welsh 2007 (resampling whole clusters).
     """
     rows = sums[np.lexsort(sums.T)]
-    if rng is None or len(rows) < 2:
-        return np.asarray(rows.sum(axis=0, keepdims=True))
     spread = len(rows) / rng.chisquare(len(rows) - 1, (DRAWS, 1))
     weights = rng.standard_gamma(np.broadcast_to(1 / spread, (DRAWS, len(rows)))) * spread
     return np.vstack([rows.sum(axis=0), weights @ rows])
@@ -242,13 +227,13 @@ def _curves(leads: Leads) -> tuple[Incidence, Incidence, Incidence]:
     return worked, late, incidence(until[known], alone[known])
 
 
-def _chances(leads: Leads, curves: tuple[Incidence, Incidence, Incidence], horizon: float) -> Chances:
+def _chances(leads: Leads, horizon: float) -> Chances:
     """Per leaked lead: the first times the win rate of its group, less the other two, is what was lost with it.
 
     From the day it was left, a lead worked is won like those touched in time that were open on that day. It is seen
     open today, so it is none of those won with nobody acting (the second). The third: what it brings yet all the same.
     """
-    worked, late, alone = curves
+    worked, late, alone = _curves(leads)
     left, now = (np.minimum(days[leads.kind >= 0], horizon) for days in (leads.left, leads.seen))
     onward = _between(worked, left, horizon) / (_between(worked, np.zeros(1), horizon)[0] or 1.0)
     anyway = np.minimum(_between(alone, left, now), 0.99)
@@ -262,7 +247,7 @@ def _between(curve: Incidence, start: Floats, stop: Floats | float) -> Floats:
     return np.divide(won[last] - won[first], is_open, out=np.zeros(len(start)), where=is_open > 1e-9)
 
 
-def _cells(leads: Leads) -> Cells:
+def _cells(leads: Leads) -> tuple[list[np.ndarray], np.ndarray]:
     """With which leads touched in time is each leaked lead compared? Groups, and the place of each leaked lead's."""
     n = leads.source.max() + 1  # no level shares a code with another
     levels = [np.zeros(len(leads.kind), int), 1 + leads.source, 1 + n + leads.source + n * leads.finer]
@@ -331,8 +316,7 @@ def _why_not(
                  for applies, why, settle in cases if applies), None)  # fmt: skip
 
 
-def _assumed(leads: Leads, amounts: pd.DataFrame, horizon: float, moves: dict[str, float], currency: str) -> str:
-    spread, most = max((amount, name) for name, amount in moves.items())
+def _assumed(leads: Leads, amounts: pd.DataFrame, horizon: float) -> str:
     thing = "won lead" if amounts["linked"].all() else "won deal (too few are linked to leads)"
     drawn = f"over {count(leads.owners, 'owner')} at the handover" if leads.owners else "as if leads were independent"
     return (
@@ -340,8 +324,7 @@ def _assumed(leads: Leads, amounts: pd.DataFrame, horizon: float, moves: dict[st
         "comparable ones: those touched in time of the same source and grade (coarser where there are fewer than "
         f"{number(ENOUGH)}), within {count(int(horizon), 'day')} of the handover, from the day it was left, less what "
         f"these leads will bring even if nobody acts. A win is worth the mean of {number(len(amounts))} amounts, one a "
-        f"{thing}. Intervals: drawn again {number(DRAWS)} times {drawn}. Most of the uncertainty comes from {most}: it "
-        f"alone spreads the sum over {value(spread, 'money', currency)}."
+        f"{thing}. Intervals: drawn again {number(DRAWS)} times {drawn}."
     )
 
 
