@@ -56,3 +56,10 @@ def test_a_level_that_the_data_cannot_carry_is_unclear_and_the_rule_says_why() -
         assert plain.level == level and "too early" not in plain.rule
         assert (held.level, held.title, held.settle, held.play) == ("unclear", "cannot be told", "more leads", "P9")
         assert held.rule == f"{plain.rule}; too early" and held.detail == plain.detail
+
+
+def test_what_was_found_is_said_in_any_case_and_good_is_as_agreed() -> None:
+    told: Any = {"theme": "handoff", "play": "P9", "counted": "2 of 6", "settle": "more leads"}
+    for value, title in ((0.05, "so many, as agreed"), (0.2, "so many")):
+        measure = Measure(value=value, unit="share", n=6)
+        assert finding("funnel.leaked", "leaked_leads", measure, SETTINGS, {"none": "so many"}, **told).title == title

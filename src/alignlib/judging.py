@@ -23,8 +23,9 @@ def finding(
 ) -> Finding:  # fmt: skip
     """What does a figure say against its agreed limit?
 
-    ``titles`` holds one title for ``beyond``, ``good``, ``unclear`` and ``none`` (no limit was agreed), so that none
-    claims more than its interval. ``counted`` says over what, ``settle`` which data would settle an unclear case.
+    ``titles``: ``none`` (no limit was agreed) says what was found; ``beyond``, ``good`` and ``unclear`` say it
+    otherwise where the interval asks for it. Good without a title of its own is "as agreed". ``counted`` says over
+    what, ``settle`` which data would settle an unclear case.
     ``cannot``: levels that these data cannot carry whatever the interval says, each with why; it is then unclear.
     Without an agreed limit there is no play. Of fewer than ``SMALL`` counted things the share is left to the count.
     """
@@ -48,7 +49,8 @@ def finding(
     basis = "counted figure" if is_counted else kind
     rule = f"{basis} against the limit agreed for: {meaning}; beyond it: {beyond}{why and f'; {why}'}"
     return Finding(
-        key=key, theme=theme, title=titles[variant], measure=measure, level=level, limit=limit,
+        key=key, theme=theme, measure=measure, level=level, limit=limit,
+        title=titles.get(variant, titles["none"] + ", as agreed" * (variant == "good")),
         play=None if level == "good" or limit is None else play,
         detail=f"{figure}{counted}. {agreed(limit, direction, unit)}", rule=rule, direction=direction,
         settle="" if level != "unclear" else f"an agreed limit ({meaning})" if limit is None else settle,

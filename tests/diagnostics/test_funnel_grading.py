@@ -312,7 +312,7 @@ def test_the_range_of_the_best_cut_holds_the_true_one() -> None:
 def profiled() -> list[dict[str, Any]]:
     """20 won and 40 that left: 12 and 8 from referrals, the others from the web; five still open count nowhere."""
     won = [lead(f"W{i}", source="Referral" if i < 12 else "Web", segment="Retail", won=50) for i in range(20)]
-    left = [lead(f"X{i}", source=" Referral" if i < 8 else "Web", segment="Retail", lost=9) for i in range(40)]
+    left = [lead(f"X{i}", source="Referral" if i < 8 else "Web", segment="Retail", lost=9) for i in range(40)]
     return won + left + [lead(f"O{i}", source="Referral", segment="Retail") for i in range(5)]
 
 

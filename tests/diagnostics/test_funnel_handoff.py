@@ -394,8 +394,8 @@ def test_leads_handed_over_before_touches_were_recorded_are_unknown_and_never_un
     assert early["first_touch_at"].notna().sum() == 1 and early["due_at"].notna().all()
     part = touch.part(tables, settings(), handed.reset_index())
     assert part.caveats == [
-        "Activities are recorded only since 1 October 2025: whether 20 leads handed over before were touched is not "
-        "known (left truncation)"
+        "The first activity on record is of 1 October 2025: whether leads handed over before were touched is not "
+        "known, for 20 of them (left truncation)"
     ]
     assert part.findings[0].measure.n == 10 and exhibit(part, "funnel.touch").rows[-1]["share"] == pytest.approx(1)
     follow = touch.follow_up(handed.reset_index(), settings(), True)
@@ -428,9 +428,8 @@ def test_with_too_few_later_leads_for_a_pace_early_ones_are_unknown_and_not_unto
         assert handed["n_touches"].notna().sum() == later and handed["in_time"].notna().sum() == later
         said = touch.part(tables, settings(), handed).caveats
         assert said == [
-            f"The first activity on record is of 10 October 2025, and only {later} lead{'s' * (not later)} came later, "
-            f"too few to tell whether earlier ones were recorded: whether {len(handed) - later} leads handed over "
-            "before were touched is not known (left truncation)"
+            "The first activity on record is of 10 October 2025: whether leads handed over before were touched is not "
+            f"known, for {len(handed) - later} of them (left truncation)"
         ]
         assert "untouched" not in set(leaks.buckets(handed, tables, settings()))
     six = make_tables({"stage_events": events(*late_log()[0][:6]), "sales_touches": touches("A00 10-10")})

@@ -1,6 +1,6 @@
 """When is a promised time over, and how much time lies between two moments, when only working hours may count?"""
 
-from datetime import date, timedelta
+from datetime import timedelta
 
 import numpy as np
 import pandas as pd
@@ -93,7 +93,7 @@ def _windows(first: pd.Timestamp, last: pd.Timestamp, work: WorkHours, timezone:
     """
     holidays = np.array(work.holidays, dtype="datetime64[D]")
     beyond = 9 + 7 * len(holidays)  # so that there is always a next working day, whatever the zone and the holidays
-    days = np.arange(_day(first) - np.timedelta64(2, "D"), _day(last) + np.timedelta64(beyond, "D"))
+    days = np.arange(first.date() - timedelta(days=2), last.date() + timedelta(days=beyond), dtype="M8[D]")
     days = days[np.is_busday(days, [day in work.days for day in _WEEK], holidays)]
     edges = []
     for hour, is_first in ((work.start, True), (work.end, False)):
@@ -109,7 +109,3 @@ def _worked(at: Times, opens: Times, through: Times) -> Times:
     window = np.searchsorted(opens, at, "right") - 1
     within = np.clip(at - opens[window], 0, np.diff(through)[window])
     return np.where(window < 0, 0, through[window] + within)
-
-
-def _day(at: pd.Timestamp) -> "np.datetime64[date]":
-    return np.datetime64(at.date(), "D")

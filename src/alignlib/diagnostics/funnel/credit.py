@@ -53,7 +53,8 @@ select (row_number() over (order by opportunity_id, lead_id, closed_at, file, re
 _WITH_INQUIRY = """
 select deal, any_value(lead_id) as lead_id, any_value(amount) as amount, any_value(owner_id) as owner_id,
   any_value(won_at) as won_at, min(entered_at) filter (entered_at <= won_at) as inquiry_at
-from {deals} left join (select lead_id, entered_at from stage_events where stage = 'inquiry') using (lead_id) group by deal order by deal
+from {deals} left join (select lead_id, entered_at from stage_events where stage = 'inquiry') using (lead_id)
+group by deal order by deal
 """
 _TOUCHES = {
     "campaign_touches": "select lead_id, touched_at, 'marketing' as team, channel, file, record from campaign_touches",
@@ -177,7 +178,7 @@ def _share_out(made: Part, won: pd.DataFrame, touches: pd.DataFrame, tables: Tab
     kept, what = sizes > 0, f"won {'revenue' if by_amount else 'deals'} with touches"
     found = of_total(shares[kept], sizes[kept], of_deals["owner_id"][kept])
     made.findings.append(_claimed(found, what, int(kept.sum()), settings))
-    made.exhibits.append(_exhibit(shares, sizes, found, by_amount, f"{lead}.", within))
+    made.exhibits.append(_exhibit(shares, sizes, found, what, by_amount, f"{lead}.", within))
     made.basis.append(f"{of(n, len(won))} won deals with a touch on record")
     if by_amount and paid < n:
         made.caveats.append(f"{of(n - paid, n)} won deals with touches carry no amount and weigh nothing in credit.")
@@ -185,8 +186,9 @@ def _share_out(made: Part, won: pd.DataFrame, touches: pd.DataFrame, tables: Tab
         made.caveats.append("Touches known by the day only count as made when that day began, which moves credit.")
 
 
-def _exhibit(shares: Floats, sizes: Floats, found: list[Interval], by_amount: bool, lead: str, within: str) -> Exhibit:
-    what = f"won {'revenue' if by_amount else 'deals'} with touches"
+def _exhibit(
+    shares: Floats, sizes: Floats, found: list[Interval], what: str, by_amount: bool, lead: str, within: str
+) -> Exhibit:
     n, whole = int((sizes > 0).sum()), float(sizes.sum())
     least, most = (end(at.value or 0.0 for at in found) for end in (min, max))
     span = f"{interval(least, most, 'share')}{NBSP}%"
@@ -288,7 +290,6 @@ def _started(won: pd.DataFrame, touches: pd.DataFrame, settings: Settings) -> Fi
         "funnel.marketing_started", "marketing_started", measure, settings,
         {
             "beyond": f"Only {said} of won deals were started by Marketing",
-            "good": f"{said} of won deals were started by Marketing, as agreed",
             "unclear": f"Whether Marketing starts as many won deals as agreed cannot be told: {said} so far",
             "none": f"{said} of won deals were started by Marketing",
         },

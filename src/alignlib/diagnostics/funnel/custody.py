@@ -26,24 +26,19 @@ _HAPPENED = {  # to leads that leaked in a leg
 }
 _ORDER = f"entered_at, list_position({[*STAGES, *EXITS]}, stage), file, record"
 _ALONE = f"""
-with steps as (from stage_events where stage <> 'inquiry'), alone as (from steps where owner_id is null),
-held as (
+with held as (
   select lead_id, owner_id, entered_at, lead(entered_at) over (partition by lead_id order by {_ORDER}) as until
-  from steps semi join alone using (lead_id)
+  from stage_events where stage <> 'inquiry'
 )
 select lead_id, entered_at, until, until is null and l.owner_id is not null as is_unknown
 from held left join leads l using (lead_id) where held.owner_id is null
 """
 _TURNS = f"""
-with held as (from stage_events where owner_id is not null and stage in {STAGES[1:]}),
-ever as (select lead_id, min(owner_id) <> max(owner_id) as by_several from held group by lead_id),
-turns as (
+with turns as (
   select *, owner_id is distinct from lag(owner_id) over (partition by lead_id order by {_ORDER}) as is_new
-  from held semi join (from ever where by_several) using (lead_id)
-), several as (
-  select lead_id, count(distinct owner_id) as n_owners, count(*) filter (is_new) as n_turns from turns group by lead_id
+  from stage_events where owner_id is not null and stage in {STAGES[1:]}
 )
-select coalesce(n_owners, 1) as n_owners, coalesce(n_turns, 1) as n_turns from ever left join several using (lead_id)
+select count(distinct owner_id) as n_owners, count(*) filter (is_new) as n_turns from turns group by lead_id
 """
 
 
@@ -106,12 +101,8 @@ def ownerless(time: pd.DataFrame, settings: Settings) -> Finding:
     said = f"no owner for {value(at.value, 'share')} of the time before a decision"
     return finding(
         "funnel.ownerless", "ownerless_time", measure, settings,
-        {
-            "beyond": f"Leads had {said}",
-            "good": f"Leads had {said}, as agreed",
-            "unclear": f"Whether leads lack an owner for too long cannot be told: they had {said}",
-            "none": f"Leads had {said}",
-        },
+        {"none": f"Leads had {said}",
+         "unclear": f"Whether leads lack an owner for too long cannot be told: they had {said}"},
         theme="handoff", play="P8", settle="more leads, or the owner of each lead at every step",
         counted=f"{number(alone.sum())} of {number(days.sum())} lead-days from handover to decision, the first "
         f"{count(settings.promises.stalled_days, 'day')} of each lead at most; "

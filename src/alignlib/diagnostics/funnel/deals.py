@@ -39,7 +39,6 @@ def win_rate(deals: pd.DataFrame, settings: Settings) -> Finding:
         "funnel.win_rate", "win_rate", measure, settings,
         {
             "beyond": f"Only {said} of closed opportunities are won",
-            "good": f"{said} of closed opportunities are won, as agreed",
             "unclear": f"Whether enough opportunities are won cannot be told: {said} of those closed",
             "none": f"{said} of closed opportunities are won",
         },

@@ -135,7 +135,6 @@ def leaked(handed: pd.DataFrame, bucket: pd.Series, settings: Settings) -> Findi
     return finding(
         "funnel.leaked", "leaked_leads", measure, settings,
         {
-            "beyond": f"{said} of leads end with no touch, no owner or no next step",
             "good": f"Few leads are left behind: {said} have no touch, no owner or no next step",
             "unclear": f"Whether too many leads are left behind cannot be told: {said} are",
             "none": f"{said} of leads end with no touch, no owner or no next step",

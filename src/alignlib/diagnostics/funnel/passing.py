@@ -134,7 +134,6 @@ def _finding(one: Step, measure: Measure, leaked: np.ndarray, at: Times, setting
         f"funnel.{one.stage}_to_{one.next}", f"{one.stage}_to_{one.next}", measure, settings,
         {
             "beyond": f"Only {said} of {claim} {within}",
-            "good": f"{said} of {claim} {within}, as agreed",
             "unclear": f"Whether enough {claim} cannot be told: {said} {within}",
             "none": f"{said} of {claim} {within}",
         },

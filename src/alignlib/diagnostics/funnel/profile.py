@@ -43,9 +43,7 @@ def _rows(
     rows: list[Row] = []
     for attribute in ATTRIBUTES:
         code, values = pd.factorize(handed[attribute])
-        named = [str(each).strip() for each in values]
-        places = {name: i for i, name in enumerate(dict.fromkeys(named))}
-        code = np.array([*(places[name] for name in named), -1])[code]  # names alike but for blanks are one
+        places = {str(name): i for i, name in enumerate(values)}
         chosen = [side & (code >= 0) for side in outcomes]
         sides = [(code[side], who[side]) for side in chosen]
         if not all(side.any() for side in chosen):

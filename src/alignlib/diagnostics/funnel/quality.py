@@ -60,7 +60,6 @@ def _finding(found: Measure, seen: int, ends: tuple[float, float], n: int, setti
         "funnel.quality", "quality", judged, settings,
         {
             "beyond": f"Even when touched in time, only {said} of leads qualify within {within}",
-            "good": f"{said} of leads touched in time qualify within {within}, as agreed",
             "unclear": f"{said} of leads touched in time qualify; for all leads {number(100 * low)} to "
             f"{value(high, 'share')}, so whether leads are good enough cannot be told" if is_held else
             f"Whether leads touched in time are good enough cannot be told: {said} qualify within {within}",

@@ -43,8 +43,8 @@ def part(tables: Tables, settings: Settings) -> Part:
         beyond_chance += f" ({interval(kappa.low, kappa.high, 'delta')})"
     found = finding(
         "funnel.readings", "readings_alike", measure, settings,
-        {"beyond": claim, "good": f"{claim}, as agreed", "unclear": claim, "none": claim},
-        theme="common_language", play=PLAY, counted=f"{of(alike, len(read))} labels read alike", settle="",
+        {"none": claim}, theme="common_language", play=PLAY, settle="",
+        counted=f"{of(alike, len(read))} labels read alike",
     )  # fmt: skip
     return Part([found], [_exhibit(sheet, f"{claim}{beyond_chance}")], _caveats(sheet),
                 basis=[f"{count(len(read), 'stage label')} read by both teams"])  # fmt: skip

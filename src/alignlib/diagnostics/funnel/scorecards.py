@@ -42,10 +42,6 @@ def part(tables: Tables, settings: Settings) -> Part:
         else:
             why = "its scorecard does not say" if len(card) else "its scorecard was not delivered"
             made.not_judged.append(_gap(f"How many metrics {_SAYS[column]} {TEAM_NAMES[team]} has", why))
-    for team, name in TEAM_NAMES.items():
-        if not (cards["team"] == team).any():
-            what, why = "How far apart the two teams’ clocks are", f"only one scorecard: {name} has none"
-            made.not_judged.append(_gap(what, why))
     return made
 
 
@@ -65,11 +61,10 @@ def _finding(key: str, hits: pd.Series, settings: Settings) -> Finding:
     known = hits.dropna().astype(bool)
     k, n = int(known.sum()), len(known)
     said = f"{of(k, n)} metrics {_SAYS[column]}"
-    has = f"{TEAM_NAMES[team]} has {said}"
     blank = f", {count(len(hits) - n, 'further metric')} without an entry" if len(hits) > n else ""
     return finding(
         f"funnel.{key}", key, Measure(value=k / n, unit="share", k=k, n=n), settings,
-        {"beyond": f"{TEAM_NAMES[team]} has only {said}", "good": f"{has}, as agreed", "unclear": has, "none": has},
+        {"beyond": f"{TEAM_NAMES[team]} has only {said}", "none": f"{TEAM_NAMES[team]} has {said}"},
         theme="metrics", play=PLAY, counted=f"{of(k, n)} metrics on the team’s own card{blank}", settle="",
     )  # fmt: skip
 

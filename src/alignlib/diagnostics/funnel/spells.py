@@ -19,20 +19,15 @@ START = "mql"
 BEGIN, WON = STAGES.index(START), STAGES.index("won")  # ranks: a journey begins up to here; it is won here
 FORWARD = len(STAGES)  # ranks below are stages on the way, ranks from here on are exits
 _RANK = "case stage " + " ".join(f"when '{stage}' then {i}" for i, stage in enumerate((*STAGES, *EXITS))) + " end"
-# One whole number orders all events: microseconds since 1970 times 16, plus the rank of the stage entered.
-KEY = f"epoch_us(entered_at) * 16 + {_RANK}"
 _FIRST = ", ".join(f"min(k) filter (k & 15 = {i}) >> 4 as {stage}_us" for i, stage in enumerate(STAGES))
 _AT = ", ".join(f"make_timestamp({stage}_us) as {stage}_at" for stage in STAGES)
 _NAMES = " ".join(f"when {i} then '{stage}'" for i, stage in enumerate((*STAGES, *EXITS)))
-_DETAILS = """, arg_max(owner_id, (k, file, record)) as event_owner, max(owner_id) filter (stage = 'mql') as mql_owner,
-  arg_max(reason, (k, file, record)) as reason,
-  any_value(file) filter (stage = 'won') as won_file, min(record) filter (stage = 'won') as won_record"""
-# Which spells events make: this is the definition. ``spells`` has one row each: <stage>_us (first entry, microseconds,
-# NULL if never), started_us, next_us (when the lead's next spell starts), last (the last event's k).
-_NUMBERED = f"""
+# Which spells events make, one row each: this is the definition. One whole number ``k`` orders all events: microseconds
+# since 1970 times 16, plus the rank of the stage entered.
+SPELLS = f"""
 with marked as (
   select *, lag(k) over journey as before, min(k) filter (k & 15 = {BEGIN}) over journey as begun
-  from (select *, {KEY} as k from stage_events)
+  from (select *, epoch_us(entered_at) * 16 + {_RANK} as k from stage_events)
   window journey as (partition by lead_id order by k)
 ), numbered as (
   select *, count(*) filter (before & 15 >= {FORWARD} and k & 15 < {FORWARD}
@@ -40,13 +35,14 @@ with marked as (
     over (partition by lead_id order by k rows unbounded preceding) as spell
   from marked
 ), grouped as (
-  select lead_id, spell, {_FIRST}, min(k) >> 4 as started_us, max(k) as last{_DETAILS}
+  select lead_id, spell, {_FIRST}, min(k) >> 4 as started_us, max(k) as last,
+    arg_max(owner_id, (k, file, record)) as event_owner, max(owner_id) filter (stage = 'mql') as mql_owner,
+    arg_max(reason, (k, file, record)) as reason,
+    any_value(file) filter (stage = 'won') as won_file, min(record) filter (stage = 'won') as won_record
   from numbered group by lead_id, spell
 ), spells as (
   select *, lead(started_us) over (partition by lead_id order by spell) as next_us from grouped
-)"""
-# One row a spell with all that is known of it.
-SPELLS = f"""{_NUMBERED}
+)
 select s.lead_id, s.spell, {_AT}, make_timestamp(last >> 4) as last_event_at,
   case last & 15 {_NAMES} end as last_stage, s.mql_owner, s.reason, s.won_file, s.won_record,
   l.source, l.segment, l.persona, l.grade, l.score, coalesce(s.event_owner, l.owner_id) as owner,

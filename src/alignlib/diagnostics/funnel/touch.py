@@ -51,6 +51,7 @@ def handed_over(tables: Tables, spells: pd.DataFrame, settings: Settings) -> pd.
     in_time = (handed["first_touch_at"] <= due_at).astype("boolean")
     since = recorded_since(tables, handed, settings)
     is_recorded = handed["mql_at"] >= (handed["mql_at"].min() if since is None else since)
+    is_recorded &= tables.has("sales_touches")
     for name in ("n_touches", "n_attempts"):
         handed[name] = handed[name].where(is_recorded)
     is_told = (due_at <= end_of(settings)) & (not clock_is_too_coarse(tables, settings)) & is_recorded
@@ -67,8 +68,6 @@ def _touches(tables: Tables, handed: pd.DataFrame) -> dict[str, np.ndarray]:
     """When was each spell first and last touched after its handover and before it ended, how often, and until when?"""
     n, never = len(handed), np.full(len(handed), NOT_YET)
     first, last = {"first_touch_at": never}, {"last_touch_at": never.copy()}
-    if not tables.has("sales_touches"):
-        return first | last | {"n_touches": np.full(n, np.nan), "n_attempts": np.full(n, np.nan)}
     touches = tables.query("select lead_id, touched_at as at from sales_touches")
     row, place = same_lead(handed["lead_id"], touches["lead_id"])
     # an event known by the day only may have come at the end of it
@@ -127,7 +126,7 @@ def part(tables: Tables, settings: Settings, handed: pd.DataFrame) -> Part:
     if touches and len(told):
         found.exhibits.append(touch_curve(told, settings, _by_day(tables)))
     if touches:
-        found.caveats += _truncated(tables, settings, len(handed) - len(told), len(told))
+        found.caveats += _truncated(tables, settings, len(handed) - len(told))
     made = [first_touch(handed, settings) if handed["in_time"].notna().any() else None,
             decided(handed, settings) if promises.decision_days and is_recorded else None]  # fmt: skip
     found.findings = [each for each in made if each]
@@ -135,17 +134,14 @@ def part(tables: Tables, settings: Settings, handed: pd.DataFrame) -> Part:
     return found
 
 
-def _truncated(tables: Tables, settings: Settings, n: int, later: int) -> list[str]:
+def _truncated(tables: Tables, settings: Settings, n: int) -> list[str]:
     """Which caveat do leads need that were handed over before touches were recorded, or may have been?"""
     if not n:
         return []
     first = tables.query("select min(touched_at) as at from sales_touches")["at"][0]
     since = day(pd.Timestamp(first).tz_localize("UTC").tz_convert(settings.timezone))
-    were = "lead handed over before was" if n == 1 else "leads handed over before were"
-    why = f"Activities are recorded only since {since}" if later >= FEWEST else (
-        f"The first activity on record is of {since}, and only {count(later, 'lead')} came later, too few to tell "
-        "whether earlier ones were recorded")  # fmt: skip
-    return [f"{why}: whether {number(n)} {were} touched is not known (left truncation)"]
+    return [f"The first activity on record is of {since}: whether leads handed over before were touched is not known, "
+            f"for {number(n)} of them (left truncation)"]  # fmt: skip
 
 
 def _not_judged(settings: Settings, touches: bool, coarse: bool, is_recorded: bool) -> list[NotJudged]:
@@ -183,7 +179,6 @@ def first_touch(handed: pd.DataFrame, settings: Settings) -> Finding:
         "funnel.first_touch", "first_touch_in_time", measure, settings,
         {
             "beyond": f"Only {told} of leads get a first touch in time",
-            "good": f"{told} of leads get a first touch in time, as agreed",
             "unclear": f"Whether leads are touched in time as agreed cannot be told: {told} are",
             "none": f"{told} of leads get a first touch within {said(hours, settings.promises)}",
         },
@@ -309,7 +304,6 @@ def decided(handed: pd.DataFrame, settings: Settings) -> Finding | None:
         "funnel.decided", "decided_in_time", measure, settings,
         {
             "beyond": f"Only {told} of leads are accepted or turned down {within}",
-            "good": f"{told} of leads are accepted or turned down {within}, as agreed",
             "unclear": f"Whether leads are decided on in time cannot be told: {told} are {within}",
             "none": f"{told} of leads are accepted or turned down {within}",
         },

@@ -6,7 +6,6 @@ import pandas as pd
 from alignlib.association import FEWEST_CLUSTERS, slopes
 from alignlib.diagnostics.funnel.rates import gap, owner_codes
 from alignlib.diagnostics.funnel.spells import days_between, same_lead
-from alignlib.diagnostics.funnel.touch import clock_is_too_coarse
 from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
 from alignlib.judging import finding
@@ -37,7 +36,7 @@ def part(tables: Tables, settings: Settings, handed: pd.DataFrame) -> Part:
     responses to Marketing in the 14 days before the handover. What was not recorded is listed, and no zero.
     """
     ripe = handed["in_time"].notna()
-    if not ripe.any() or not tables.has("sales_touches") or clock_is_too_coarse(tables, settings):
+    if not ripe.any():
         return Part(not_judged=[NotJudged(
             what="Whether Sales picks leads by score, age or warmth", theme=_THEME, why="no lead can be told to have "
             "been touched in time or not", settle="a promised time, and sales activities with the time of day",
