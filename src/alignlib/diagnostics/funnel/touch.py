@@ -1,6 +1,5 @@
 """When is a lead first touched after the handover, how often is it tried, and when is it decided on?"""
 
-from bisect import bisect_left
 from collections import Counter
 
 import numpy as np
@@ -8,11 +7,11 @@ import pandas as pd
 
 from alignlib.diagnostics.funnel.clock import day_hours, due, explained, hours_between, said
 from alignlib.diagnostics.funnel.cohorts import SURELY_SOME, expected
-from alignlib.diagnostics.funnel.rates import FEWEST_OWNERS, rate
+from alignlib.diagnostics.funnel.rates import rate
 from alignlib.diagnostics.funnel.spells import NOT_YET, days_between, end_of, first_of, same_lead
 from alignlib.diagnostics.funnel.steps import DAY
-from alignlib.engagement import STAGES, Settings
-from alignlib.incidence import Incidence, clustered, incidence, kaplan_meier, spot, turns
+from alignlib.engagement import STAGES, Promises, Settings
+from alignlib.incidence import Incidence, incidence, kaplan_meier, spot, turns
 from alignlib.intake.tables import Tables
 from alignlib.judging import finding
 from alignlib.result import Exhibit, Finding, Measure, NotJudged, Part, Row, Unit, columns
@@ -21,7 +20,7 @@ from alignlib.words import capital, count, day, interval, masked, number, of, va
 _CURVE_DAYS = (*np.arange(0, 3, 0.25).tolist(), *range(3, 31))  # the first days decide
 _LATER = STAGES[STAGES.index("mql") + 1 :]
 _ACCEPTED = [f"{stage}_at" for stage in _LATER if stage != "won"]
-FEWEST = 10  # leads: fewer have a curve too unsure to read a median's interval, or the pace of others, off it
+FEWEST = 10  # leads: fewer have a curve too unsure to read the pace of others off it
 HUSH = 7  # days that may pass without any touch at all: holidays silence all sellers at once
 MOST_REASONS, TOLD_FROM = 6, 3  # a reason given less often may be a remark about a person, and is not printed
 
@@ -187,46 +186,16 @@ def first_touch(handed: pd.DataFrame, settings: Settings) -> Finding:
     )  # fmt: skip
 
 
-def half_touched(
-    curve: Incidence, days: np.ndarray, outcome: np.ndarray, handed: pd.DataFrame, settings: Settings, by_day: bool
-) -> str:
+def half_touched(curve: Incidence, promises: Promises, by_day: bool) -> str:
     """Within which time was half of the leads touched, in words? In hours below two days, where files know the hour.
 
-    Open leads count for as long as they were seen, and leads that left untouched never count as touched. Limits: the
-    days on which the curve's own interval, clustered where enough sellers decide, contains a half (Brookmeyer & Crowley
-    1982); none below ten leads.
+    Open leads count for as long as they were seen, and leads that left untouched never count as touched.
     """
-    median, promises = curve.quantile(0.5), settings.promises
+    median, clock = curve.quantile(0.5), "" if promises.clock == "calendar" else "working "
     if median is None:
         return "half: not reached"
-    low, high = _limits(curve, days, outcome, pd.factorize(handed["decider"])[0])
-    unit, size = ("days", 1.0) if by_day or median >= 2 else ("hours", day_hours(promises))
-    digits = int(median * size < 10)
-    ends = "no interval" if low is None else number(low * size, digits)
-    ends += "" if low is None else " and more" if high is None else f" to {number(high * size, digits)}"
-    unit = unit if promises.clock == "calendar" else f"working {unit}"
-    return f"half within {number(median * size, digits)} {unit} ({ends})"
-
-
-def _limits(
-    curve: Incidence, days: np.ndarray, outcome: np.ndarray, owners: np.ndarray
-) -> tuple[float | None, float | None]:
-    """From the first day whose upper limit reaches a half to the first whose lower limit does: where lies the median?
-
-    Limits climb with the curve, so that both days are found by halving. ``owners`` are codes, -1 for nobody.
-    """
-    if len(days) < FEWEST or (median := curve.quantile(0.5)) is None:
-        return None, None
-    is_clustered = np.count_nonzero(np.bincount(owners[owners >= 0])) >= FEWEST_OWNERS
-    told, middle, n = clustered(days, outcome, owners) if is_clustered else curve, curve.place(median), len(curve.days)
-
-    def reaches(place: int, upper: bool) -> bool:
-        at = told.at(float(curve.days[place]))
-        return ((at.high if upper else at.low) or 0.0) >= 0.5
-
-    low = bisect_left(range(middle), True, key=lambda place: reaches(place, True))
-    high = middle + bisect_left(range(middle, n), True, key=lambda place: reaches(place, False))
-    return float(curve.days[low]), float(curve.days[high]) if high < n else None
+    unit, long = ("days", median) if by_day or median >= 2 else ("hours", median * day_hours(promises))
+    return f"half within {number(long, int(long < 10))} {clock}{unit}"
 
 
 def _until_touch(handed: pd.DataFrame, settings: Settings) -> tuple[np.ndarray, np.ndarray, pd.Series]:
@@ -273,7 +242,7 @@ def touch_curve(handed: pd.DataFrame, settings: Settings, by_day: bool = False) 
         title=f"{told} of leads are touched within {said(hours, promises)}, {value(by_week.value, 'share')} "
         "within a week",
         lead=f"Touched: {told} ({interval(by_then.low, by_then.high, 'share')}) within {explained(hours, promises)}; "
-        f"{half_touched(agreed, on_clock, outcome, handed, settings, by_day)}.",
+        f"{half_touched(agreed, promises, by_day)}.",
         columns=columns(
             label=("Series", "text"), day=("Days after handover", "days"), share=("Touched so far", "share"),
             low=("from", "share"), high=("to", "share"), **promised,
