@@ -522,7 +522,6 @@ def test_gaps_in_nurture_by_hand(make_tables: Any) -> None:
         "F inquiry 12-20",  # seen for 12 days only
     ), "campaign_touches": touches(*answered)})  # fmt: skip
     gaps = custody.nurture_gaps(tables, read_spells(tables), settings())
-    assert gaps is not None
     found = {row.lead_id: row.longest for row in gaps.itertuples()}
     assert found == {"A": 21, "B": 55, "C": 42, "D": 233, "E": 361, "F": 12}
     shown = custody.nurture(gaps, settings())

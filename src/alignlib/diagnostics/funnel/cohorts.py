@@ -12,10 +12,12 @@ from alignlib.diagnostics.funnel.steps import DAY, Step
 from alignlib.engagement import Settings
 from alignlib.incidence import Incidence, incidence
 from alignlib.result import Exhibit, Finding, Level, Row
-from alignlib.stats import NOTHING
 from alignlib.words import count, day, interval, listed, of, value
 
 SURELY_SOME = 6.9  # so many expected that none at all has a chance below one in a thousand (Poisson)
+
+
+_HIDDEN = dict.fromkeys(("value", "low", "high"))  # of a cohort that does not compare
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,13 @@ def expected(pace: Incidence, ages: np.ndarray) -> float:
     return float(pace.share[1][places].sum()) if 1 in pace.share else 0.0
 
 
+def agreed_since(start: pd.Series, stage: str, settings: Settings) -> np.ndarray:
+    """Which spells began since this stage was recorded, by what was agreed (``funnel.tracking_since``)?"""
+    if stage not in settings.funnel.tracking_since:
+        return np.ones(len(start), bool)
+    return (start.isna() | (start >= pd.Timestamp(settings.funnel.tracking_since[stage]))).to_numpy()
+
+
 def since_recorded(start: pd.Series, since: pd.Timestamp | None) -> np.ndarray:
     """Which spells began while wins were recorded? The month in which recording began counts whole."""
     first = start.min() if since is None else since.to_period("M").to_timestamp()
@@ -108,8 +117,7 @@ def exhibit(found: Cohorts, title: str) -> Exhibit:
     young = f"too young: seen for less than {count(found.horizon, 'day')}"
     for i, (period, row) in enumerate(found.table.iterrows()):
         note = "not comparable: wins were not yet recorded" if not row["recorded"] else "" if row["seen"] else young
-        at = NOTHING if note else told[i]
-        rows.append(rates.rate_row(_name(period), int(row["k"]), int(row["n"]), note, at))
+        rows.append(rates.rate_row(_name(period), told[i], note) | (_HIDDEN if note else {}))
     left_out = [str(row["label"]) for row in rows if str(row["note"]).startswith("not comparable")]
     since = f" Wins are recorded since {day(found.since)}." if found.since is not None else ""
     return Exhibit(
@@ -166,7 +174,7 @@ def by_source(
     so_far = [*rates.by_group(whole, won, owners, 1), *rates.by_group(codes, won, owners, len(names))]
     equal = [*rates.by_group(of_seen, aged, watched, 1), *rates.by_group(codes[seen], aged, watched, len(names))]
     rows = [
-        rates.rate_row(label, now.k or 0, now.n or 0, at=now)
+        rates.rate_row(label, now)
         | {"equal_value": then.value, "equal_low": then.low, "equal_high": then.high, "seen": then.n}
         for label, now, then in zip(["All leads", *map(str, names)], so_far, equal, strict=True)
     ]

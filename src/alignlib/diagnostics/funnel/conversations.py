@@ -31,9 +31,12 @@ def part(tables: Tables, settings: Settings, spells: pd.DataFrame) -> Part:
         return Part()
     at = passed(entered(spells, stages), settings.funnel.path)
     owners = owner_codes(tables, spells)
-    rows = [_row(key, name, spells, owners, at, settings) for key, name in CONVERSATIONS.items()]
+    told = [_row(key, name, spells, owners, at, settings) for key, name in CONVERSATIONS.items()]
+    rows, reasons = [row for row, _ in told], dict[str, list[str]]()
     missing = [row for row in rows if row["value"] is None]
-    reasons = {str(row["why"]): [str(r["name"])[:2] for r in missing if r["why"] == row["why"]] for row in missing}
+    for row, why in told:
+        reasons.setdefault(why, []).append(str(row["name"])[:2])
+    reasons.pop("", None)
     found = Part(exhibits=[_exhibit(rows, settings)] if len(missing) < len(rows) else [])
     if missing:
         found.not_judged.append(NotJudged(
@@ -62,18 +65,18 @@ def read_early(one: Step, horizon: int) -> str:
 
 def _row(
     key: str, name: str, spells: pd.DataFrame, owners: np.ndarray | None, at: Times, settings: Settings
-) -> Row:  # fmt: skip
+) -> tuple[Row, str]:  # fmt: skip
+    """The share, if one can be told, or why none can be."""
     row: Row = {"label": f"{key} {name}", "name": f"{key} {name}", "value": None, "low": None, "high": None,
-                "k": None, "n": None, "median_days": None, "stages": "", "note": NOT_RECORDED, "why": ""}  # fmt: skip
+                "k": None, "n": None, "median_days": None, "note": NOT_RECORDED}  # fmt: skip
     pair = settings.funnel.conversations.get(key)  # type: ignore[call-overload]
     if pair is None:
-        return {**row, "why": "no stage stands for the conversation"}
+        return row, "no stage stands for the conversation"
     first, second = pair
-    row["stages"] = f"{NAMES.get(first, first)} to {NAMES.get(second, second).lower()}"
     if first not in at or second not in at:
-        return {**row, "why": "the stages are not recorded"}
+        return row, "the stages are not recorded"
     if STAGES.index(first) >= STAGES.index(second):
-        return {**row, "why": "the stages run backwards"}
+        return row, "the stages run backwards"
     since = settings.funnel.tracking_since.get(second)
     is_kept = at[first] >= (0 if since is None else pd.Timestamp(since).value // 1000)
     later = [stage for stage in STAGES if stage in at and STAGES.index(stage) >= STAGES.index(second)]
@@ -81,18 +84,18 @@ def _row(
     sold = STAGES.index(second) > STAGES.index(START)  # before the handover it is not sellers who decide
     measure, half = gone_by(one, owners if sold else None, settings.funnel.horizon_days)
     if measure.value is None:
-        return {**row, "why": "no lead has entered the first stage since the second is recorded"}
-    return {**row, "label": f"{key} {row['stages']}", "value": measure.value, "low": measure.low, "high": measure.high,
+        return row, "no lead has entered the first stage since the second is recorded"
+    return {**row, "label": f"{key} {_stages(pair)}", "value": measure.value, "low": measure.low, "high": measure.high,
             "k": measure.k, "n": measure.n, "median_days": half,
-            "note": read_early(one, settings.funnel.horizon_days)}  # fmt: skip
+            "note": read_early(one, settings.funnel.horizon_days)}, ""  # fmt: skip
 
 
 def _exhibit(rows: list[Row], settings: Settings) -> Exhibit:
-    hidden = ("why", "stages")
+    mapped = [(key, settings.funnel.conversations.get(key)) for key in CONVERSATIONS]  # type: ignore[call-overload]
+    mapping = "; ".join(f"{key} {_stages(pair) if pair else NOT_RECORDED}" for key, pair in mapped)
     return Exhibit(
         key="funnel.conversations", shape="intervals", play="P12", source="Stage history of leads", title=_title(rows),
-        lead=f"{listed([str(row['name']) for row in rows])}, each by the stages that stand for it.",
-        rows=[{name: cell for name, cell in row.items() if name not in hidden} for row in rows],
+        lead=f"{listed([str(row['name']) for row in rows])}, each by the stages that stand for it.", rows=rows,
         columns=columns(
             label=("Stages", "text"), name=("Conversation", "text"), value=("Go on", "share"), low=("from", "share"),
             high=("to", "share"), k=("Seen to go on", "count"), n=("Leads", "count"),
@@ -101,7 +104,7 @@ def _exhibit(rows: list[Row], settings: Settings) -> Exhibit:
         read=f"Each line: of the leads in the first stage, the share that reaches the second within "
         f"{count(settings.funnel.horizon_days, 'day')}, with its 95 % interval (by owner where sellers decide); within "
         "fewer where the note says so: no lead was seen for longer, and that share can only rise. "
-        f"Mapping: {_mapping(rows)}. "
+        f"Mapping: {mapping}. "
         + _order(settings),
         says_not="Which conversation is the weakest: a longer stretch loses more leads, and shares of different "
         "conversations are of different leads. Whether one was held or was good: a stage is only its outcome.",
@@ -117,8 +120,9 @@ def _order(settings: Settings) -> str:
             "a qualified prospect (C3), while most funnels qualify first.")  # fmt: skip
 
 
-def _mapping(rows: list[Row]) -> str:
-    return "; ".join(f"{str(row['name'])[:2]} {row['stages'] or NOT_RECORDED}" for row in rows)
+def _stages(pair: tuple[str, str]) -> str:
+    first, second = (NAMES.get(stage, stage) for stage in pair)
+    return f"{first} to {second.lower()}"
 
 
 def _title(rows: list[Row]) -> str:

@@ -5,7 +5,7 @@ import pandas as pd
 from scipy.special import expit, logit, stdtrit
 
 from alignlib.diagnostics.funnel.leaks import buckets
-from alignlib.diagnostics.funnel.rates import owners_known, rate_row
+from alignlib.diagnostics.funnel.rates import owners_known, rate, rate_row
 from alignlib.diagnostics.funnel.spells import NOT_YET, days_between, end_of, first_of, same_lead
 from alignlib.engagement import EXITS, STAGES, Settings
 from alignlib.incidence import kaplan_meier
@@ -56,7 +56,7 @@ def part(tables: Tables, settings: Settings, handed: pd.DataFrame, spells: pd.Da
     gaps = nurture_gaps(tables, spells, settings)
     legs = relay_legs(tables, settings, spells, handed)
     found.exhibits += [relay(legs, facts)] if len(legs) > 1 else []
-    if gaps is not None and (gaps["days"] > settings.funnel.nurture_gap_days).any():
+    if tables.has("campaign_touches") and (gaps["days"] > settings.funnel.nurture_gap_days).any():
         found.exhibits.append(nurture(gaps, settings))
     return found
 
@@ -144,14 +144,12 @@ def _facts(time: pd.DataFrame, tables: Tables) -> list[str]:
             f"{of(many, len(leads))} had three or more, {number(back)} went back to an earlier owner."]  # fmt: skip
 
 
-def nurture_gaps(tables: Tables, spells: pd.DataFrame, settings: Settings) -> pd.DataFrame | None:
-    """For how long at most did nothing come from each lead in Marketing's hands? None: responses are not recorded.
+def nurture_gaps(tables: Tables, spells: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """For how long at most did nothing come from each lead in Marketing's hands?
 
     One row a stretch: a lead from its inquiry to the handover, from its inquiry on (not handed over yet), or from being
     recycled until it came back. ``longest``: days between two responses, the two ends of the stretch included.
     """
-    if not tables.has("campaign_touches"):
-        return None
     names = ("inquiry_at", "last_event_at", "next_spell_at")
     end, (begun, last, back) = end_of(settings).to_datetime64(), (spells[name].to_numpy() for name in names)
     later, exits = first_of(*(spells[name].to_numpy() for name in _LATER)), spells["exit"].to_numpy(dtype=object)
@@ -191,7 +189,7 @@ def nurture(gaps: pd.DataFrame, settings: Settings) -> Exhibit:
         some = longest[watched & (kinds == kind)]
         half, most = value(float(np.median(some)), "days"), value(float(some.max()), "days")
         note = f"longest silence: {half} or more for half, {most} at most"
-        rows.append(rate_row(kind, int((some > settings.funnel.nurture_gap_days).sum()), len(some), note))
+        rows.append(rate_row(kind, rate(some > settings.funnel.nurture_gap_days), note))
     worst = max(rows, key=lambda row: row["value"])
     return Exhibit(
         key="funnel.nurture", shape="intervals", rows=rows, play="P8", is_detail=True,

@@ -54,7 +54,7 @@ def win_rates(deals: pd.DataFrame, settings: Settings) -> Exhibit:
     """
     closed = deals.loc[deals["outcome"] != "open", ["outcome", "owner", *(column for column, _ in _CUTS)]]
     won, owners = (closed["outcome"] == "won").to_numpy(), closed["owner"].to_numpy(dtype=object)
-    at, alone = rate(won, owners), rate_row("All closed", int(won.sum()), len(won))
+    at, alone = rate(won, owners), rate_row("All closed", rate(won))
     rows = [alone]
     if at.method.startswith("clustered"):
         rows = [alone | {"label": "All closed, sellers differing", "low": at.low, "high": at.high,
@@ -65,7 +65,7 @@ def win_rates(deals: pd.DataFrame, settings: Settings) -> Exhibit:
         for i, key in enumerate(keys if len(keys) > 1 else ()):
             found = rate(won[group == i], owners[group == i])
             note = _edge(key, keys[0], settings) if column == "quarter" else ""
-            rows.append(rate_row(f"{name} {_quarter(key)}", found.k or 0, found.n or 0, note, at=found))
+            rows.append(rate_row(f"{name} {_quarter(key)}", found, note))
     return Exhibit(
         key="funnel.win_rate", shape="intervals", rows=rows, play="P6", source="Opportunities",
         title=f"{of(int(won.sum()), len(won))} closed opportunities were won: {value(float(won.mean()), 'share')}",

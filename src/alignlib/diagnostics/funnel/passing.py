@@ -49,7 +49,8 @@ def part(tables: Tables, settings: Settings, spells: pd.DataFrame, handed: pd.Da
     if since is not None:
         found.caveats.append(f"Wins are recorded only since {day(since)}: leads handed over before are kept in counts "
                              "and left out of rates within a number of days (left truncation).")  # fmt: skip
-    keeps = {key: keep & _since_recorded(one, spells, settings) for key, one in walked.items()}
+    keeps = {key: keep & cohorts.agreed_since(spells[f"{one.stage}_at"], one.next, settings)
+             for key, one in walked.items()}  # fmt: skip
     kept = {path: {key: chosen(one, keeps.get(key, keep)) for key, one in walk.items()} for path, walk in walks.items()}
     mine, first_owners = kept[settings.funnel.path], owner_codes(tables, spells, at_handover=True)
     rates = {key: going_on(one, horizon, first_owners if one.stage == START else owners) for key, one in mine.items()}
@@ -115,13 +116,6 @@ def _compare(
     if held := groups.compare(compared, cuts, score, owners):
         found.exhibits.append(groups.strata_exhibit(held, f"within {count(horizon, 'day')}"))
         found.caveats += groups.caveats(held)
-
-
-def _since_recorded(one: Step, spells: pd.DataFrame, settings: Settings) -> np.ndarray:
-    """Which spells entered a stage only after the next was recorded, by what was agreed (``funnel.tracking_since``)?"""
-    since = {str(stage): day for stage, day in settings.funnel.tracking_since.items()}.get(one.next)
-    start = spells[f"{one.stage}_at"]
-    return np.ones(len(spells), bool) if since is None else (start.isna() | (start >= pd.Timestamp(since))).to_numpy()
 
 
 def _finding(one: Step, measure: Measure, leaked: np.ndarray, at: Times, settings: Settings) -> Finding:

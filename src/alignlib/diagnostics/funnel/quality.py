@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtri
 
+from alignlib.diagnostics.funnel.cohorts import agreed_since
 from alignlib.diagnostics.funnel.rates import going_on
 from alignlib.diagnostics.funnel.spells import START
 from alignlib.diagnostics.funnel.steps import TOO_EARLY, entered, step
@@ -29,7 +30,7 @@ def part(settings: Settings, handed: pd.DataFrame) -> Part:
     Acceptance is shown and decides nothing: Sales decides it. Sources: Manski 1989, 2003 (bounds).
     """
     stages = _stages(handed)
-    kept = _since_recorded(handed, stages, settings)
+    kept = handed[agreed_since(handed["mql_at"], stages[0], settings)] if stages else handed
     told, in_time = kept["in_time"].notna(), _is_in_time(kept)
     if gap := _why_not(settings, handed, bool(in_time.any()), stages):
         return Part(not_judged=[gap])
@@ -43,7 +44,7 @@ def part(settings: Settings, handed: pd.DataFrame) -> Part:
         {**_NOBODY, "label": "All leads, bounds", "n": n, "low": low, "high": high, "note": _BOUNDS},
     ]  # fmt: skip
     if handed["sal_at"].notna().any():
-        offered, reached = _since_recorded(handed, ["sal"], settings), ["sal", *stages]
+        offered, reached = handed[agreed_since(handed["mql_at"], "sal", settings)], ["sal", *stages]
         rows.append(_row("Accepted by Sales", share_reaching(offered, reached, settings), seen, _ACCEPTED))
     judged = _finding(found, seen, (low, high), n, settings)
     return Part([judged], [_exhibit(rows, found, seen, (len(kept) - n, len(handed) - len(kept)), judged)])
@@ -72,13 +73,6 @@ def _finding(found: Measure, seen: int, ends: tuple[float, float], n: int, setti
         + ("" if seen == horizon else f", or {count(horizon, 'day')} of follow-up"),
         cannot=TOO_EARLY if seen < horizon else None,
     )  # fmt: skip
-
-
-def _since_recorded(handed: pd.DataFrame, stages: list[str], settings: Settings) -> pd.DataFrame:
-    """Which leads were handed over since the first of these stages was recorded, by what was agreed?"""
-    agreed = {str(stage): day for stage, day in settings.funnel.tracking_since.items()}
-    since = agreed.get(stages[0]) if stages else None
-    return handed if since is None else handed[handed["mql_at"] >= pd.Timestamp(since)]
 
 
 def _is_in_time(handed: pd.DataFrame) -> np.ndarray:

@@ -194,10 +194,9 @@ def excludes_zero(found: Interval | Measure) -> bool:
     return found.low is not None and found.high is not None and (found.low > 0 or found.high < 0)
 
 
-def rate_row(label: str, k: int, n: int, note: str = "", at: Interval | Measure | None = None) -> Row:
-    """Which row of an interval chart says that ``k`` of ``n`` are hits? ``at``: the share, by default Wilson's."""
-    at = wilson(k, n) if at is None else at
-    return {"label": label, "value": at.value, "low": at.low, "high": at.high, "k": k, "n": n, "note": note}
+def rate_row(label: str, at: Measure, note: str = "") -> Row:
+    """Which row of an interval chart shows this share?"""
+    return {"label": label, "value": at.value, "low": at.low, "high": at.high, "k": at.k, "n": at.n, "note": note}
 
 
 def rate_columns(label: str, n: str, **more: tuple[str, Unit]) -> list[Column]:
