@@ -170,7 +170,7 @@ def test_a_score_that_orders_is_found_and_one_that_does_not_is_never_called_good
     barely = graded(make_tables, world(False), thresholds={"score_order": 0.5}).findings[0]
     assert barely.level == "unclear" and "cannot be told" in barely.title and barely.settle
     calibration = next(e for e in flat.exhibits if e.key == "funnel.calibration")
-    assert "goes up with the score cannot be told" in calibration.title and calibration.is_detail
+    assert "The score orders nothing that can be told" in calibration.title and calibration.is_detail
     turned = [{**one, "score": 100 - one["score"]} for one in world(True)]
     assert "runs the wrong way" in graded(make_tables, turned).findings[0].title
 
@@ -179,14 +179,14 @@ def test_a_low_bar_does_not_make_a_score_without_order_sound_good(make_tables: A
     found = graded(make_tables, world(False), thresholds={"score_order": 0.3}).findings[0]
     assert found.level == "good" and "agreed" not in found.title
     assert found.title.startswith(
-        "The score is no worse than was asked for: the one that qualified stands higher in 47"
+        "The score is no worse than was asked for: the lead that qualified stands higher in 47"
     )
 
 
 def test_how_well_a_score_sorts_is_said_no_better_than_its_interval() -> None:
     words = {(0.51, 0.58): "hardly", (0.55, 0.8): "sorts leads", (0.52, 0.75): "sorts leads",
              (0.5, 0.58): "nothing that", (0.3, 0.49): "wrong way", (None, None): "nothing that"}  # fmt: skip
-    assert all(word in grading._sorts(Interval(0.5, *ends))[0] for ends, word in words.items())
+    assert all(word in grading._sorts(Interval(0.5, *ends)) for ends, word in words.items())
     assert grading._pairs(Interval(0.55, 0.512, 0.58)) == "55\xa0% of pairs (51 to 58; chance gives 50)"
 
 

@@ -122,7 +122,7 @@ def exhibit(found: Cohorts, title: str) -> Exhibit:
     since = f" Wins are recorded since {day(found.since)}." if found.since is not None else ""
     return Exhibit(
         key="funnel.cohorts", shape="intervals", rows=rows, play="P22", source="Stage history of leads", title=title,
-        columns=rates.rate_columns("Handed over in", "Leads"),
+        columns=rates.rate_columns("Handed over in"),
         lead=f"Share won {found.within} of the handover, so that old and young cohorts compare." + since,
         read="Each line is a cohort: the tick its share, the bar its 95 % interval "
         f"({rates.how([told[i] for i in found.usable])}). All leads of a cohort that is compared "
@@ -189,7 +189,7 @@ def by_source(
         key="funnel.by_source", shape="intervals", rows=rows, title=title, play="P3", source="Stage history of leads",
         lead=f"Won by {day(settings.as_of)}, as a share of all leads handed over.",
         columns=rates.rate_columns(
-            "Source", "Leads", equal_value=(f"Won {horizon}", "share"), equal_low=("from", "share"),
+            "Source", equal_value=(f"Won {horizon}", "share"), equal_low=("from", "share"),
             equal_high=("to", "share"), seen=("Leads seen so long", "count"),
         ),
         read="Each line is a source: the tick its share won so far, the bar its 95 % interval "

@@ -5,7 +5,7 @@ import pandas as pd
 from scipy.special import expit, logit, stdtrit
 
 from alignlib.diagnostics.funnel.leaks import buckets
-from alignlib.diagnostics.funnel.rates import owners_known, rate, rate_row
+from alignlib.diagnostics.funnel.rates import owners_known, rate, rate_columns, rate_row
 from alignlib.diagnostics.funnel.spells import NOT_YET, days_between, end_of, first_of, same_lead
 from alignlib.engagement import EXITS, STAGES, Settings
 from alignlib.incidence import kaplan_meier
@@ -195,11 +195,7 @@ def nurture(gaps: pd.DataFrame, settings: Settings) -> Exhibit:
         key="funnel.nurture", shape="intervals", rows=rows, play="P8", is_detail=True,
         title=f"No response for {limit} from {value(worst['value'], 'share')} of {worst['label'].lower()} "
         f"({of(worst['k'], worst['n'])}); what Marketing sent is not recorded",
-        columns=columns(
-            label=("Leads", "text"), value=("Without a response", "share"), low=("from", "share"),
-            high=("to", "share"), k=("Without a response, leads", "count"), n=("Watched long enough", "count"),
-            note=("Note", "text"),
-        ),
+        columns=rate_columns("Leads", "Without a response", "Without a response, leads", "Watched long enough"),
         read=f"Leads in Marketing’s hands for more than {limit}: the share from which no response came for so long at "
         "a stretch, with its 95 % interval (Wilson).",
         says_not="What Marketing sent, and how often: only what leads did is recorded.",

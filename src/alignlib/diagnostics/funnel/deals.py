@@ -69,7 +69,7 @@ def win_rates(deals: pd.DataFrame, settings: Settings) -> Exhibit:
     return Exhibit(
         key="funnel.win_rate", shape="intervals", rows=rows, play="P6", source="Opportunities",
         title=f"{of(int(won.sum()), len(won))} closed opportunities were won: {value(float(won.mean()), 'share')}",
-        columns=rate_columns("Opportunities", "Closed"),
+        columns=rate_columns("Opportunities", n="Closed"),
         read="Each line is a group: the tick its win rate, the bar its 95 % interval (clustered by owner where two "
         "or more decided, else Wilson). At the start of a record only quick deals can be closed: that quarter does not "
         "compare.",

@@ -11,7 +11,7 @@ from alignlib.diagnostics.funnel import profile
 from alignlib.diagnostics.funnel.cohorts import since_recorded, tracked_since
 from alignlib.diagnostics.funnel.rates import how, rate
 from alignlib.diagnostics.funnel.spells import START, days_between, end_of, stages_in
-from alignlib.diagnostics.funnel.steps import entered, step
+from alignlib.diagnostics.funnel.steps import DOES, entered, step
 from alignlib.diagnostics.funnel.touch import deciders
 from alignlib.engagement import Settings
 from alignlib.judging import finding, measured
@@ -20,8 +20,7 @@ from alignlib.stats import NOTHING, Floats, Interval
 from alignlib.words import TEAM_NAMES, capital, count, interval, number, of, value
 
 _THEME, _SOURCE = "common_language", "Stage history of leads, list of leads"
-_DOES = {"sql": ("qualified", "qualify", "qualifying"), "opportunity": ("became an opportunity",
-         "become opportunities", "becoming an opportunity"), "won": ("was won", "are won", "winning")}  # fmt: skip
+_DID = {"sql": "qualified", "opportunity": "became an opportunity", "won": "was won"}
 _AS_FILED = " Scores and grades are those in the file, not those at handover: later ones may follow from what happened."
 _HARDLY, _WELL = 0.55, 0.65  # shares of pairs
 _HEAT = ("hot", "warm", "cold")
@@ -47,7 +46,7 @@ class Graded:
 
     @property
     def does(self) -> str:
-        return f"{_DOES[self.stage][1]} within {count(self.horizon, 'day')}"
+        return f"{DOES[self.stage]} within {count(self.horizon, 'day')}"
 
     def ordered(self, hit: str = "hit") -> Interval:
         """In which share of pairs had the lead with this outcome the better score or grade?"""
@@ -77,7 +76,7 @@ def part(settings: Settings, handed: pd.DataFrame) -> Part:
 def grade(settings: Settings, handed: pd.DataFrame) -> Graded | None:
     """Which leads can be told to have qualified or not, and by what are they ordered? None when no lead can."""
     stages, horizon, start = stages_in(handed), settings.funnel.horizon_days, handed["mql_at"]
-    stage = next((s for s in _DOES if s in stages), None)
+    stage = next((s for s in _DID if s in stages), None)
     if stage is None:
         return None
     later = stages[stages.index(stage) :]
@@ -108,8 +107,7 @@ def _places(grades: pd.Series) -> dict[str, float]:
 def _finding(found: Graded, at: Interval, settings: Settings) -> Finding:
     leads = found.leads[found.leads["order"].notna()]
     sellers = leads.loc[leads["owner"] >= 0, "owner"].nunique()
-    said, wins, sorts = _pairs(at), found.ordered("won"), _sorts(at)[0]
-    verdict = f"the one that {_DOES[found.stage][0]} stands higher in {said}"
+    said, wins, verdict = _pairs(at), found.ordered("won"), _verdict(found, at)
     hits, blank = int(leads["hit"].sum()), len(found.leads) - len(leads)
     method = f"concordance, {'clustered by owner' if sellers >= FEWEST_CLUSTERS else 'DeLong'}, 95 %"
     somers, low, high = (None if end is None else 2 * end - 1 for end in (at.value, at.low, at.high))
@@ -118,10 +116,10 @@ def _finding(found: Graded, at: Interval, settings: Settings) -> Finding:
     return finding(
         "funnel.score_order", "score_order", measured(at, "share", method, hits, len(leads)), settings,
         {
-            "beyond": f"The {found.by} puts the lead that {_DOES[found.stage][0]} first in only {said}",
+            "beyond": f"The {found.by} puts the lead that {_DID[found.stage]} first in only {said}",
             "good": f"The {found.by} is no worse than was asked for: {verdict}",
             "unclear": f"Whether the {found.by} orders leads well enough cannot be told: right in {said}",
-            "none": f"The {found.by} {sorts}: {verdict}",
+            "none": f"The {found.by} {_sorts(at)}: {verdict}",
         },
         theme=_THEME, play="P6", settle=f"more leads with a {found.by}, each seen for {count(found.horizon, 'day')}",
         counted=f"{of(hits, len(leads))} leads {found.does}{found.left}{blank_ones}; Somers’ D "
@@ -135,15 +133,17 @@ def _pairs(at: Interval) -> str:
     return f"{value(at.value, 'share')} of pairs ({interval(at.low, at.high, 'share')}; chance gives 50)"
 
 
-def _sorts(at: Interval) -> tuple[str, str]:
-    """What does the interval bear out: what the score or grade does, and how the share that goes on goes with it?"""
+def _verdict(found: Graded, at: Interval) -> str:
+    return f"the lead that {_DID[found.stage]} stands higher in {_pairs(at)}"
+
+
+def _sorts(at: Interval) -> str:
+    """What does the interval bear out of what the score or grade does?"""
     if at.low is None or at.high is None or at.low <= 0.5 <= at.high:
-        return "orders nothing that can be told", "whether {} goes up with the score cannot be told"
+        return "orders nothing that can be told"
     if at.high < 0.5:
-        return "runs the wrong way", "{} goes down as the score goes up"
-    if at.low < _HARDLY and at.high <= _WELL:
-        return "hardly sorts leads", "{} goes up little with the score"
-    return "sorts leads", "{} goes up with the score"
+        return "runs the wrong way"
+    return "hardly sorts leads" if at.low < _HARDLY and at.high <= _WELL else "sorts leads"
 
 
 def _rate(leads: pd.DataFrame) -> Measure:
@@ -193,10 +193,9 @@ def _calibration(found: Graded, at: Interval) -> Exhibit:
     rows = [
         _row(f"Score {_span(g['score'].min(), g['score'].max())}", g, at) for g, at in zip(groups, told, strict=True)
     ]
-    title = f"{_sorts(at)[1].format(_DOES[found.stage][2])}: the lead that {_DOES[found.stage][0]} stands higher in "
     return Exhibit(
         key="funnel.calibration", shape="intervals", rows=rows, play="P6", source=_SOURCE, is_detail=True,
-        title=capital(title) + _pairs(at), columns=_columns(found, "Score"),
+        title=f"The score {_sorts(at)}: {_verdict(found, at)}", columns=_columns(found, "Score"),
         lead=f"{count(len(scored), 'lead')} in {count(len(rows), 'group')} of equal size where ties allow.",
         read="Lines should climb from the lowest score to the highest; a flat picture says the score carries nothing. "
         "Single groups vary by chance; the title rests on all pairs of a lead that goes on and one that does not. "

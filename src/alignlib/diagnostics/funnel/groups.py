@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from alignlib.diagnostics.funnel.rates import Compared, coded, excludes_zero, extremes, gap, rate, strata
+from alignlib.diagnostics.funnel.rates import Compared, coded, excludes_zero, extremes, gap, rate, rate_columns, strata
 from alignlib.diagnostics.funnel.spells import START
 from alignlib.diagnostics.funnel.steps import DOES, Step, chosen
 from alignlib.engagement import Settings
@@ -92,11 +92,9 @@ def exhibit(
         title=f"Leads {DOES[goal.next]} {within} more or less often by {listed(differ)}"
         if differ
         else f"Whether some leads {DOES[goal.next]} {within} more often than others cannot be told",
-        columns=columns(
-            label=("Leads by", "text"), value=(f"{capital(DOES[goal.next])} {within}", "share"),
-            low=("from", "share"), high=("to", "share"), k=("How many", "count"), n=("Leads seen so long", "count"),
+        columns=rate_columns(
+            "Leads by", f"{capital(DOES[goal.next])} {within}", "How many", "Leads seen so long",
             **more, leads=("All leads", "count"), median_days=("Half have left the handover after", "days"),
-            note=("Note", "text"),
         ),
         read=f"Each line is a group of leads handed over: the tick how many {DOES[goal.next]} {within}, of "
         "those seen for so long; the bar its 95 % interval (clustered by owner where two or more decided, else "

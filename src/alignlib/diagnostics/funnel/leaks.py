@@ -111,23 +111,16 @@ def leaked_spells(spells: pd.DataFrame, bucket: pd.Series) -> np.ndarray:
     return flags
 
 
-def could_leak(handed: pd.DataFrame, bucket: pd.Series, settings: Settings) -> pd.Series:
-    """Which leads were decided on, or could have leaked by now: their promised time is over?
-
-    Where no time was promised, ``promises.stalled_days`` stand for it. Younger open leads would only flatter.
-    """
-    end, decided = end_of(settings), [name for name, (_, kind) in BUCKETS.items() if kind in ("done", "decided")]
-    stalled = handed["mql_at"] + pd.Timedelta(days=settings.promises.stalled_days)
-    return bucket.isin(decided) | (handed["due_at"].fillna(stalled) <= end)
-
-
 def leaked(handed: pd.DataFrame, bucket: pd.Series, settings: Settings) -> Finding | None:
     """Which share of handed-over leads ends where nobody chose: untouched, without owner or without next step?
 
-    Of those that ``could_leak``; None when there is none. Clustered by who held them at the handover: whoever holds a
-    lead last may follow from its having leaked.
+    Of those decided on, or past their promised time (``promises.stalled_days`` where none was promised): younger open
+    ones would only flatter. None when there is none. Clustered by who held them at the handover: whoever holds a lead
+    last may follow from its having leaked.
     """
-    ripe = could_leak(handed, bucket, settings)
+    decided = [name for name, (_, kind) in BUCKETS.items() if kind in ("done", "decided")]
+    stalled = handed["mql_at"] + pd.Timedelta(days=settings.promises.stalled_days)
+    ripe = bucket.isin(decided) | (handed["due_at"].fillna(stalled) <= end_of(settings))
     if not ripe.any():
         return None
     measure = rate(bucket[ripe].isin(LEAKS).to_numpy(), handed["decider"][ripe])

@@ -5,13 +5,13 @@ import pandas as pd
 from scipy.special import chdtri
 
 from alignlib.diagnostics.funnel.cohorts import agreed_since
-from alignlib.diagnostics.funnel.rates import going_on
+from alignlib.diagnostics.funnel.rates import going_on, rate_columns, rate_row
 from alignlib.diagnostics.funnel.spells import START
 from alignlib.diagnostics.funnel.steps import TOO_EARLY, entered, step
 from alignlib.diagnostics.funnel.touch import deciders
 from alignlib.engagement import Settings
 from alignlib.judging import finding
-from alignlib.result import Exhibit, Finding, Measure, NotJudged, Part, Row, columns
+from alignlib.result import Exhibit, Finding, Measure, NotJudged, Part, Row
 from alignlib.stats import Interval, welch
 from alignlib.words import agreed, count, interval, listed, number, of, share, value
 
@@ -158,9 +158,8 @@ def _why_not(settings: Settings, handed: pd.DataFrame, any_in_time: bool, stages
 def _row(label: str, found: tuple[Measure, int], usual: int, note: str = "") -> Row:
     """A group and its share; noted where it was followed for fewer or more days than those touched in time."""
     at, seen = found
-    shown = {name: getattr(at, name) for name in ("value", "low", "high", "k", "n")}
     days = "" if seen == usual or not at.n else f"within {count(seen, 'day')}"
-    return {"label": label, **shown, "note": "; ".join(each for each in (note, days) if each)}
+    return rate_row(label, at, "; ".join(filter(None, (note, days))))
 
 
 def _exhibit(rows: list[Row], found: Measure, seen: int, left_out: tuple[int, int], judged: Finding) -> Exhibit:
@@ -172,10 +171,7 @@ def _exhibit(rows: list[Row], found: Measure, seen: int, left_out: tuple[int, in
         f"{agreed(judged.limit, judged.direction, 'share')[:-1]} for leads touched in time."
         + (f" {count(runs, 'lead')} left out whose promised time still runs." if runs else "")
         + (f" {count(early, 'lead')} left out handed over before qualifying was recorded." if early else ""),
-        columns=columns(
-            label=("Leads", "text"), value=("Qualify", "share"), low=("from", "share"), high=("to", "share"),
-            k=("Seen to qualify", "count"), n=("Leads", "count"), note=("Note", "text"),
-        ),
+        columns=rate_columns("Leads", "Qualify", "Seen to qualify"),
         read=f"Each line is a group: the tick the share that qualifies within {within} of the handover, open leads "
         "counted while they were seen; the bar its 95 % interval, by owner at the handover where at least two decide. "
         "The line for all shows bounds.",

@@ -199,9 +199,11 @@ def rate_row(label: str, at: Measure, note: str = "") -> Row:
     return {"label": label, "value": at.value, "low": at.low, "high": at.high, "k": at.k, "n": at.n, "note": note}
 
 
-def rate_columns(label: str, n: str, **more: tuple[str, Unit]) -> list[Column]:
+def rate_columns(
+    label: str, share: str = "Share won", k: str = "Won", n: str = "Leads", **more: tuple[str, Unit]
+) -> list[Column]:
     """Which columns do such rows have? ``n`` names what the share is of; ``more`` stand before the note."""
     return columns(
-        label=(label, "text"), value=("Share won", "share"), low=("from", "share"), high=("to", "share"),
-        k=("Won", "count"), n=(n, "count"), **more, note=("Note", "text"),
+        label=(label, "text"), value=(share, "share"), low=("from", "share"), high=("to", "share"), k=(k, "count"),
+        n=(n, "count"), **more, note=("Note", "text"),
     )  # fmt: skip

@@ -4,7 +4,6 @@ Planning arithmetic, not a forecast: it says what follows if leads go on as they
 Source of the method, from the goal through the deal to leads and promises: HubSpot's service-level agreement.
 """
 
-from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -40,15 +39,13 @@ def part(tables: Tables, settings: Settings, handed: pd.DataFrame, deals: pd.Dat
     Leads handed over before wins were recorded leave rates and stay in counts. Nothing is said of a lead's worth
     without amounts, and nothing is promised without a goal.
     """
-    found = Part()
     base = model(tables, settings, handed, deals)
     if base is None:
-        found.not_judged.append(NotJudged(
+        return Part(not_judged=[NotJudged(
             what="From leads to revenue", why="no way from handover to a win is recorded", theme="metrics",
             settle="the stage history of leads up to the win",
-        ))  # fmt: skip
-        return found
-    found.exhibits.append(base)
+        )])  # fmt: skip
+    found = Part(exhibits=[base])
     is_priced = row_of(base, "deal_value").get("amount_low") is not None and bool(row_of(base, "whole")["rate"])
     if settings.goal.revenue is None:
         found.not_judged.append(NotJudged(
@@ -151,12 +148,11 @@ def promises(model: Exhibit, tables: Tables, settings: Settings, handed: pd.Data
     point, drawn = goal / deal["amount"], goal / amounts_of(*pairs.pop())
     asked: list[Row] = []
     names = [str(row["stage"]).split("_to_")[0] for row in rows]
-    whose = {START: "Marketing", "won": "Both"}
-    asked.append(_asked("Won deals", "won", whose, point, drawn, row_of(model, "won").get("a_month")))
+    asked.append(_asked("Won deals", "won", point, drawn, row_of(model, "won").get("a_month")))
     for name, (row, z) in zip(names[::-1], pairs[::-1], strict=True):
         point, drawn = point / row["rate"], drawn / rates_of(row, z)
         label = "Leads handed over" if name == START else {"opportunity": "Opportunities"}.get(name, NAMES[name])
-        asked.append(_asked(label, name, whose, point, drawn, row["a_month"]))
+        asked.append(_asked(label, name, point, drawn, row["a_month"]))
     leads = asked[-1]
     grades, sold = _by_grade(leads, handed, settings), _by_sales(leads, tables, settings, handed)
     now = row_of(model, "revenue").get("note")
@@ -195,9 +191,9 @@ def _room(leads: Row, more: int | None) -> str:
     return f"Sales could work {number(more)} more a month, so it has room for about {about}: {verdict}"
 
 
-def _asked(label: str, stage: str, whose: Mapping[str, str], point: float, drawn: np.ndarray, now: float | None) -> Row:
+def _asked(label: str, stage: str, point: float, drawn: np.ndarray, now: float | None) -> Row:
     low, high = (float(v) for v in np.quantile(drawn, (0.025, 0.975)))
-    who = whose.get(stage, "Sales")
+    who = {START: "Marketing", "won": "Both"}.get(stage, "Sales")
     return {"label": label, "who": who, "value": point, "low": low, "high": high, "now": now, "note": ""}
 
 

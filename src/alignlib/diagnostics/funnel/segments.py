@@ -28,7 +28,7 @@ def part(settings: Settings, segment: pd.Series, at: Times, kept: dict[str, Step
     shown = np.flatnonzero(np.any(list(sizes.values()), axis=0)) if sizes else np.zeros(0, int)
     if START not in stages or len(stages) < 2 or not 2 <= len(shown) <= _MOST:
         return Part()
-    one = kept[f"{START}_to_{stages[stages.index(START) + 1]}"]
+    one = kept[f"{START}_to_{list(at)[1]}"]
     rows: list[Row] = []
     for i in shown[np.argsort(-sizes[START][shown], kind="stable")].tolist():
         mine = chosen(one, code == i)

@@ -120,12 +120,11 @@ def part(tables: Tables, settings: Settings, handed: pd.DataFrame) -> Part:
     promises, touches, coarse = settings.promises, tables.has("sales_touches"), clock_is_too_coarse(tables, settings)
     is_recorded = bool(handed["exit"].notna().any()) and bool(handed[_ACCEPTED].notna().to_numpy().any())
     found = Part(not_judged=_not_judged(settings, touches, coarse, is_recorded))
-    is_told = handed["n_touches"].notna()
-    told = handed if is_told.all() else handed[is_told]
+    told = handed[handed["n_touches"].notna()]
     if touches and len(told):
         found.exhibits.append(touch_curve(told, settings, _by_day(tables)))
-    if touches:
-        found.caveats += _truncated(tables, settings, len(handed) - len(told))
+    if touches and len(told) < len(handed):
+        found.caveats.append(_truncated(tables, settings, len(handed) - len(told)))
     made = [first_touch(handed, settings) if handed["in_time"].notna().any() else None,
             decided(handed, settings) if promises.decision_days and is_recorded else None]  # fmt: skip
     found.findings = [each for each in made if each]
@@ -133,14 +132,14 @@ def part(tables: Tables, settings: Settings, handed: pd.DataFrame) -> Part:
     return found
 
 
-def _truncated(tables: Tables, settings: Settings, n: int) -> list[str]:
+def _truncated(tables: Tables, settings: Settings, n: int) -> str:
     """Which caveat do leads need that were handed over before touches were recorded, or may have been?"""
-    if not n:
-        return []
     first = tables.query("select min(touched_at) as at from sales_touches")["at"][0]
     since = day(pd.Timestamp(first).tz_localize("UTC").tz_convert(settings.timezone))
-    return [f"The first activity on record is of {since}: whether leads handed over before were touched is not known, "
-            f"for {number(n)} of them (left truncation)"]  # fmt: skip
+    return (
+        f"The first activity on record is of {since}: whether leads handed over before were touched is not known, for "
+        f"{number(n)} of them (left truncation)"
+    )
 
 
 def _not_judged(settings: Settings, touches: bool, coarse: bool, is_recorded: bool) -> list[NotJudged]:
