@@ -174,7 +174,7 @@ def test_labels_read_alike_are_counted_and_disputed_ones_come_first(make_tables:
         ("Accepted", "not answered", "not answered", "Accepted (SAL)", "not judged"),
         ("Parked", "Recycled", "not answered", "not in the settings", "not judged"),
     ]
-    assert shown(part).title.startswith("Both teams read 3 of 5 stage labels alike; Cohen’s kappa ")
+    assert shown(part).title == "Both teams read 3 of 5 stage labels alike"
 
 
 def test_sheet_and_settings_that_do_not_meet_are_caveats(make_tables: Any) -> None:
@@ -200,7 +200,7 @@ def test_kappa_of_the_sheet_is_that_of_a_published_table(make_tables: Any) -> No
     cells = (("mql", "mql", 20), ("mql", "sal", 5), ("sal", "mql", 10), ("sal", "sal", 15))
     lines = [f"{one}{other}{i}|{one}|{other}" for one, other, n in cells for i in range(n)]
     part = readings.part(make_tables({"stage_readings": sheet(*lines)}), settings())
-    assert shown(part).title.startswith("Both teams read 35 of 50 stage labels alike; Cohen’s kappa 0.40 (0.")
+    assert shown(part).lead.startswith("Cohen’s kappa 0.40 (0.")
     assert "kappa" not in part.findings[0].detail and "35 of 50 labels read alike" in part.findings[0].detail
 
 
@@ -209,7 +209,8 @@ def test_full_agreement_is_good(make_tables: Any) -> None:
     stages = ("inquiry", "mql", "sal", "sql", "opportunity", "won", "lost", "recycled", "disqualified", "")
     alike = readings.part(make_tables({"stage_readings": sheet(*(f"L{s}|{s}|{s}" for s in stages))}), agreed)
     assert alike.findings[0].level == "good"
-    assert shown(alike).title == "Both teams read 10 of 10 stage labels alike; Cohen’s kappa 1.00"
+    assert shown(alike).title == "Both teams read 10 of 10 stage labels alike"
+    assert shown(alike).lead.startswith("Cohen’s kappa 1.00 (")
 
 
 @pytest.mark.parametrize("alike", [9, 3, 1, 0])

@@ -39,15 +39,14 @@ def part(tables: Tables, settings: Settings) -> Part:
     measure = Measure(value=alike / len(read), unit="share", k=alike, n=len(read))
     kappa = cohen_kappa([str(row.sales) for row in read], [str(row.marketing) for row in read])
     claim = f"Both teams read {of(alike, len(read))} stage labels alike"
-    beyond_chance = "" if kappa.value is None else f"; Cohen’s kappa {value(kappa.value, 'delta')}"
-    if kappa.low is not None:
-        beyond_chance += f" ({interval(kappa.low, kappa.high, 'delta')})"
+    chance = "" if kappa.value is None else f"Cohen’s kappa {value(kappa.value, 'delta')}"
+    chance += f" ({interval(kappa.low, kappa.high, 'delta')})." if chance else ""
     found = finding(
         "funnel.readings", "readings_alike", measure, settings,
         {"none": claim}, theme="common_language", play=PLAY, settle="",
         counted=f"{of(alike, len(read))} labels read alike",
     )  # fmt: skip
-    return Part([found], [_exhibit(sheet, f"{claim}{beyond_chance}")], _caveats(sheet),
+    return Part([found], [_exhibit(sheet, claim, chance)], _caveats(sheet),
                 basis=[f"{count(len(read), 'stage label')} read by both teams"])  # fmt: skip
 
 
@@ -96,7 +95,7 @@ def _side_by_side(tables: Tables, settings: Settings) -> list[Label]:
     return sorted(sheet, key=lambda row: row.is_alike + row.is_taken if row.is_read else 3)
 
 
-def _exhibit(sheet: list[Label], claim: str) -> Exhibit:
+def _exhibit(sheet: list[Label], claim: str, chance: str) -> Exhibit:
     rows: list[Row] = [
         {"label": row.label, "sales": _NAMES.get(row.sales, UNREAD), "marketing": _NAMES.get(row.marketing, UNREAD),
          "settings": _NAMES.get(row.settings, UNMAPPED) + _CODES.get(str(row.settings), ""),
@@ -105,7 +104,7 @@ def _exhibit(sheet: list[Label], claim: str) -> Exhibit:
     ]  # fmt: skip
     return Exhibit(
         key="funnel.readings", shape="table", rows=rows, play=PLAY, source="Stage readings, stages in the settings",
-        title=claim,
+        title=claim, lead=chance,
         columns=columns(
             label=("Label", "text"), sales=("Sales says", "text"), marketing=("Marketing says", "text"),
             settings=("This audit took it as", "text"), alike=("Alike", "text"),
