@@ -18,8 +18,8 @@ import yaml
 from scipy.stats import binom
 
 from alignlib.diagnostics import content
+from alignlib.diagnostics.content import coverage
 from alignlib.diagnostics.content.causes import causes
-from alignlib.diagnostics.content.coverage import fill_first
 from alignlib.diagnostics.content.stock import read_stock
 from alignlib.engagement import parse_settings
 from alignlib.intake.snapshot import arrow_rows, open_tables
@@ -142,7 +142,7 @@ def found_in(seed: int) -> tuple[bool, Counter[tuple[str, str]]]:
     frame = causes(made.tables, SETTINGS, read_stock(made.tables, SETTINGS))
     found = dict(zip(frame["asset_id"], frame["cause"], strict=True))
     both = Counter((made.causes.get(a, "none"), found.get(a, "none")) for a in {*made.causes, *found})
-    first = fill_first(made.tables, SETTINGS)[0]
+    first = coverage.fill_first(coverage.cells(made.tables, SETTINGS))[0]
     return (first["segment"], first["conversation"]) == made.cell, both
 
 

@@ -277,8 +277,8 @@ def of_leads(made: Tables, settings: Settings) -> list[Finding]:
 
 
 def of_library(made: Tables, settings: Settings) -> list[Finding]:
-    stock = read_stock(made, settings)
-    parts = [use.part(made, settings, stock), library.age(made, settings), focus.part(made, settings),
+    stock, held = read_stock(made, settings), library.inventory(made, settings.as_of)
+    parts = [use.part(made, settings, stock), library.age(made, settings, held), focus.part(made, settings),
              tailoring.ladder(settings, stock), scorecards.part(made, settings)]  # fmt: skip
     return [each for part in parts for each in part.findings]
 

@@ -51,7 +51,8 @@ def held(make_tables: Make, rows: Rows, agreed: Settings | None = None, **more: 
 
 def said(make_tables: Make, rows: Rows, agreed: Settings | None = None) -> Part:
     agreed, tables = agreed or settings(), make_tables(rows)
-    return part(tables, agreed, read_stock(tables, agreed))
+    stock = read_stock(tables, agreed)
+    return part(tables, agreed, stock, causes(tables, agreed, stock))
 
 
 def shown(make_tables: Make, rows: Rows) -> dict[str, tuple[Any, Any]]:
@@ -239,7 +240,7 @@ def test_what_sellers_searched_for_is_never_shown(make_tables: Make) -> None:
     tables = make_tables(rows)
     found = causes(tables, settings(), read_stock(tables, settings()))
     assert not found["unknown"].any()
-    for text in (found.to_csv(), repr(part(tables, settings(), read_stock(tables, settings())))):
+    for text in (found.to_csv(), repr(part(tables, settings(), read_stock(tables, settings()), found))):
         assert "secretword" not in text and "roi" not in text.lower()
 
 

@@ -52,6 +52,10 @@ def without(column: str) -> list[dict[str, Any]]:
     return [{key: value for key, value in deal.items() if key != column} for deal in DEALS]
 
 
+def part_of(tables: Tables, agreed: Settings) -> Part:
+    return coverage.part(tables, agreed, coverage.cells(tables, agreed))
+
+
 def test_the_grid_counts_usable_assets_and_those_that_are_stale_or_expired(make_tables: Make) -> None:
     found = coverage.cells(make_tables({"assets": GRID, "opportunities": DEALS}), settings())
     cell = {(row["segment"], row["conversation"]): row for row in found}
@@ -64,7 +68,7 @@ def test_the_grid_counts_usable_assets_and_those_that_are_stale_or_expired(make_
 
 
 def test_pipeline_in_gaps_is_counted_and_what_usable_means_is_printed(make_tables: Make) -> None:
-    part = coverage.part(make_tables({"assets": GRID, "opportunities": DEALS[:5]}), settings())
+    part = part_of(make_tables({"assets": GRID, "opportunities": DEALS[:5]}), settings())
     (finding,) = part.findings
     # 60k of 100k: Wood C5 and Wood C3; the won deal stands in no cell
     assert finding.measure.value == pytest.approx(0.6) and finding.measure.n == 4
@@ -87,7 +91,7 @@ def test_pipeline_in_gaps_is_counted_and_what_usable_means_is_printed(make_table
 
 
 def judged(make_tables: Make, deals: list[dict[str, Any]], assets: list[dict[str, Any]] = GRID) -> Finding:
-    (finding,) = coverage.part(make_tables({"assets": assets, "opportunities": deals}), settings()).findings
+    (finding,) = part_of(make_tables({"assets": assets, "opportunities": deals}), settings()).findings
     return finding
 
 
@@ -130,12 +134,12 @@ def test_a_deal_opened_after_the_as_of_date_or_in_no_known_conversation_or_of_le
     ]  # fmt: skip
     tables = make_tables({"assets": GRID, "opportunities": deals})
     berlin = settings().model_copy(update={"timezone": "Europe/Berlin"})
-    part = coverage.part(tables, berlin)
+    part = part_of(tables, berlin)
     # 23:00 UTC is in the new year in Berlin: 30k placed, the 10k of C9 not, the negative one nowhere
     assert (part.findings[0].measure.low, part.findings[0].measure.high) == pytest.approx((0, 10 / 40))
     says_not = exhibit(part, "content.coverage").says_not
     assert "1 open deal without a segment or a conversation (€10k); 1 open deal with a negative amount" in says_not
-    only = coverage.part(make_tables({"assets": GRID, "opportunities": [deals[2]]}), settings())
+    only = part_of(make_tables({"assets": GRID, "opportunities": [deals[2]]}), settings())
     assert not only.findings and "no open opportunity" in only.not_judged[0].why
 
 
@@ -146,7 +150,7 @@ def test_where_most_assets_name_no_conversation_a_gap_calls_for_no_action(make_t
     finding = judged(make_tables, DEALS[:5], GRID + untagged)
     assert finding.level == "unclear" and finding.title.endswith("; most assets name no conversation")
     assert "one of them may serve" in finding.rule and "conversation" in finding.settle
-    part = coverage.part(make_tables({"assets": GRID + untagged, "opportunities": DEALS}), settings())
+    part = part_of(make_tables({"assets": GRID + untagged, "opportunities": DEALS}), settings())
     assert any("more than half of all" in caveat for caveat in part.caveats)
     assert exhibit(part, "content.coverage").limit is None  # nothing to be drawn as beyond it
 
@@ -164,7 +168,7 @@ def test_an_asset_marked_as_unapproved_serves_no_cell_and_one_of_which_it_is_not
 def test_segments_beyond_forty_are_one_row_in_the_grid_and_all_are_counted(make_tables: Make) -> None:
     deals = [{"opportunity_id": str(i), "outcome": "open", "segment": f"S{i:02d}", "conversation": "C2",
               "amount": 1_000_00 + i, "persona": f"P{i:02d}"} for i in range(50)]  # fmt: skip
-    part = coverage.part(make_tables({"assets": GRID, "opportunities": deals}), settings())
+    part = part_of(make_tables({"assets": GRID, "opportunities": deals}), settings())
     assert part.findings[0].measure.n == 50
     grid = exhibit(part, "content.coverage")
     labels = list(dict.fromkeys(row["label"] for row in grid.rows))
@@ -179,20 +183,20 @@ def test_segments_beyond_forty_are_one_row_in_the_grid_and_all_are_counted(make_
 
 
 def test_one_cell_to_fill_is_said_of_one(make_tables: Make) -> None:
-    part = coverage.part(make_tables({"assets": GRID, "opportunities": [DEALS[1]]}), settings())
+    part = part_of(make_tables({"assets": GRID, "opportunities": [DEALS[1]]}), settings())
     fill = exhibit(part, "content.fill")
     assert len(fill.rows) == 1 and fill.read.startswith("The one cell without a usable asset")
 
 
 def test_without_a_gap_the_finding_is_good_and_nothing_is_to_be_filled(make_tables: Make) -> None:
-    part = coverage.part(make_tables({"assets": GRID, "opportunities": [DEALS[0], DEALS[3]]}), settings())
+    part = part_of(make_tables({"assets": GRID, "opportunities": [DEALS[0], DEALS[3]]}), settings())
     assert part.findings[0].level == "good" and part.findings[0].title.startswith("All €40k of open pipeline")
     assert exhibit(part, "content.coverage").lead.startswith("1 of 2 covered cells")
     assert "content.fill" not in {found.key for found in part.exhibits}
 
 
 def test_no_limit_is_unclear_and_says_so(make_tables: Make) -> None:
-    part = coverage.part(make_tables({"assets": GRID, "opportunities": DEALS}), settings(limit=None))
+    part = part_of(make_tables({"assets": GRID, "opportunities": DEALS}), settings(limit=None))
     assert part.findings[0].level == "unclear" and "no limit was agreed" in part.findings[0].title
 
 
@@ -213,7 +217,7 @@ def test_the_cells_to_fill_first_are_ranked_by_money_then_plan_then_name(make_ta
     deals = [*DEALS, {"opportunity_id": "7", "outcome": "open", "segment": "Glass", "conversation": "C2", "amount": 1}]
     plan = [*PLAN, {"segment": "Glass", "planned_revenue": 400_000_00}]
     tables = make_tables({"assets": GRID[:1], "opportunities": deals, "plan": plan})
-    found = [(row["segment"], row["conversation"]) for row in coverage.fill_first(tables, settings())]
+    found = [(row["segment"], row["conversation"]) for row in coverage.fill_first(coverage.cells(tables, settings()))]
     assert found == [
         ("Wood", "C5"), ("Wood", "C3"), ("Steel", "C4"), ("Glass", "C2"),  # by money: 50k, 10k, 10k, 1 cent
         ("Glass", "C1"), ("Glass", "C3"), ("Glass", "C4"), ("Glass", "C5"),  # nothing stands there: most planned first
@@ -223,21 +227,21 @@ def test_the_cells_to_fill_first_are_ranked_by_money_then_plan_then_name(make_ta
 
 
 def test_the_fill_exhibit_says_what_stands_there_and_what_would_serve(make_tables: Make) -> None:
-    part = coverage.part(make_tables({"assets": GRID, "opportunities": DEALS, "plan": PLAN}), settings())
+    part = part_of(make_tables({"assets": GRID, "opportunities": DEALS, "plan": PLAN}), settings())
     fill = exhibit(part, "content.fill")
     assert fill.title == "C5, Wood is the cell to fill first: €50k stands there and no asset serves it"
     assert [(row["label"], row["value"], row["deals"], row["note"]) for row in fill.rows] == [
         ("C5, Wood", 50_000_00, 1, "empty"), ("C3, Wood", 10_000_00, 1, "none usable, 1 to review or retire"),
     ]  # fmt: skip
     assert fill.rows[0]["planned"] == 300_000_00
-    bare = coverage.part(make_tables({"assets": GRID, "opportunities": DEALS}), settings())
+    bare = part_of(make_tables({"assets": GRID, "opportunities": DEALS}), settings())
     assert {row["planned"] for row in exhibit(bare, "content.fill").rows} == {None}  # no plan is no plan of nothing
     assert fill.rows[0]["kinds"] == "ROI models, case numbers, references"
     assert [c.unit for c in fill.columns if c.name == "value"] == ["money"]
 
 
 def test_without_conversations_the_money_is_the_segments_and_never_added_up(make_tables: Make) -> None:
-    part = coverage.part(make_tables({"assets": GRID, "opportunities": without("conversation")}), settings())
+    part = part_of(make_tables({"assets": GRID, "opportunities": without("conversation")}), settings())
     assert not part.findings and [gap.what for gap in part.not_judged] == [coverage._WHAT]
     grid = exhibit(part, "content.coverage")
     assert all(row["amount"] is None for row in grid.rows)
@@ -253,14 +257,14 @@ def test_without_conversations_the_money_is_the_segments_and_never_added_up(make
 
 
 def test_without_deals_the_plan_of_the_segment_ranks_and_is_named(make_tables: Make) -> None:
-    part = coverage.part(make_tables({"assets": GRID, "plan": PLAN}), settings())
+    part = part_of(make_tables({"assets": GRID, "plan": PLAN}), settings())
     fill = exhibit(part, "content.fill")
     assert "€300k is planned in the segment" in fill.title
     assert {row["value"] for row in fill.rows} == {300_000_00} and fill.source == "Content library"
 
 
 def test_without_any_amount_the_deals_are_counted(make_tables: Make) -> None:
-    part = coverage.part(make_tables({"assets": GRID, "opportunities": without("amount")}), settings())
+    part = part_of(make_tables({"assets": GRID, "opportunities": without("amount")}), settings())
     fill = exhibit(part, "content.fill")
     assert [(row["label"], row["value"]) for row in fill.rows] == [("C3, Wood", 1), ("C5, Wood", 1)]
     assert fill.title.startswith("C3, Wood is the cell to fill first: 1 open deal and")
@@ -269,8 +273,8 @@ def test_without_any_amount_the_deals_are_counted(make_tables: Make) -> None:
 
 def test_where_nothing_is_known_to_stand_no_cell_comes_first(make_tables: Make) -> None:
     tables = make_tables({"assets": GRID})
-    assert coverage.fill_first(tables, settings()) == []
-    assert {found.key for found in coverage.part(tables, settings()).exhibits} == {"content.coverage"}
+    assert coverage.fill_first(coverage.cells(tables, settings())) == []
+    assert {found.key for found in part_of(tables, settings()).exhibits} == {"content.coverage"}
 
 
 # --- finer cuts, and what cannot be told ------------------------------------------------------------------------------
@@ -284,7 +288,7 @@ def test_persona_gaps_come_first_those_with_most_pipeline_before_the_rest(make_t
     ]
     deal = {"opportunity_id": "1", "outcome": "open", "segment": "Wood", "conversation": "C1", "amount": 500}
     tables = make_tables({"assets": assets, "opportunities": [deal | {"persona": "Engineer"}]})
-    found = exhibit(coverage.part(tables, settings()), "content.personas")
+    found = exhibit(part_of(tables, settings()), "content.personas")
     assert found.is_detail and len(found.rows) == 10 and found.title.startswith("7 of 10 cells")
     assert "the first" not in found.title
     assert found.rows[0]["label"] == "C1 · Engineer · Wood" and found.rows[0]["amount"] == 500
@@ -301,7 +305,7 @@ PAINS = [
 
 def test_pains_are_cut_by_conversation_with_the_pipeline_of_deals_that_name_them(make_tables: Make) -> None:
     deals = [deal | {"pain": "Scrap"} for deal in DEALS[:3]] + [DEALS[3]]
-    part = coverage.part(make_tables({"assets": PAINS, "opportunities": deals}), settings())
+    part = part_of(make_tables({"assets": PAINS, "opportunities": deals}), settings())
     found = exhibit(part, "content.pains")
     cell = {row["label"]: (row["n"], row["n_stale"], row["amount"], row["note"]) for row in found.rows}
     assert found.is_detail and len(cell) == 10
@@ -312,25 +316,25 @@ def test_pains_are_cut_by_conversation_with_the_pipeline_of_deals_that_name_them
 
 def test_pains_that_only_deals_name_are_not_judged_and_pains_nobody_names_are_silent(make_tables: Make) -> None:
     deals = [deal | {"pain": "Scrap"} for deal in DEALS]
-    told = coverage.part(make_tables({"assets": GRID, "opportunities": deals}), settings())
+    told = part_of(make_tables({"assets": GRID, "opportunities": deals}), settings())
     assert [gap.why for gap in told.not_judged] == ["no asset names a pain, while open deals do"]
-    silent = coverage.part(make_tables({"assets": GRID, "opportunities": DEALS}), settings())
+    silent = part_of(make_tables({"assets": GRID, "opportunities": DEALS}), settings())
     assert not silent.not_judged and "content.pains" not in {found.key for found in silent.exhibits}
 
 
 def test_without_a_conversation_on_any_asset_nothing_is_judged(make_tables: Make) -> None:
-    part = coverage.part(make_tables({"assets": [{"asset_id": "a"}], "opportunities": DEALS}), settings())
+    part = part_of(make_tables({"assets": [{"asset_id": "a"}], "opportunities": DEALS}), settings())
     assert not part.findings and not part.exhibits and "conversation" in part.not_judged[0].settle
 
 
 def test_segments_known_only_to_the_library_are_named(make_tables: Make) -> None:
-    part = coverage.part(make_tables({"assets": GRID, "plan": PLAN[1:]}), settings())
+    part = part_of(make_tables({"assets": GRID, "plan": PLAN[1:]}), settings())
     assert any("neither in the plan" in caveat and "Steel" in caveat for caveat in part.caveats)
 
 
 def test_an_address_that_slipped_into_a_segment_is_not_shown(make_tables: Make) -> None:
     rows = {"assets": GRID, "opportunities": [deal | {"segment": "Wood, ask jo@example.com"} for deal in DEALS]}
-    part = coverage.part(make_tables(rows), settings())
+    part = part_of(make_tables(rows), settings())
     assert "jo@example.com" not in str(part) and "Wood, ask [e-mail address]" in str(part)
 
 
@@ -341,7 +345,7 @@ def test_shuffled_rows_give_the_same_part(make_tables: Make) -> None:
     rows = {"assets": GRID + [a | {"asset_id": a["asset_id"] + "x"} for a in PAINS], "opportunities": DEALS,
             "plan": PLAN}  # fmt: skip
     back = {name: list(reversed(records)) for name, records in rows.items()}
-    assert coverage.part(make_tables(rows), settings()) == coverage.part(make_tables(back), settings())
+    assert part_of(make_tables(rows), settings()) == part_of(make_tables(back), settings())
 
 
 def test_dates_moved_by_a_year_give_the_same_cells(make_tables: Make) -> None:
@@ -362,7 +366,7 @@ def test_in_a_thousand_worlds_the_fullest_gap_comes_first_and_never_a_served_cel
         n[empty], money[empty] = 0, int(0.3 / 0.7 * (money.sum() - money[empty])) + 1  # 30 % of all pipeline
         grid = [{"segment": segments[i // 5], "conversation": TALKS[i % 5], "n": int(n[i]), "worth": int(money[i]),
                  "planned": 1, "gap": "" if n[i] else "empty"} for i in rng.permutation(30)]  # fmt: skip
-        found = coverage._ranked(grid)
+        found = coverage.fill_first(grid)
         largest = max(row["worth"] for row in grid if not row["n"])
         assert found[0]["worth"] == largest and all(row["n"] == 0 for row in found) and len(found) <= 10
         assert (found[0]["segment"], found[0]["conversation"]) == (segments[empty // 5], TALKS[empty % 5]) or (

@@ -53,7 +53,7 @@ STOCK = [asset("1", ["A", "B"])]
 def part_of(make_tables: Any, rows: list[dict[str, Any]], stock: list[dict[str, Any]] = STOCK, **more: Any) -> Any:
     plan = [{"segment": name, "planned_revenue": 1} for name in sorted({row["segment"] for row in rows})]
     tables = make_tables({"opportunities": rows, "assets": stock, "plan": plan, **more})
-    return gap_value.part(tables, settings())
+    return gap_value.part(tables, settings(), cells(tables, settings()))
 
 
 def shown(make_tables: Any, rows: list[dict[str, Any]], stock: list[dict[str, Any]] = STOCK, **more: Any) -> Exhibit:
@@ -194,7 +194,8 @@ def test_without_deals_that_compare_or_amounts_the_value_is_not_judged_and_never
         part = part_of(make_tables, given, stock)
         assert not part.exhibits and why in part.not_judged[0].why and part.not_judged[0].settle
     assert part_of(make_tables, rows, [asset("1", [], created_on=date(2025, 12, 1))]).not_judged == []  # no gap today
-    alone = gap_value.part(make_tables({"assets": [asset("1", ["A"], ["C1"])]}), settings())
+    bare = make_tables({"assets": [asset("1", ["A"], ["C1"])]})
+    alone = gap_value.part(bare, settings(), cells(bare, settings()))
     assert alone.not_judged[0].why == "no opportunities were delivered"
 
 

@@ -49,7 +49,8 @@ def library(*changes: dict[str, Any], uses: dict[str, int] | None = None, **tabl
 def said(make_tables: Make, rows: Rows, cells: Any = (), agreed: Settings | None = None) -> Part:
     agreed = agreed or settings()
     tables = make_tables({name: records for name, records in rows.items() if records})
-    return part(tables, agreed, read_stock(tables, agreed), list(cells))
+    stock = read_stock(tables, agreed)
+    return part(tables, agreed, stock, list(cells), causes(tables, agreed, stock))
 
 
 def listed(make_tables: Make, rows: Rows, cells: Any = ()) -> Exhibit:
@@ -429,11 +430,10 @@ def test_no_code_of_a_seller_stands_in_the_list(make_tables: Make) -> None:
     assert "seller seven" not in repr(said(make_tables, rows))
 
 
-def test_the_causes_can_be_handed_in(make_tables: Make) -> None:
+def test_what_is_to_be_done_follows_the_cause_that_was_found(make_tables: Make) -> None:
     tables = make_tables(library(STALE, {}, {"segments": ["Wood"]}))
     stock = read_stock(tables, settings())
     found = causes(tables, settings(), stock)
-    assert part(tables, settings(), stock, found=found) == part(tables, settings(), stock)
     assert disposed(settings(), stock, found.assign(cause="never_taught"))["disposition"].eq("teach").sum() == 2
 
 

@@ -142,16 +142,15 @@ def causes(tables: Tables, settings: Settings, stock: Stock) -> pd.DataFrame:
     return pd.DataFrame({"asset_id": facts["asset_id"].to_numpy(), "cause": cause, **holds})
 
 
-def part(tables: Tables, settings: Settings, stock: Stock, found: pd.DataFrame | None = None) -> Part:
+def part(tables: Tables, settings: Settings, stock: Stock, found: pd.DataFrame) -> Part:
     """Why are unused assets unused: one cause each, and how much hangs on the order of the rules?
 
-    ``found``: what ``causes`` said, to save asking again. Counted; no limit is agreed for it.
+    ``found``: what ``causes`` said. Counted; no limit is agreed for it.
     """
     if not stock.log:
         return missing(_WHAT, "no record of uses was delivered", "the library's log of uses")
     if not stock.is_joined:
         return missing(_WHAT, *NOT_JOINED)
-    found = causes(tables, settings, stock) if found is None else found
     if not stock.judged(settings.content.unused_days).any():
         days = words.value(settings.content.unused_days, "days")
         return missing(_WHAT, f"no asset was seen for {days}", "a longer period, or a shorter window")

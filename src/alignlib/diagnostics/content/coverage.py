@@ -92,35 +92,30 @@ def cells(tables: Tables, settings: Settings) -> list[Row]:
     return sorted(found, key=lambda r: (-standing[r["segment"]], r["segment"], r["conversation"]))
 
 
-def fill_first(tables: Tables, settings: Settings, grid: list[Row] | None = None) -> list[Row]:
-    """Which ten cells of conversation and segment are worth filling first?
+def fill_first(grid: list[Row]) -> list[Row]:
+    """Which ten of these cells of conversation and segment are worth filling first?
 
     Cells without a usable asset, ranked by what stands there (``worth``), then by the segment's planned revenue, then
     by name; cells where neither is known are left out. It does not say that an asset would win the money.
-    ``grid``, here and in ``part``: what ``cells`` said, to save asking again.
     """
-    return _ranked(cells(tables, settings) if grid is None else grid)
-
-
-def _ranked(grid: list[Row]) -> list[Row]:
     gaps = [row for row in grid if row["gap"] and (row["worth"] or row["planned"])]
     gaps.sort(key=lambda r: (-(r["worth"] or 0), -(r["planned"] or 0), r["segment"], r["conversation"]))
     return gaps[:FILLED]
 
 
-def part(tables: Tables, settings: Settings, grid: list[Row] | None = None) -> Part:
+def part(tables: Tables, settings: Settings, grid: list[Row]) -> Part:
     """Which share of open pipeline stands in a segment and conversation for which no usable asset exists?
 
     Counted over open opportunities that name segment, conversation and amount. What the others hold may stand in a gap
     or not: then the figure has bounds, as if none or all of it did; a deal without an amount is taken at the average of
     the others, a negative amount is left out and named. A cell is a gap when it holds no asset at all, or only stale,
     expired or unapproved ones. Not judged when no asset names a conversation or no such opportunity exists; not to be
-    acted on when most assets name none: one of them may serve. Standing money is not lost money. Source: Manski 2003.
+    acted on when most assets name none: one of them may serve. Standing money is not lost money. ``grid``: what
+    ``cells`` said. Source: Manski 2003.
     """
     stock_now = records(tables, _STOCK, as_of=settings.as_of, talks=CONVERSATIONS)[0]
     if not stock_now["tagged"]:
         return missing(_WHAT, "no asset names a conversation", TAG_WANTED)
-    grid = cells(tables, settings) if grid is None else grid
     deals = open_deals(tables, settings)
     stands = stands_open(deals)
     segments = _segments(tables, settings, deals)
@@ -331,7 +326,7 @@ def _lead(grid: list[Row], settings: Settings) -> str:
 
 def _fill_exhibit(grid: list[Row], settings: Settings) -> list[Exhibit]:
     """Which bars show the cells to fill first? None where no cell is a gap, or nothing is known to stand in one."""
-    found = _ranked(grid)
+    found = fill_first(grid)
     if not found or not found[0]["weight"]:
         return []
     weight, first = found[0]["weight"], found[0]

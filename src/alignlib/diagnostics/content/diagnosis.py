@@ -85,7 +85,7 @@ def _of_assets(tables: Tables, settings: Settings, stock: Stock) -> Iterator[Par
     yield causes.part(tables, settings, stock, found)
     yield coverage.part(tables, settings, grid)
     yield gap_value.part(tables, settings, grid)
-    yield worklist.part(tables, settings, stock, coverage.fill_first(tables, settings, grid), found)
+    yield worklist.part(tables, settings, stock, coverage.fill_first(grid), found)
     yield shown.part(tables, settings, stock)
     yield teaching.part(tables, settings, stock)
     yield tailoring.part(tables, settings, stock)

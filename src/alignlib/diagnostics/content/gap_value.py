@@ -8,7 +8,7 @@ import pandas as pd
 from scipy.special import chdtri, ndtri, stdtrit
 
 from alignlib import words
-from alignlib.diagnostics.content.coverage import LIBRARY_AND_DEALS, MOST, cells
+from alignlib.diagnostics.content.coverage import LIBRARY_AND_DEALS, MOST
 from alignlib.diagnostics.content.deals import CONVERSATIONS
 from alignlib.diagnostics.content.parts import assets_now, missing
 from alignlib.diagnostics.content.slope import FEWEST_SELLERS, Slope, slope
@@ -71,7 +71,7 @@ class Year:
         return np.asarray(np.clip(chance, 0, 1) - self.won)
 
 
-def part(tables: Tables, settings: Settings, grid: list[Row] | None = None) -> Part:
+def part(tables: Tables, settings: Settings, grid: list[Row]) -> Part:
     """What is the expected value, a year, of a usable asset in every conversation that has none in its segment?
 
     The value of deals opened a year in a segment, times the share of the five conversations that hold no usable asset
@@ -80,9 +80,8 @@ def part(tables: Tables, settings: Settings, grid: list[Row] | None = None) -> P
     ended. Money in minor units; 80 % intervals from the slope and the amounts, drawn again. Not judged without deals
     won and lost in four segments that differ in coverage, or without amounts: never 0. It does not say that content is
     the cause: well-supplied segments may be the better ones, and what shows of that is said. ``grid``: what
-    ``coverage.cells`` said, to save asking again.
+    ``coverage.cells`` said.
     """
-    grid = cells(tables, settings) if grid is None else grid
     gaps = [row for row in grid if row["gap"]]
     if not gaps or not any(row["n"] + row["n_stale"] for row in grid):
         return Part()  # that conversations are named nowhere is said where gaps are judged

@@ -52,14 +52,13 @@ def made_by_year(tables: Tables, as_of: date) -> list[Row]:
     return records(tables, _MADE, as_of=as_of)
 
 
-def age(tables: Tables, settings: Settings, stock: dict[str, int] | None = None) -> Part:
+def age(tables: Tables, settings: Settings, stock: dict[str, int]) -> Part:
     """Which share of dated assets was neither made nor reviewed within ``content.stale_days`` of the as-of date?
 
     Undated assets are counted apart, neither fresh nor stale. Interval by Wilson. It does not say what is out of date.
-    ``stock``: what ``inventory`` said, to save asking again.
+    ``stock``: what ``inventory`` said.
     """
-    days, stock = settings.content.stale_days, stock or inventory(tables, settings.as_of)
-    dated = stock["assets"] - stock["undated"]
+    days, dated = settings.content.stale_days, stock["assets"] - stock["undated"]
     if not dated:
         settle = "the day each asset was made and last reviewed"
         return missing("How much content is out of date", "no asset carries a date", settle)

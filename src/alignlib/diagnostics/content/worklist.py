@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from alignlib import words
-from alignlib.diagnostics.content.causes import causes
 from alignlib.diagnostics.content.coverage import STALE
 from alignlib.diagnostics.content.parts import DECIDED as SENT_BACK
 from alignlib.diagnostics.content.parts import assets_now, records
@@ -19,7 +18,6 @@ from alignlib.intake.tables import Tables
 from alignlib.result import Exhibit, Part, Row, columns
 
 MOST_ROWS = 5_000
-_NO_GAPS: list[Row] = []
 UNKNOWN = "not judged"
 # In the order in which they are listed: what is to be done, and how a title says it.
 DISPOSITIONS = {"create": "to create", "retire": "to retire", "fix": "to fix", "teach": "to teach",
@@ -84,17 +82,14 @@ _READ = ["title", "asset_id", "disposition", "reason", *(column.name for column 
          "cell", "is_first"]  # fmt: skip
 
 
-def part(
-    tables: Tables, settings: Settings, stock: Stock, cells: list[Row] = _NO_GAPS, found: pd.DataFrame | None = None
-) -> Part:
+def part(tables: Tables, settings: Settings, stock: Stock, cells: list[Row], found: pd.DataFrame) -> Part:
     """What is to be done with each asset: keep, fix, teach, tailor or retire it, and where is one to be made?
 
-    ``cells``: those to fill first (``coverage.fill_first``), ranked; ``found``: what ``causes.causes`` said, to
-    save asking again. One disposition an asset, by the first rule of ``RULES``; what the owner decided wins. Unused
+    ``cells``: those to fill first (``coverage.fill_first``), ranked; ``found``: what ``causes.causes`` said. One
+    disposition an asset, by the first rule of ``RULES``; what the owner decided wins. Unused
     here means no use by a seller at all in the asset's window; little used: less than once in ``unused_days``. The rows
     of ``content.worklist``, saved as CSV, can be read back as table ``asset_decisions``.
     """
-    found = causes(tables, settings, stock) if found is None else found
     done = disposed(settings, stock, found)
     if done.empty:
         return Part()
