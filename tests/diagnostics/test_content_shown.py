@@ -59,8 +59,8 @@ def test_an_asset_shown_without_a_name_of_the_seller_counts(make_tables: Make) -
     ("limit", "level", "title"),
     [
         (0.6, "act", "Only 50\u00a0% of assets were ever shown to a seller"),
-        (0.5, "good", "50\u00a0% of assets were shown to sellers, as agreed"),
-        (None, "unclear", "50\u00a0% of assets were shown to sellers"),
+        (0.5, "good", "50\u00a0% of assets were ever shown to a seller, as agreed"),
+        (None, "unclear", "50\u00a0% of assets were ever shown to a seller"),
     ],
 )
 def test_the_level_goes_by_what_was_agreed(limit: float | None, level: str, title: str, make_tables: Make) -> None:

@@ -4,7 +4,7 @@ from collections import defaultdict
 
 from alignlib import words
 from alignlib.diagnostics.content.deals import CONVERSATIONS, in_segment, open_deals, pipeline, placed, stands_open
-from alignlib.diagnostics.content.parts import TAG_WANTED, missing, records
+from alignlib.diagnostics.content.parts import TAG_WANTED, at_most, missing, records
 from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
 from alignlib.judging import finding
@@ -163,14 +163,9 @@ def _finding(says: str, grid: list[Row], stands: Row, stock_now: Row, settings: 
         )
         over += "be placed"
     limit, is_thin = settings.thresholds.get("empty_pipeline"), stock_now["untagged"] > stock_now["tagged"]
-    agreed = "" if limit is None else words.share(limit)
-    between = f"{words.interval(measure.low, measure.high, 'share')}{words.NBSP}%"
-    unclear = f"{between} of open pipeline stands where no usable asset exists, on both sides of the agreed {agreed}"
-    titles = {
-        "beyond": says, "good": f"{says}, within the agreed {agreed}" if standing else says,
-        "unclear": f"{says}; most assets name no conversation" if is_thin else unclear,
-        "none": f"{says}; no limit was agreed",
-    }  # fmt: skip
+    titles = at_most(says, "open pipeline stands where no usable asset exists", measure, limit)
+    titles |= {} if standing else {"good": says}
+    titles |= {"unclear": f"{says}; most assets name no conversation"} if is_thin else {}
     found = finding(
         "content.empty_pipeline", "empty_pipeline", measure, settings, titles, theme="content", play="P12",
         counted=over, settle=TAG_WANTED if is_thin else _DEALS, cannot={"act": _THIN} if is_thin else None,

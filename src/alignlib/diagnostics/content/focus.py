@@ -8,7 +8,7 @@ import numpy as np
 
 from alignlib import words
 from alignlib.diagnostics.content.deals import OPEN_NOW, open_now
-from alignlib.diagnostics.content.parts import missing, records
+from alignlib.diagnostics.content.parts import at_most, missing, records
 from alignlib.diagnostics.content.stock import zone_of
 from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
@@ -236,18 +236,15 @@ def _judged(key: str, threshold: str, pair: Pair, settings: Settings, label: str
     if pair.is_counted:
         within = f"Marketing’s spend follows Sales’ plan to within {words.share(pair.apart.value or 0)}"
     method = "counted" if pair.is_counted else "multiplier bootstrap"
-    limit = settings.thresholds.get(threshold)
-    agreed, high = "" if limit is None else words.share(limit), pair.apart.value if pair.is_counted else pair.apart.high
-    between = f"{words.interval(pair.apart.low, pair.apart.high, 'share')}{words.NBSP}%"
-    unclear = f"{between} of {lies}, on both sides of the agreed {agreed}"
-    left = f"up to {words.share(pair.hidden)} more may have to, in what is left out or taken as one"
-    cannot = dict[Level, str]()
-    if limit is not None and (high or 0) <= limit < (high or 0) + pair.hidden:
-        cannot, unclear = {"good": left}, f"{says}; {left}"
-    titles = {"beyond": says, "good": within, "unclear": unclear, "none": f"{says}; no limit was agreed"}
+    measure, limit = measured(pair.apart, "share", method, None, len(pair.labels)), settings.thresholds.get(threshold)
+    titles = at_most(says, lies, measure, limit) | {"good": within}
+    high, cannot = (pair.apart.value if pair.is_counted else pair.apart.high) or 0.0, dict[Level, str]()
+    if limit is not None and high <= limit < high + pair.hidden:
+        left = f"up to {words.share(pair.hidden)} more may have to, in what is left out or taken as one"
+        cannot, titles["unclear"] = {"good": left}, f"{says}; {left}"
     found = finding(
-        key, threshold, measured(pair.apart, "share", method, None, len(pair.labels)), settings, titles, theme="focus",
-        play="P2", counted=_over(pair, f"{label}s"), settle=settle, beyond="watch", cannot=cannot,
+        key, threshold, measure, settings, titles, theme="focus", play="P2", counted=_over(pair, f"{label}s"),
+        settle=settle, beyond="watch", cannot=cannot,
     )  # fmt: skip
     return Part([found], [_exhibit(key, pair, says, label)])
 

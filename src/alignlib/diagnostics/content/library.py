@@ -5,7 +5,7 @@ from datetime import date
 from itertools import pairwise
 
 from alignlib import words
-from alignlib.diagnostics.content.parts import TAG_WANTED, estimated, missing, portion, records
+from alignlib.diagnostics.content.parts import TAG_WANTED, estimated, joined, missing, portion, records
 from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
 from alignlib.result import Column, Exhibit, Part, Row, columns
@@ -21,11 +21,8 @@ _MADE = """select year(created_on)::integer as year, coalesce(type, 'not recorde
 def part(tables: Tables, settings: Settings) -> Part:
     """How old is the content, what of it names no conversation or too many, and what stands there twice?"""
     stock = inventory(tables, settings.as_of)
-    parts = [age(tables, settings, stock), tags(tables, settings, stock)]
-    exhibits = [exhibit for each in parts for exhibit in each.exhibits]
-    return Part([finding for each in parts for finding in each.findings],
-                [*exhibits, *_tidy(tables, stock), *_made(tables, settings)],
-                not_judged=[gap for each in parts for gap in each.not_judged])  # fmt: skip
+    others = Part(exhibits=[*_tidy(tables, stock), *_made(tables, settings)])
+    return joined([age(tables, settings, stock), tags(tables, settings, stock), others])
 
 
 def inventory(tables: Tables, as_of: date = date.max) -> dict[str, int]:

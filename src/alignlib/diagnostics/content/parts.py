@@ -1,7 +1,8 @@
 """What the parts of the content diagnostic share: which assets stand at the as-of date, and how a share is judged."""
 
+from collections.abc import Iterable
 from datetime import date
-from typing import Any, Literal
+from typing import Any
 
 from alignlib import words
 from alignlib.engagement import Settings
@@ -69,27 +70,38 @@ def portion(k: int, n: int, many: str) -> str:
     return f"{words.of(k, n)} {many}" if n <= 100 else f"{words.share(k / n)} of {many}"
 
 
+def at_most(says: str, what: str, measure: Measure, limit: float | None) -> dict[str, str]:
+    """Under which titles does a share with an upper limit stand: ``says`` states it, ``what`` says of what it is?"""
+    agreed = "" if limit is None else words.share(limit)
+    return {
+        "beyond": says, "good": f"{says}, within the agreed {agreed}", "none": f"{says}; no limit was agreed",
+        "unclear": f"{words.interval(measure.low, measure.high, 'share')}{words.NBSP}% of {what}, on both sides of the "
+        f"agreed {agreed}",
+    }  # fmt: skip
+
+
+def at_least(said: str, claim: str) -> dict[str, str]:
+    """Under which titles does a share with a lower limit stand: so much (``said``) "of assets were shown"?"""
+    return {
+        "beyond": f"Only {said} {claim}", "good": f"{said} {claim}, as agreed", "none": f"{said} {claim}",
+        "unclear": f"Whether enough {claim} cannot be told: {said}",
+    }  # fmt: skip
+
+
 def estimated(
     key: str, threshold: str, settings: Settings, k: int, n: int, many: str, verb: str, *, play: str, settle: str
 ) -> Finding:  # fmt: skip
     """Which finding does a share of assets make, judged on its Wilson interval: ``k`` of ``n`` ``many`` ``verb``?"""
     measure = measured(wilson(k, n), "share", "Wilson", k, n)
-    return judged(key, threshold, settings, f"{portion(k, n, many)} {verb}", measure, f"{words.of(k, n)} {many}",
-                  what=f"{many} {verb}", play=play, settle=settle)  # fmt: skip
+    titles = at_most(f"{portion(k, n, many)} {verb}", f"{many} {verb}", measure, settings.thresholds.get(threshold))
+    return finding(key, threshold, measure, settings, titles, theme="content", play=play, settle=settle,
+                   counted=f"{words.of(k, n)} {many}")  # fmt: skip
 
 
-def judged(
-    key: str, threshold: str, settings: Settings, says: str, measure: Measure, over: str, *,
-    what: str = "", good: str = "", play: str = "P12", settle: str = "", theme: str = "content",
-    beyond: Literal["act", "watch"] = "act",
-) -> Finding:  # fmt: skip
-    """Which finding does a share with an upper limit make: ``says`` states it, counted over ``over``, of ``what``?"""
-    limit = settings.thresholds.get(threshold)
-    agreed = "" if limit is None else words.share(limit)
-    between = f"{words.interval(measure.low, measure.high, 'share')}{words.NBSP}%"
-    titles = {
-        "beyond": says, "good": good or f"{says}, within the agreed {agreed}", "none": f"{says}; no limit was agreed",
-        "unclear": f"{between} of {what}, on both sides of the agreed {agreed}",
-    }  # fmt: skip
-    return finding(key, threshold, measure, settings, titles, theme=theme, play=play, counted=over, settle=settle,
-                   beyond=beyond)  # fmt: skip
+def joined(parts: Iterable[Part]) -> Part:
+    """Which part says all that these say, in their order?"""
+    made = Part()
+    for each in parts:
+        for name, said in vars(made).items():
+            said += getattr(each, name)
+    return made

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from alignlib.association import mantel_haenszel
-from alignlib.diagnostics.content.parts import DECIDED, assets_now, missing, records, too_few
+from alignlib.diagnostics.content.parts import DECIDED, assets_now, at_least, joined, missing, records, too_few
 from alignlib.diagnostics.content.stock import Stock, zone_of
 from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
@@ -69,9 +69,7 @@ def part(tables: Tables, settings: Settings, stock: Stock) -> Part:
 
     Reads the ``stock`` of assets, and ``asset_usage`` for what was edited and shared. What is not recorded is listed.
     """
-    found = [ladder(settings, stock), tailored(tables, settings, stock), outdated(tables, settings, stock)]
-    return Part(*([each for one in found for each in getattr(one, name)]
-                  for name in ("findings", "exhibits", "caveats", "not_judged")))  # fmt: skip
+    return joined([ladder(settings, stock), tailored(tables, settings, stock), outdated(tables, settings, stock)])
 
 
 def ladder(settings: Settings, stock: Stock) -> Part:
@@ -101,11 +99,8 @@ def ladder(settings: Settings, stock: Stock) -> Part:
     said, claim = value(measure.value, "share"), "of current assets are for an account or a person, or can be adapted"
     specific = finding(
         "content.specific", "specific_content", measure, settings,
-        {
-            "beyond": f"Only {said} {claim}", "good": f"{said} {claim}, as agreed", "none": f"{said} {claim}",
-            "unclear": f"Whether enough {claim} cannot be told: {said}",
-        },
-        theme="content", play="P15", settle="for whom each asset is made, and whether sellers can adapt it",
+        at_least(said, claim), theme="content", play="P15",
+        settle="for whom each asset is made, and whether sellers can adapt it",
         counted=f"{of(k, n)} current assets for which it is recorded, {of(int((close & known).sum()), n)} made for an "
         "account or a person" + (f"; {count(left, 'other')} for which it is not" if left else ""),
     )  # fmt: skip

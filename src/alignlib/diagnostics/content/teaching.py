@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from alignlib.diagnostics.content.parts import DECIDED, missing, too_few
+from alignlib.diagnostics.content.parts import DECIDED, at_least, joined, missing, too_few
 from alignlib.diagnostics.content.stock import BY_SELLER, Stock, zone_of
 from alignlib.engagement import Settings
 from alignlib.incidence import clustered_incidence, clustered_incidence_gap
@@ -121,9 +121,7 @@ def part(tables: Tables, settings: Settings, stock: Stock) -> Part:
     data is listed.
     """
     log = _log(tables, settings, stock)
-    found = [first_use(tables, settings, log), uptake(tables, settings, log), notes(tables, settings)]
-    return Part(*([each for one in found for each in getattr(one, name)]
-                  for name in ("findings", "exhibits", "caveats", "not_judged")))  # fmt: skip
+    return joined([first_use(tables, settings, log), uptake(tables, settings, log), notes(tables, settings)])
 
 
 def first_use(tables: Tables, settings: Settings, log: dict[str, Any]) -> Part:
@@ -358,11 +356,7 @@ def _finding(
     short = int(cases["n"][~cases["is_used"] & (cases["days"] < at)].sum())
     return finding(
         key, threshold, measure, settings,
-        {
-            "beyond": f"Only {said} {claim} {within}", "good": f"{said} {claim} {within}, as agreed",
-            "unclear": f"Whether enough {claim} cannot be told: {said} {within}", "none": f"{said} {claim} {within}",
-        },
-        theme=theme, play=play,
+        at_least(said, f"{claim} {within}"), theme=theme, play=play,
         settle=f"{settle}, or {count(days, 'day')} of follow-up" if is_firm or at < days else wanted,
         counted=f"{of(k, n)} {of_what} seen {within}{by}"
         + (f"; {count(short, 'other')} not followed for so long" if short else ""),
