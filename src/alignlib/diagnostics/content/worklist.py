@@ -95,14 +95,10 @@ def part(tables: Tables, settings: Settings, stock: Stock, cells: list[Row], fou
         return Part()
     served = _served(tables, settings, done, cells)
     made = {place: cell for place, cell in enumerate(cells) if place not in set(served["cell"])}
-    cell = done["asset_id"].map(served.groupby("asset_id")["cell"].min()).to_numpy(float)
-    order = np.lexsort((cell, done["rank"]))  # in each rank those that serve no such cell last
-    done, cell = done.iloc[order], cell[order]
-    first = np.zeros(len(done), bool)
-    first[np.unique(cell, return_index=True)[1]] = True
-    first &= ~np.isnan(cell)
-    order = np.argsort(~first, kind="stable")
-    done = done.assign(cell=cell, is_first=first).iloc[order]
+    done = done.assign(cell=done["asset_id"].map(served.groupby("asset_id")["cell"].min()).astype(float))
+    done = done.sort_values(["rank", "cell"])  # in each rank those that serve no such cell last
+    done["is_first"] = done["cell"].notna() & ~done["cell"].duplicated()
+    done = done.sort_values("is_first", ascending=False, kind="stable")
     says = _counted(done["disposition"], len(made))
     caveats = [] if stock.log else ["Without a record of uses the work list holds only what age and tags show."]
     if not stock.is_joined:
