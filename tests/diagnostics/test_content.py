@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from alignlib.diagnostics.content import diagnose, inventory
-from alignlib.diagnostics.content.library import made_by_year
 from alignlib.diagnostics.content.stock import read_stock
 from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
@@ -372,11 +371,6 @@ def test_tags_that_say_nothing_and_titles_that_stand_twice_are_counted(make_tabl
     ]
     result = diagnose(make_tables({"assets": assets}), settings())
     assert [row["value"] for row in result.exhibit("content.tidy").rows] == [1, 1]
-    made = result.exhibit("content.made")
-    assert {row["label"]: row["value"] for row in made.rows} == {"2024": 1, "2025": 1}
-    assert made.title == "Most assets date from 2024 and 2025: 1 of 2 each"
-    more = diagnose(make_tables({"assets": [*assets, {"asset_id": "f", "created_on": "2025-05-01"}]}), settings())
-    assert more.exhibit("content.made").title == "More assets date from 2025 than from any other year: 2 of 3"
 
 
 DEALS = [
@@ -422,7 +416,7 @@ def test_a_sound_library_raises_nothing_to_act_on(make_tables: Make) -> None:
         "content.unused": "good", "content.empty_pipeline": "good", "content.stale": "good",
         "content.untagged": "good", "content.focus": "good",
     }  # fmt: skip
-    assert result.headline == "The content keeps what was agreed on all five points judged"
+    assert result.headline == "The content keeps what was agreed in all that could be judged"
 
 
 def test_without_agreed_limits_every_finding_is_unclear_and_says_so(make_tables: Make) -> None:
@@ -484,7 +478,8 @@ def test_the_real_content_inventory_of_digital_gov_is_counted_right(data_folder:
     assert "content.untagged" not in keys(result) and "content.unused" not in keys(result)
     assert inventory(tables, agreed.as_of)["repeated"] == 40
     assert any("67 rows" in note and "repeated a label" in note for note in result.caveats)
-    news = {row["year"]: row["n"] for row in made_by_year(tables, agreed.as_of) if row["type"] == "news"}
+    made = "select year(created_on) as year, count(*) as n from assets where type = 'news' group by year"
+    news = {row["year"]: row["n"] for row in tables.rows(made)}
     assert [news[year] for year in range(2012, 2026)] == [
         62, 224, 417, 457, 329, 101, 25, 44, 75, 60, 94, 93, 95, 1
     ]  # fmt: skip

@@ -29,12 +29,12 @@ def title(part: Part, key: str) -> str:
 @pytest.mark.parametrize(
     ("topics", "said"),
     [
-        ([["x"]], "The one asset carries a topic; the most frequent, x, is on 1"),
-        ([["x"], ["x"]], "All 2 assets carry a topic; the most frequent, x, is on 2"),
-        ([["x"], []], "1 of 2 assets carries no topic; the most frequent, x, is on 1"),
-        ([["x"], [], []], "2 of 3 assets carry no topic; the most frequent, x, is on 1"),
-        ([[]], "1 of 1 asset carries no conversation"),
-        ([["ask jd@example.com"]], "The one asset carries a topic; the most frequent, ask [e-mail address], is on 1"),
+        ([["x"]], "0 of 1 asset without a topic; the most frequent, x, is on 1"),
+        ([["x"], ["x"]], "0 of 2 assets without a topic; the most frequent, x, is on 2"),
+        ([["x"], []], "1 of 2 assets without a topic; the most frequent, x, is on 1"),
+        ([["x"], [], []], "2 of 3 assets without a topic; the most frequent, x, is on 1"),
+        ([[]], "1 of 1 asset without a conversation"),
+        ([["ask jd@example.com"]], "0 of 1 asset without a topic; the most frequent, ask [e-mail address], is on 1"),
     ],
 )
 def test_one_asset_and_several_are_each_said_in_plain_words(
@@ -51,12 +51,10 @@ def test_a_library_in_which_nothing_stands_yet_has_no_inventory_to_show(make_tab
                                                      "serves"]  # fmt: skip
 
 
-def test_one_that_carries_and_several_that_carry_agree_with_their_verb(make_tables: Make) -> None:
+def test_what_lacks_a_date_and_what_stands_twice_is_counted_in_the_titles(make_tables: Make) -> None:
     wide = {"conversations": ["C1", "C2", "C3"], "title": "Guide", "created_on": "2025-06-01"}
     part = found(make_tables, wide, wide, {"title": "Guide"})
-    assert title(part, "content.age").endswith("; 1 carries no date")
-    assert title(part, "content.tidy").startswith(
-        "Of 3 assets, 2 carry three conversations or more and 2 carry a title"
-    )
+    assert title(part, "content.age").endswith("; 1 without a date")
+    assert title(part, "content.tidy").startswith("Of 3 assets, 2 with three conversations or more and 2 with a title")
     once = found(make_tables, wide, {"title": "Guide"})
-    assert title(once, "content.tidy").startswith("Of 2 assets, 1 carries three conversations or more and 1 carries a")
+    assert title(once, "content.tidy").startswith("Of 2 assets, 1 with three conversations or more and 1 with a title")

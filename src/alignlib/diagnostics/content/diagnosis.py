@@ -37,7 +37,6 @@ _THRESHOLDS = (
 )  # fmt: skip
 _LIBRARY = "an export of the content library: id, date of creation, conversation and segment"
 _LEVELS = ("act", "watch", "unclear", "good")
-_SAID = {"act": "to act on", "watch": "to watch", "unclear": "unclear", "good": "good"}
 
 
 def diagnose(tables: Tables, settings: Settings) -> Result:
@@ -97,23 +96,13 @@ def _headline(findings: list[Finding]) -> str:
     if not findings:
         return "These data do not say whether the content is used, current and at hand"
     worst = min(findings, key=lambda finding: _LEVELS.index(finding.level))
-    if worst.level == "good":
-        kept = "the one point" if len(findings) == 1 else f"all {words.spelled(len(findings))} points"
-        return f"The content keeps what was agreed on {kept} judged"
-    return worst.title
+    return worst.title if worst.level != "good" else "The content keeps what was agreed in all that could be judged"
 
 
 def _summary(findings: list[Finding], not_judged: list[NotJudged]) -> str:
-    levels = [finding.level for finding in findings]
-    found = [(level, levels.count(level)) for level in _LEVELS if level in levels]
-    numbers = words.spelled_alike([n for _, n in found])
-    counts = words.listed([f"{said} {_SAID[level]}" for said, (level, _) in zip(numbers, found, strict=True)])
-    said = f"{_points(len(findings))} judged: {counts}." if findings else "No point could be judged."
-    return said + (f" {_points(len(not_judged))} not judged, which is not the same as good." if not_judged else "")
-
-
-def _points(n: int) -> str:
-    return f"{words.spelled(n).capitalize()} point{'' if n == 1 else 's'}"
+    said = f"{words.tally([finding.level for finding in findings])}."
+    left = words.capital(words.count_spelled(len(not_judged), "point"))
+    return f"{said} {left} not judged, which is not the same as good." if not_judged else said
 
 
 def _basis(tables: Tables, settings: Settings) -> list[str]:
