@@ -144,10 +144,18 @@ def first_use(tables: Tables, settings: Settings, log: dict[str, Any]) -> Part:
         return withheld
     compares = untaught["person"].nunique() >= settings.survey.smallest_group
     sides = {_TAUGHT: taught} | ({_UNTAUGHT: untaught} if compares else {})
+    at = min(_horizon(cases, settings) for cases in sides.values())
+    says = f"Sellers use {value(_share(taught, at).value, 'share')} of what they were shown within {count(at, 'day')}"
+    gained = list[Finding]()
+    if compares:
+        gap = clustered_incidence_gap(_columns(taught), _columns(untaught), at)
+        gained.append(_gain(taught, untaught, gap, at, settings))
+        says += f", {value(_share(untaught, at).value, 'share')} of what they were not"
+        says += f" (difference {interval(gap.low, gap.high, 'pp')} percentage points)"
     judged = _finding("content.taught", "use_after_teaching", taught, settings, "of what sellers were shown is used",
                       "more sellers who are shown content", _matched(taught))  # fmt: skip
     exhibit = _curve(
-        "content.first_use", sides, settings, judged, title=_compared(sides, settings),
+        "content.first_use", sides, settings, judged, title=says,
         source="Record of training, log of uses", day_of="Days after it was shown",
         lead=f"{_cases(taught)} of a seller who was shown an asset" + (f", {_cases(untaught)} of one who was not, "
              "for the same assets." if compares else "; too few sellers went without to compare."),
@@ -157,18 +165,16 @@ def first_use(tables: Tables, settings: Settings, log: dict[str, Any]) -> Part:
         says_not="What teaching adds: somebody chose who is shown what, so the difference is an association. When each "
         "seller joined is not recorded, so some of those not shown may not have been there yet.",
     )  # fmt: skip
-    gained = [_gain(taught, untaught, settings)] if compares else []
     return Part([judged, *gained], [exhibit], _cut(taught, early, "shown", log, settings))
 
 
-def _gain(taught: pd.DataFrame, untaught: pd.DataFrame, settings: Settings) -> Finding:
+def _gain(taught: pd.DataFrame, untaught: pd.DataFrame, gap: Interval, at: int, settings: Settings) -> Finding:
     """How much more often do sellers use what they were shown than what they were not?
 
-    The difference of the two shares by the agreed day, seller by seller. An association: somebody chose who is shown
-    what. It is judged only where it is so as well among those who occur in the log.
+    ``gap``: the difference of the two shares by day ``at``, seller by seller. An association: somebody chose who is
+    shown what. It is judged only where it is so as well among those who occur in the log.
     """
-    at, limit = min(_horizon(cases, settings) for cases in (taught, untaught)), settings.thresholds.get("teaching_gain")
-    gap = clustered_incidence_gap(_columns(taught), _columns(untaught), at)
+    limit = settings.thresholds.get("teaching_gain")
     (seen, why, wanted), (others, *_) = _matched(taught), _matched(untaught)
     firm = clustered_incidence_gap(_columns(seen), _columns(others), at) if len(others) else NOTHING
     level, same = (judge(each.value, each.low, each.high, limit, "at_least") for each in (gap, firm))
@@ -189,23 +195,6 @@ def _gain(taught: pd.DataFrame, untaught: pd.DataFrame, settings: Settings) -> F
         settle="more sellers who are shown content, and the day each was shown it" if is_firm else wanted,
         cannot=None if is_firm else {level: why},
     )  # fmt: skip
-
-
-def _compared(sides: dict[str, pd.DataFrame], settings: Settings) -> str:
-    """Both shares on one day, and their difference with its interval."""
-    at = min(_horizon(cases, settings) for cases in sides.values())
-    told = [value(_share(cases, at).value, "share") for cases in sides.values()]
-    says = f"Sellers use {told[0]} of what they were shown within {count(at, 'day')}"
-    if len(told) < 2:
-        return says
-    one, other = map(_columns, sides.values())
-    gap = clustered_incidence_gap(one, other, at)
-    says, limits = f"{says}, {told[1]} of what they were not", interval(gap.low, gap.high, "pp")
-    if gap.value is None or gap.low is None or gap.high is None or gap.low <= 0 <= gap.high:
-        return f"{says}: whether the two differ cannot be told (difference {limits})"
-    if gap.low < 0:
-        return f"{says}: {interval(-gap.high, -gap.low, 'pp')} percentage points less"
-    return f"{says}: {limits} percentage points more"
 
 
 def uptake(tables: Tables, settings: Settings, log: dict[str, Any]) -> Part:
