@@ -83,7 +83,7 @@ def test_the_definition_of_unused_is_printed_with_its_window(make_tables: Make) 
     read = diagnose(make_tables({"assets": ASSETS, "asset_usage": USES}), settings()).exhibit("content.unused").read
     for words in ("viewed, downloaded or shared", "within 90 days", "carries no creation date", "1 January 2025"):
         assert words in read
-    assert "1 asset younger than 90 days at 31 December 2025 is left out" in read
+    assert "Left out: 1 asset younger than 90 days at 31 December 2025." in read
 
 
 def test_a_use_counts_on_the_day_it_had_in_the_clients_time_zone(make_tables: Make) -> None:
@@ -219,7 +219,10 @@ def test_a_log_that_starts_late_and_stops_early_is_said_and_bounds_every_window(
     assert (measure.k, measure.n) == (2, 3)  # "june" was used on day 92
     said, read = " ".join(result.caveats), result.exhibit("content.unused").read
     assert "begins on 1 May 2025" in said and "ends on 1 September 2025" in said
-    assert "or of 1 May 2025 if it is older" in read and "at 1 September 2025 is left out" in read
+    assert (
+        "or of 1 May 2025 if it is older" in read
+        and "Left out: 1 asset younger than 90 days at 1 September 2025." in read
+    )
 
 
 @pytest.mark.parametrize(

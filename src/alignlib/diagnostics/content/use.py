@@ -20,8 +20,7 @@ _RETIRED = """select (select count(*) from assets where coalesce(created_on <= $
 from assets_now"""
 _COLUMNS = columns(label=("Window", "text"), value=("Unused", "share"), low=("Low", "share"), high=("High", "share"),
                    k=("Unused assets", "count"), n=("Assets judged", "count"), note=("Note", "text"))  # fmt: skip
-# Which assets make which share of the uses, the most used first: the label, and up to which share of all assets.
-_PARTS = (("Most used tenth", 0.1), ("Next fifth", 0.3), ("Next fifth after that", 0.5), ("Less used half", 1.0))
+_PARTS = ("Most used tenth", "Next fifth", "Next fifth after that", "Less used half")  # of all assets
 
 
 def part(tables: Tables, settings: Settings, stock: Stock) -> Part:
@@ -38,8 +37,8 @@ def part(tables: Tables, settings: Settings, stock: Stock) -> Part:
         return missing(_WHAT, "no record of uses was delivered", _LOG)
     if not stock.is_joined:
         return replace(missing(_WHAT, *NOT_JOINED), caveats=_log_caveats(stock, settings))
-    counts = [_window(stock, window) for window in sorted({*WINDOWS, days})]
-    k, n = next((row["k"], row["n"]) for row in counts if row["days"] == days)
+    agreed = _row(stock, "Whole span" if stock.log == "totals" else words.value(days, "days"), days)
+    k, n = agreed["k"], agreed["n"]
     if not n:
         why = f"no asset was seen for {words.value(days, 'days')} within the period"
         part = missing(_WHAT, why, "a longer period or log, or a shorter window")
@@ -52,58 +51,54 @@ def part(tables: Tables, settings: Settings, stock: Stock) -> Part:
     says = f"{portion(k, n, 'assets')} were not used {within}"
     cautions = [*_CAUTIONS, *_retired(tables, settings)]
     if in_span:
-        return Part([finding], [_totals(counts, settings, says, young), *_concentration(stock)],
+        return Part([finding], [_totals(agreed, settings, says, young), *_concentration(stock)],
                     [*cautions, "Uses were counted by the content system, not logged one by one: when they fell, and "
                      "whether it was sellers, cannot be told."])  # fmt: skip
-    return Part([finding], [_windows(counts, settings, says, young, stock), *_concentration(stock)],
+    return Part([finding], [_windows(agreed, settings, says, young, stock), *_concentration(stock)],
                 [*cautions, *_log_caveats(stock, settings)])  # fmt: skip
 
 
-def _window(stock: Stock, days: int) -> Row:
+def _row(stock: Stock, label: str, days: int) -> Row:
+    """How many of the assets seen for so many days did no seller use within them?"""
     judged = stock.judged(days)
-    return {"days": days, "n": int(judged.sum()), "k": int((judged & stock.unused(days)).sum())}
-
-
-def _row(label: str, counted: Row, note: str) -> Row:
-    k, n = counted["k"], counted["n"]
+    k, n = int((judged & stock.unused(days)).sum()), int(judged.sum())
     found = wilson(k, n)
-    return {"label": label, "value": found.value, "low": found.low, "high": found.high, "k": k, "n": n, "note": note}
+    return {"label": label, "value": found.value, "low": found.low, "high": found.high, "k": k, "n": n,
+            "note": "" if n else "no asset was old enough"}  # fmt: skip
 
 
-def _windows(counts: list[Row], settings: Settings, says: str, young: int, stock: Stock) -> Exhibit:
-    judged = settings.content.unused_days
-    notes = ["agreed window" if r["days"] == judged else "" if r["n"] else "no asset was old enough" for r in counts]
-    rows = [_row(words.value(row["days"], "days"), row, note) for row, note in zip(counts, notes, strict=True)]
-    others = [f"{words.value(r['value'], 'share')} at {r['label']}" for r in rows if r["note"] == "" and r["n"]]
-    window, (begin, end) = words.value(judged, "days"), stock.followed(settings)
+def _windows(agreed: Row, settings: Settings, says: str, young: int, stock: Stock) -> Exhibit:
+    days, window = settings.content.unused_days, agreed["label"]
+    rows = [
+        agreed | {"note": "agreed window"} if each == days else _row(stock, words.value(each, "days"), each)
+        for each in sorted({*WINDOWS, days})
+    ]
+    others = [f"{words.value(r['value'], 'share')} at {r['label']}" for r in rows if r["n"] and r["label"] != window]
+    begin, end = stock.followed(settings)
     spoken = (f"{r['label']} {words.value(r['value'], 'share')}" for r in rows)
     return Exhibit(
         key="content.unused", shape="intervals", rows=rows, play="P13", limit=settings.thresholds.get("unused_content"),
         title=f"{says}; {words.listed(others)}" if others else says, columns=_COLUMNS,
         read=f"Unused: no seller viewed, downloaded or shared the asset within {window} of its creation, or of "
-        f"{words.day(begin)} if it is older or carries no creation date. "
-        f"{words.count(young, 'asset')} younger than {window} at {words.day(end)} "
-        f"{'is' if young == 1 else 'are'} left out. Each window judges the assets old enough for it. Bars: 95 %.",
+        f"{words.day(begin)} if it is older or carries no creation date. Left out: {words.count(young, 'asset')} "
+        f"younger than {window} at {words.day(end)}. Each window judges the assets old enough for it. Bars: 95 %.",
         says_not="Why an asset was not used; uses the library cannot see.",
         alt=f"Unused share by window: {'; '.join(spoken)}.",
         source=f"Content library and its log: {words.number(stock.counts['uses'])} {_USES} by anybody",
     )  # fmt: skip
 
 
-def _totals(counts: list[Row], settings: Settings, says: str, young: int) -> Exhibit:
+def _totals(agreed: Row, settings: Settings, says: str, young: int) -> Exhibit:
     """Without a log there is one figure: whether the span that was counted holds a use at all."""
-    judged = settings.content.unused_days
-    counted, window = next(row for row in counts if row["days"] == judged), words.value(judged, "days")
-    row = _row("Whole span", counted, "as the content system counted")
+    window = words.value(settings.content.unused_days, "days")
     return Exhibit(
         key="content.unused", shape="intervals", play="P13", limit=settings.thresholds.get("unused_content"),
-        rows=[row], title=says, columns=_COLUMNS,
+        rows=[agreed | {"note": "as the content system counted"}], title=says, columns=_COLUMNS,
         read="Unused: the system counted no view, download or share in the span of its report, within the period. "
-        f"{words.count(young, 'asset')} with less than {window} in that span {'is' if young == 1 else 'are'} left "
-        "out; so are spans that end after the as-of date, and uses in a span that began before the period when the "
-        "day of the last one is not told. Bar: 95 %.",
+        f"Left out: {words.count(young, 'asset')} with less than {window} in that span, spans that end after the as-of "
+        "date, and uses in a span that began before the period when the day of the last one is not told. Bar: 95 %.",
         says_not="Who used an asset and when; why it was not used.",
-        alt=f"Unused share over the whole span: {words.value(row['value'], 'share')}.",
+        alt=f"Unused share over the whole span: {words.value(agreed['value'], 'share')}.",
         source=_COUNTS,
     )  # fmt: skip
 
@@ -114,19 +109,16 @@ def _concentration(stock: Stock) -> list[Exhibit]:
     total, n = int(uses.sum()), len(uses)
     if not total or n < 10:
         return []
-    ends, rows, start = [round(n * end) for _, end in _PARTS], list[Row](), 0
-    for (label, _), end in zip(_PARTS, ends, strict=True):
-        here = int(uses[start:end].sum())
-        rows.append({"label": label, "value": here / total, "k": here, "n": end - start,
-                     "note": f"{words.count(end - start, 'asset')}, {words.count(here, 'use')}"})  # fmt: skip
-        start = end
+    parts = np.split(uses, [round(n * end) for end in (0.1, 0.3, 0.5)])
+    rows: list[Row] = [{"label": label, "value": float(part.sum() / total), "k": int(part.sum()), "n": len(part)}
+                       for label, part in zip(_PARTS, parts, strict=True)]  # fmt: skip
     idle, spoken = int((uses == 0).sum()), [f"{row['label']} {words.share(row['value'])}" for row in rows]
     tail = f"; {words.number(idle)} of {words.number(n)} have none" if idle else ""
     return [Exhibit(
         key="content.concentration", shape="bars", rows=rows, is_detail=True, play="P13",
         title=f"{words.share(rows[0]['value'])} of all uses fall on a tenth of the assets{tail}",
         columns=columns(label=("Assets", "text"), value=("Share of uses", "share"), k=("Uses", "count"),
-                        n=("Assets in it", "count"), note=("Note", "text")),
+                        n=("Assets in it", "count")),
         read="Assets in the order of how often sellers used them in their window; each bar is the share of all uses "
         "that falls on that part. Counted.",
         says_not="That the most used are the best: they may be the only ones people find.",
@@ -145,7 +137,7 @@ _CAUTIONS = (
 
 def _retired(tables: Tables, settings: Settings) -> list[str]:
     n = int(records(tables, _RETIRED, as_of=settings.as_of)[0]["n"])
-    return [f"{words.count(n, 'asset')} left out: a decision retired {'it' if n == 1 else 'them'}."] if n else []
+    return [f"{words.count(n, 'asset')} left out as retired by a decision."] if n else []
 
 
 def _log_caveats(stock: Stock, settings: Settings) -> list[str]:
