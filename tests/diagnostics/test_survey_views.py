@@ -320,7 +320,7 @@ def test_rules_without_owner_or_date_are_counted_and_what_helps_is_said(make_tab
     notes = {row["label"]: row["note"] for row in result.exhibit("survey.structure").rows}
     known = checklist()
     assert notes[known[rules[0]]["question"]] == "2.0 years old"
-    assert notes[known[rules[1]]["question"]] == "neither owner nor date: it was always so"
+    assert notes[known[rules[1]]["question"]] == "no owner and no date"
     assert notes[known["one_head_of_both_teams"]["question"]] == "goes with better collaboration, and is not there"
     assert notes[known[rules[3]]["question"]] == ""
 

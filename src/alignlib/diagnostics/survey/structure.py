@@ -13,7 +13,6 @@ from alignlib.resources import read_resource
 from alignlib.result import Exhibit, Finding, Measure, NotJudged, Part, Row, columns
 
 SOURCE = "Le Meunier-FitzHugh and Massey 2019"
-_LOOSE = ("no {}", "neither {} nor {}: it was always so")
 NO_RULE = ("", "no", "none")
 
 
@@ -44,11 +43,23 @@ def structure(tables: Tables, settings: Settings) -> Part:
     facts = tables.rows(
         "select fact, coalesce(answer, '') as answer, coalesce(owner, '') as owner, dated_on from facts"
     )
-    rows = sorted((_row(fact, settings.as_of) for fact in facts), key=_order)
-    rules = [row for row in rows if row["topic"] == "rules" and str(row["answer"]).lower() not in NO_RULE]
-    loose = [row for row in rules if not row["owner"] or not row["since"]]
+    for fact in facts:
+        asked = {"topic": "other", "question": fact["fact"].replace("_", " "), "helps": ""}
+        fact |= asked | checklist().get(fact["fact"], {}) | fact
+        fact["holds"] = fact["answer"].lower() not in NO_RULE
+    rules = [fact for fact in facts if fact["topic"] == "rules" and fact["holds"]]
+    loose = [fact for fact in rules if not fact["owner"] or not fact["dated_on"]]
+    helpful = [fact for fact in facts if fact["helps"] == "yes" and fact["answer"]]  # no answer: nobody knows
+    absent = [fact for fact in helpful if not fact["holds"]]
+    title = f"{words.of(len(helpful) - len(absent), len(helpful))} structures that go with better collaboration are in "
+    title += "place" + (
+        f"; {words.of(len(loose), len(rules))} rules in force have no owner or no date" if rules else ""
+    )
+    topics = list(dict.fromkeys(fact["topic"] for fact in [*checklist().values(), {"topic": "other"}]))
+    facts.sort(key=lambda fact: (fact not in loose, fact not in absent, topics.index(fact["topic"]), fact["question"]))
     part = Part(
-        exhibits=[_exhibit(rows, len(rules), len(loose))], basis=[f"{words.count(len(rows), 'fact')} of the sponsor"]
+        exhibits=[_exhibit([_row(fact, settings.as_of) for fact in facts], title)],
+        basis=[f"{words.count(len(facts), 'fact')} of the sponsor"],
     )
     if rules:
         part.findings.append(_finding(len(loose), len(rules), settings))
@@ -61,42 +72,20 @@ def structure(tables: Tables, settings: Settings) -> Part:
 
 
 def _row(fact: Row, as_of: date) -> Row:
-    known = checklist().get(fact["fact"], {})
-    since, answer, notes = fact["dated_on"], str(fact["answer"]), []
-    held = answer.lower() not in NO_RULE
-    if known.get("helps") and answer:  # what nobody answered is not known, so nothing would help yet
-        said = f"goes with better collaboration{'' if held else ', and is not there'}"
-        notes.append(said if known["helps"] == "yes" else "no effect found")
-    if known.get("topic") == "rules" and held:
-        missing = [word for word, there in (("owner", fact["owner"]), ("date", since)) if not there]
-        notes += [_LOOSE[len(missing) - 1].format(*missing)] if missing else [_age(since, as_of)]
+    since, notes = fact["dated_on"], []
+    if fact["helps"] and fact["answer"]:
+        said = f"goes with better collaboration{'' if fact['holds'] else ', and is not there'}"
+        notes.append(said if fact["helps"] == "yes" else fact["helps"])
+    if fact["topic"] == "rules" and fact["holds"]:
+        lacks = [f"no {what}" for what, there in (("owner", fact["owner"]), ("date", since)) if not there]
+        notes.append(" and ".join(lacks) or f"{words.number((as_of - since).days / 365.25, 1)} years old")
     return {
-        "label": known.get("question", str(fact["fact"]).replace("_", " ")),
-        "topic": str(known.get("topic", "other")).replace("_", " "),
-        "answer": answer, "owner": str(fact["owner"]), "since": since.isoformat() if since else "",
-        "note": "; ".join(notes),
+        "label": fact["question"], "topic": fact["topic"].replace("_", " "), "answer": fact["answer"],
+        "owner": fact["owner"], "since": since.isoformat() if since else "", "note": "; ".join(notes),
     }  # fmt: skip
 
 
-def _age(since: date | None, as_of: date) -> str:
-    years = (as_of - since).days / 365.25 if since else 0.0
-    return f"{words.number(years, 1)} years old"
-
-
-def _order(row: Row) -> tuple[int, int, str]:
-    """What the title speaks of comes first: rules that nobody owns, then what would help."""
-    codes = ("always so", "no owner", "no date", "not there")
-    first = next((at for at, words_ in enumerate(codes) if words_ in str(row["note"])), len(codes))
-    topics = list(dict.fromkeys(str(fact["topic"]).replace("_", " ") for fact in checklist().values()))
-    return first, topics.index(row["topic"]) if row["topic"] in topics else len(topics), str(row["label"])
-
-
-def _exhibit(rows: list[Row], rules: int, loose: int) -> Exhibit:
-    good = "goes with better collaboration"
-    there, gone = (sum(str(r["note"]).startswith(good) and ("not there" in str(r["note"])) == is_gone for r in rows)
-                   for is_gone in (False, True))  # fmt: skip
-    title = f"{words.of(there, there + gone)} structures that go with better collaboration are in place"
-    title += f"; {words.of(loose, rules)} rules in force have no owner or no date" if rules else ""
+def _exhibit(rows: list[Row], title: str) -> Exhibit:
     return Exhibit(
         key="survey.structure", shape="table", title=title, rows=rows, source="Facts of the sponsor", play="P21",
         columns=columns(
@@ -112,12 +101,12 @@ def _exhibit(rows: list[Row], rules: int, loose: int) -> Exhibit:
 
 
 def _finding(loose: int, rules: int, settings: Settings) -> Finding:
-    said, limit = words.of(loose, rules), settings.thresholds.get("ownerless_rules")
+    said = words.of(loose, rules)
     title = f"{said} rules between the teams have no owner or no date"
     return finding(
         "survey.structure", "ownerless_rules", Measure(value=loose / rules, unit="share", k=loose, n=rules), settings,
-        {"beyond": title, "unclear": title, "none": f"{title}; no limit was agreed",
+        {"beyond": title, "none": f"{title}; no limit was agreed",
          "good": f"Rules between the teams have owners and dates: {said} lack one"},
         theme="structure", play="P21", counted=f"{said} rules the sponsor says are in force", beyond="watch",
-        settle="" if limit is None else "an owner and a date for each rule",
+        settle="an owner and a date for each rule",
     )  # fmt: skip
