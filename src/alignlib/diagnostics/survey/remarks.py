@@ -37,10 +37,8 @@ def remarks(tables: Tables, wave: str, settings: Settings) -> tuple[Exhibit | No
     enough = len(team_of) >= COMMENTS_FROM or settings.survey.mode == "named"
     approved = [row for row in left if row["comment"] is not None and (row["team"] in TEAMS or not by_team)]
     n, shown = len(left), len(approved) if enough else 0
-    said = f"{count(n, 'comment')} {'was' if n == 1 else 'were'} left and {number(shown) if shown else 'none'} shown: "
-    said += "a comment is shown once approved"
-    few = f", and from {spelled(COMMENTS_FROM)} people of a group on."
-    said += "." if settings.survey.mode == "named" else few
+    said = f"Comments left: {number(n)}, shown: {number(shown)}. A comment is shown once approved, and one without a "
+    said += f"name from {spelled(COMMENTS_FROM)} people of a group on."
     if not enough or not approved:
         return None, said
     rows: list[Row] = [
