@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from alignlib.diagnostics.survey.answers import TEAMS, Answers
 from alignlib.diagnostics.survey.gaps import published_gap, size
-from alignlib.diagnostics.survey.scores import Scores, item_scores, scores_on
+from alignlib.diagnostics.survey.scores import Scores, as_asked, item_scores, scores_on
 from alignlib.disclosure import Group
 from alignlib.engagement import Settings
 from alignlib.instrument import Item, read_instrument
@@ -40,7 +40,7 @@ def shown_pairs(answers: Answers, own: dict[str, Scores], settings: Settings) ->
 def pooled(answers: Answers, found: list[tuple[Item, Item]], settings: Settings) -> tuple[Scores, Scores]:
     """What does each person guess on average, and what does each answer, over these statements?"""
     guesses = scores_on(answers, [mirror for mirror, _ in found], settings)
-    own = scores_on(answers, [_as_asked(item) for _, item in found], settings)
+    own = scores_on(answers, [as_asked(item) for _, item in found], settings)
     return guesses, own
 
 
@@ -127,7 +127,3 @@ def _finding(
         f"{figure(own.mean(OTHER[team]), 'points')} of 5, over {count(n, 'statement')}",
         settle="more answers of both teams to the statements they guess at",
     )  # fmt: skip
-
-
-def _as_asked(item: Item) -> Item:
-    return Item(item.item, item.text, item.kind, low=item.low, high=item.high)

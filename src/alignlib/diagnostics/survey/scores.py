@@ -229,6 +229,11 @@ def comparable(answers: Answers, items: Iterable[Item], settings: Settings) -> l
     return [item for at, item in enumerate(asked) if all(n[at] >= least for n in counts)]
 
 
+def as_asked(item: Item) -> Item:
+    """How does an item count in its own words: not turned round?"""
+    return replace(item, reverse=False)
+
+
 def item_scores(answers: Answers, settings: Settings, items: Iterable[Item]) -> dict[str, Scores]:
     """How did people answer each of these items, as asked?
 
@@ -236,10 +241,7 @@ def item_scores(answers: Answers, settings: Settings, items: Iterable[Item]) -> 
     block's mean (or the sum, which everybody's ranks and points have in common) beside the others would give it away.
     With the team's items goes the total's.
     """
-    found = {
-        i.item: scores_on(answers, [Item(i.item, i.text, i.kind, low=i.low, high=i.high)], settings)
-        for i in answers.asked(items)
-    }
+    found = {item.item: scores_on(answers, [as_asked(item)], settings) for item in answers.asked(items)}
     instrument = read_instrument()
     blocks = [block.items for block in instrument.blocks if any(item.item in found for item in block.items)]
     sets = [comparable(answers, block, settings) for block in blocks] + [instrument.of("rank")]
