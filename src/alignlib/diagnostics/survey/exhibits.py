@@ -13,7 +13,7 @@ from alignlib.engagement import Settings
 from alignlib.instrument import read_instrument
 from alignlib.intake.tables import Tables
 from alignlib.result import Exhibit, Row, columns
-from alignlib.words import TEAM_NAMES, count, count_spelled, figure, listed, number, of, spelled, value
+from alignlib.words import TEAM_NAMES, capital, count, count_spelled, figure, listed, number, of, spelled, value
 
 FLAGS = {
     "is_partial": "fewer than half of the statements answered", "is_straight": "always the same answer",
@@ -86,7 +86,7 @@ def blocks(gaps: list[BlockGap], settings: Settings) -> Exhibit:
         read += " Cliff\u2019s delta says how much more often a person of Sales stands above one of Marketing than "
         read += "below: 0 evenly, 1 or \u22121 always, when its interval is wide by rule."
     return Exhibit(
-        key="survey.blocks", shape="dumbbell", limit=limit, source="Responses", title=_blocks_title(ordered, limit),
+        key="survey.blocks", shape="dumbbell", limit=limit, source="Responses", title=_blocks_title(ordered),
         lead=_widest(ordered),
         columns=filled(columns(
             label=("Block", "text"), sales=("Sales", "points"), sales_low=("from", "points"),
@@ -133,27 +133,13 @@ def _block_row(gap: BlockGap, k: int) -> Row:
     return row
 
 
-def _blocks_title(ordered: list[BlockGap], limit: float | None) -> str:
+def _blocks_title(ordered: list[BlockGap]) -> str:
     """The widest gap, of all blocks or of those that can be shown."""
-    said = _widest_title(ordered, limit)
-    hidden = any(not gap.is_shown for gap in ordered) and ordered[0].is_shown
-    return f"Of the blocks that can be shown: {in_sentence(said)}" if hidden else said
-
-
-def _widest_title(ordered: list[BlockGap], limit: float | None) -> str:
     if not ordered or not ordered[0].is_shown:
         return "No gap between the teams can be shown"
-    widest = ordered[0]
-    name, size, level = in_sentence(widest.block.title), value(widest.size.value, "points"), widest.level(limit)
-    if widest.scores.least == 1:
-        return f"The teams stand furthest apart on {name}: {' and '.join(means(widest))}, of 5"
-    if limit is None:
-        return f"The widest gap is {size}, on {name}; no limit was agreed"
-    if level in ("act", "watch"):
-        return f"The teams stand furthest apart on {name}: {' and '.join(means(widest))}, of 5"
-    if level == "good":
-        return f"Even the widest gap, {size} on {name}, lies within the agreed {value(limit, 'points')}"
-    return f"The widest gap, {size} on {name}, cannot be told from the agreed {value(limit, 'points')}"
+    some = "" if all(gap.is_shown for gap in ordered) else "Of the blocks that can be shown: "
+    said = f"the teams stand furthest apart on {in_sentence(ordered[0].block.title)}"
+    return capital(f"{some}{said}: {' and '.join(means(ordered[0]))}, of 5")
 
 
 def firm(
@@ -170,7 +156,6 @@ def firm(
             "p_holm": how.p_holm if gap.is_large else None, "sure": _sure(how.p_holm),
             "silent": how.if_silent,
             "careful": (how.careful or "cannot be shown") if careless_there else "",
-            "note": how.how if gap.is_large else "",
         })  # fmt: skip
     sure = sum(row["sure"] == "yes" for row in rows)
     moved = sum(row["careful"] not in ("", "cannot be shown", row["level"]) for row in rows)
@@ -189,9 +174,6 @@ def firm(
         lead += ", which fewer people alone can bring about." if moved else "."
         if all(row["careful"] == "cannot be shown" for row in rows):
             lead += " Too few would be left to show any."
-    if len(ways := {str(row["note"]) for row in rows} - {""}) == 1:  # said once above the table
-        lead += f" How p was found: {ways.pop()}."
-        rows = [row | {"note": ""} for row in rows]
     return Exhibit(
         key="survey.firm", shape="table", title=title, lead=lead, rows=rows, source="Responses",
         columns=filled(columns(
@@ -199,7 +181,6 @@ def firm(
             sure=("More than chance", "text"), p=("p", "p"), p_holm=("p, all blocks (Holm)", "p"),
             silent=("Gap if the silent answered like the other team", "points"),
             careful=("Verdict without careless answers", "text"),
-            note=("How p was found", "text"),
         ), rows),
         read="p is how often a gap as wide comes up when people are dealt to the two teams by chance: counted in full "
         "up to ten people a side, else 9,999 seeded deals. More than chance: Holm's p, which holds all blocks together "
@@ -300,10 +281,6 @@ def _range(scores: Scores, team: Group) -> str:
 def _items_title(rows: list[Row]) -> str:
     if rows and rows[0]["gap"] is not None:
         return f"Item by item, the widest gap is {value(abs(rows[0]['gap']), 'points')}: \u201c{rows[0]['label']}\u201d"
-    whole = sorted((row for row in rows if row["total"] is not None), key=lambda row: -row["total"])
-    if len(whole) > 1:
-        ends = (f"{row['label']} ({figure(row['total'], 'points')} of 5)" for row in (whole[0], whole[-1]))
-        return "Highest average answer: {}; lowest: {}".format(*ends)
     return "No item can be compared between the teams"
 
 

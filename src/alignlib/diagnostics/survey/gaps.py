@@ -109,15 +109,14 @@ def published_gap(scores: Scores, one: Group, other: Group, others: Scores | Non
 class Firmness:
     """How firm is one block's gap?
 
-    ``p`` is the chance of a gap as wide by shuffling people between the teams, ``p_holm`` with all blocks in mind,
-    ``how`` it was found. ``if_silent`` is the gap had all who stayed silent answered as the other team did;
-    ``careful`` is the level without those who may have answered without care: the gap itself would give them away.
-    None: not known, or nobody was left out.
+    ``p`` is the chance of a gap as wide by shuffling people between the teams, ``p_holm`` with all blocks in mind.
+    ``if_silent`` is the gap had all who stayed silent answered as the other team did; ``careful`` is the level without
+    those who may have answered without care: the gap itself would give them away. None: not known, or nobody was left
+    out.
     """
 
     p: float | None
     p_holm: float | None
-    how: str
     if_silent: float | None
     careful: Level | None
 
@@ -137,22 +136,21 @@ def firmness(
     limit, kept = settings.thresholds.get("survey_gap"), answers.keep(~flagged)
     tested = [gap.is_shown and settings.survey.mode == "anonymous" for gap in gaps]
     chances = [_chance(gap) if is_tested else None for gap, is_tested in zip(gaps, tested, strict=True)]
-    holm = iter(permutation.holm([c.p for c in chances if c is not None and c.p is not None]))
+    holm = iter(permutation.holm([p for p in chances if p is not None]))
     found = []
-    for gap, chance in zip(gaps, chances, strict=True):
+    for gap, p in zip(gaps, chances, strict=True):
         again = block_gap(kept, gap.block, settings) if flagged.any() and gap.is_shown else None
-        p = None if chance is None else chance.p
         found.append(Firmness(
-            p=p, p_holm=None if p is None else next(holm), how="" if chance is None else chance.how,
+            p=p, p_holm=None if p is None else next(holm),
             if_silent=_if_silent(gap, asked), careful=again.level(limit) if again and again.is_shown else None,
         ))  # fmt: skip
     return found
 
 
-def _chance(gap: BlockGap) -> permutation.Chance:
+def _chance(gap: BlockGap) -> float | None:
     """Scores are multiples of 1/120 where all items were answered (blocks have few items), else rounded to them."""
     sales, marketing = ((gap.scores.of(team) * GRID).round() / GRID for team in TEAMS)
-    return permutation.two_groups(sales, marketing, 1 / GRID)
+    return permutation.two_groups(sales, marketing, 1 / GRID).p
 
 
 def _if_silent(gap: BlockGap, asked: dict[Group, int | None]) -> float | None:

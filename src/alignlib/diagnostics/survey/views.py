@@ -13,7 +13,7 @@ from alignlib.engagement import Settings
 from alignlib.instrument import POINTS, Item, Kind, read_instrument
 from alignlib.result import Column, Exhibit, Row, Unit, columns
 from alignlib.stats import total_variation
-from alignlib.words import TEAM_NAMES, figure, listed, share
+from alignlib.words import TEAM_NAMES, capital, figure, listed, share
 
 WAITING = "waits for the data"
 UNANIMOUS = 0.99  # an order so alike is not told: it would be everybody's
@@ -131,7 +131,7 @@ def relay(answers: Answers, settings: Settings) -> Exhibit | None:
     said += [f"each leaves to the other: {_names(left)}"] if left else []
     title = "; ".join(said) if said else "No step of the relay is claimed by both teams or left by both"
     return Exhibit(
-        key="survey.relay", shape="paired", title=title[:1].upper() + title[1:], rows=rows, source="Responses",
+        key="survey.relay", shape="paired", title=capital(title), rows=rows, source="Responses",
         columns=team_columns("Step", "share"), play="P5",
         read="Which part of each step belongs to Sales today, the rest to Marketing, as the people of each team see it "
         f"on average: 0 Marketing alone, 100 Sales alone. {ROUNDED}",
