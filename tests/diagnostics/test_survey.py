@@ -121,7 +121,7 @@ def test_a_gap_that_does_not_touch_the_handover_is_to_watch(make_tables: Make) -
 def test_without_an_agreed_limit_nothing_is_judged(make_tables: Make) -> None:
     tables = make_tables({"responses": answers("follow_1", [5] * 9 + [4], [1] * 9 + [2])})
     found = survey.diagnose(tables, settings(thresholds={})).finding("survey.gap.follow_up")
-    assert found.level == "unclear" and found.limit is None and "No limit was agreed" in found.rule
+    assert found.level == "unclear" and found.limit is None and "No limit was agreed" in found.detail
 
 
 @pytest.mark.parametrize(("sales", "marketing", "gap"), [([5] * 21, [1] * 21, 4.0), ([4] * 6, [2] * 6, 2.0)])
@@ -220,12 +220,12 @@ def test_no_answer_of_a_single_person_is_in_the_record(make_tables: Make) -> Non
 # --- who answered, and what cannot be said ----------------------------------------------------------------------------
 
 
-def test_low_response_says_what_the_silent_could_change(make_tables: Make) -> None:
+def test_low_response_is_said_and_what_the_silent_could_change_stands_beside_the_gap(make_tables: Make) -> None:
     tables = make_tables({"responses": answers("follow_1", [5, 5, 5, 4, 5, 4], [2, 2, 3, 2, 2, 3, 2, 2])})
     result = survey.diagnose(tables, settings())
-    # Gap 4.667 - 2.25 = 2.4 as published; six of fourteen answered: 2.4 x 6/14 = 1.0.
-    (note,) = [c for c in result.caveats if c.startswith("Sales: only 6 of 14")]
-    assert "would be 1.0 points instead of 2.4 points" in note
+    assert any(c.startswith("Sales: only 6 of 14") for c in result.caveats)
+    # Gap 4.667 - 2.25 = 2.4 as published; six of fourteen and eight of nine answered: 2.4 x (6/14 + 8/9 - 1) = 0.8.
+    assert [(row["gap"], row["silent"]) for row in result.exhibit("survey.firm").rows] == [(2.4, 0.8)]
     assert any("more than 20 percentage points apart" in c for c in result.caveats)
     assert result.basis[:2] == ["Sales: 6 of 14", "Marketing: 8 of 9"]
     assert result.basis[2] == "Anonymous answers; groups below five are withheld"

@@ -13,9 +13,9 @@ from alignlib.diagnostics.survey.scores import Scores, item_scores
 from alignlib.engagement import Settings
 from alignlib.instrument import read_instrument
 from alignlib.intake.tables import Tables
-from alignlib.judging import measured
-from alignlib.result import Exhibit, Finding, Level, NotJudged, Result, Row, RowCount, Source, as_read
-from alignlib.words import NBSP, TEAM_NAMES, agreed, count, figure, interval, listed, number, of, share, spelled, value
+from alignlib.judging import finding, measured
+from alignlib.result import Exhibit, Finding, NotJudged, Result, Row, RowCount, Source, as_read
+from alignlib.words import NBSP, TEAM_NAMES, count, figure, listed, number, of, share, spelled, value
 
 QUESTION = "What do the two teams say of each other, and where do they part?"
 LOW_RESPONSE, UNEVEN_RESPONSE = 0.5, 0.2
@@ -55,8 +55,8 @@ def diagnose(tables: Tables, settings: Settings) -> Result:
         findings=[_finding(gap, who[2]["invited"], settings) for gap in shown]
         + list(mirror.findings(answers, own, settings)) + ruled.findings,
         exhibits=tabled + ruled.exhibits,
-        caveats=_caveats(tables, answers, settings, [*_silent(who, shown), *filter(None, [commented])])
-        + within.caveat(tabled) if len(answers) else [],
+        caveats=_caveats(tables, answers, settings, [*_silent(who), *filter(None, [commented])])
+        if len(answers) else [],
         not_judged=_not_judged(gaps, bool(len(answers)), settings.survey.least) + ruled.not_judged,
         settings={
             "mode": settings.survey.mode,
@@ -109,60 +109,36 @@ def _basis(who: list[Row], settings: Settings) -> list[str]:
 
 
 def _finding(gap: BlockGap, invited: int | None, settings: Settings) -> Finding:
+    """What does a gap say? Its title claims a direction only when the interval leaves out zero."""
     limit, size = settings.thresholds.get("survey_gap"), gap.size
-    level, named = gap.level(limit), settings.survey.mode == "named"
+    name, points, agreed = in_sentence(gap.block.title), value(size.value, "points"), value(limit, "points")
+    higher, lower = (TEAM_NAMES[team] for team in (TEAMS if (gap.gap.value or 0) >= 0 else TEAMS[::-1]))
+    rates = f"{higher} rates {name} {points} higher than {lower}"
+    is_sure = size.low is not None and size.low > 0
+    may = rates if is_sure else f"The teams may differ on {name}: {points} apart"
+    sales, marketing = (f"{said} (n{NBSP}={NBSP}{number(gap.n[team])})"
+                        for said, team in zip(exhibits.means(gap), TEAMS, strict=True))  # fmt: skip
     method = "difference of two means" + ("" if size.low is None else ", Welch 1947")
-    unjudged = "Named answers are" if named else "No limit was agreed, so the gap is" if limit is None else ""
-    line = f"is beyond {value(limit, 'points')}; good within; else unclear."
-    why = "the handover itself hangs on it" if gap.beyond == "act" else "no lead stops for it, so it never says act"
-    judged = f"{gap.beyond} ({why}) when the whole 95 % interval of the gap, either way, {line}"
-    return Finding(
-        key=f"survey.gap.{gap.block.block}", theme=gap.block.theme, title=_title(gap, level, limit),
-        detail=_detail(gap, limit), measure=measured(size, "points", method, None, sum(gap.n.values())), level=level,
-        rule=f"{unjudged} shown and not judged." if unjudged else judged,
-        limit=limit, direction=None if limit is None else "at_most",
-        play=None if level == "good" or (limit is None and not named) else gap.block.play,
-        settle=_settle(gap, limit, invited, named) if level == "unclear" else "",
+    return finding(
+        f"survey.gap.{gap.block.block}", "survey_gap", measured(size, "points", method, None, sum(gap.n.values())),
+        settings,
+        {
+            "beyond": rates, "none": f"{may}; no limit was agreed",
+            "good": f"The teams agree on {name} within the agreed {agreed}: {figure(size.value, 'points')} apart",
+            "unclear": f"{may}, perhaps within the agreed {agreed}" if is_sure else may,
+        },
+        theme=gap.block.theme, play=gap.block.play, beyond=gap.beyond, counted=f"{sales}, {marketing}, of 5",
+        settle=_settle(gap, limit or 0.0, invited),
+        cannot={"unclear": "nothing is inferred from named answers"} if settings.survey.mode == "named" else None,
     )  # fmt: skip
 
 
-def _title(gap: BlockGap, level: Level, limit: float | None) -> str:
-    """Which sentence carries the gap? It claims a direction only when the interval leaves out zero."""
-    name, size, points = in_sentence(gap.block.title), gap.size, value(gap.size.value, "points")
-    higher, lower = (TEAM_NAMES[team] for team in (TEAMS if (gap.gap.value or 0) >= 0 else TEAMS[::-1]))
-    if level in ("act", "watch"):
-        return f"{higher} rates {name} {points} higher than {lower}"
-    if level == "good":
-        apart = f"{figure(size.value, 'points')} apart"
-        return f"The teams agree on {name} within the agreed {value(limit, 'points')}: {apart}"
-    if size.low is None:
-        return f"{higher} and {lower} stand {points} apart on {name}; nothing is inferred"
-    if size.low <= 0:
-        return f"The teams may differ on {name}: {points} apart, interval {interval(size.low, size.high, 'points')}"
-    open_question = "no limit was agreed" if limit is None else f"perhaps within the agreed {figure(limit, 'points')}"
-    return f"{higher} rates {name} {points} higher than {lower}, {open_question}"
-
-
-def _detail(gap: BlockGap, limit: float | None) -> str:
-    sales, marketing = (f"n{NBSP}={NBSP}{number(gap.n[team])}" for team in TEAMS)
-    size, delta, means = gap.size, gap.delta, exhibits.means(gap)
-    said = f"{means[0]} ({sales}), {means[1]} ({marketing}), of 5."
-    if size.low is not None:
-        said += f" Gap {figure(size.value, 'points')}, interval {interval(size.low, size.high, 'points')}."
-    within = f" ({interval(delta.low, delta.high, 'delta')})" if delta.low is not None else ""
-    if delta.value is not None:
-        said += f" Cliff\u2019s delta, Sales against Marketing: {figure(delta.value, 'delta')}{within}."
-    return f"{said} {agreed(limit, 'at_most', 'points')}"
-
-
-def _settle(gap: BlockGap, limit: float | None, invited: int | None, named: bool) -> str:
+def _settle(gap: BlockGap, limit: float, invited: int | None) -> str:
     """What would settle it? Half the width of the interval shrinks with the root of the number of answers."""
     size, people = gap.size, sum(gap.n.values())
-    if named:
+    if size.value is None or size.low is None or size.high is None:
         return "a talk about it: named answers are there to be talked about"
-    if limit is None:
-        return "a limit for the gap, agreed before the next round (thresholds: survey_gap)"
-    half, distance = ((size.high or 0) - (size.low or 0)) / 2, abs((size.value or 0) - limit)
+    half, distance = (size.high - size.low) / 2, abs(size.value - limit)
     if distance < half / 4:
         return "a talk about the items: the gap stands so near the agreed limit that more answers would hardly tell"
     needed = max(ceil(people * (half / distance) ** 2), people + 2)  # a limit just touched still needs somebody more
@@ -172,24 +148,14 @@ def _settle(gap: BlockGap, limit: float | None, invited: int | None, named: bool
 
 
 def _headline(shown: list[BlockGap], settings: Settings) -> str:
-    limit, blocks = settings.thresholds.get("survey_gap"), count(len(shown), "block")
     if not shown:
         return "What the two teams think of each other could not be compared"
-    if settings.survey.mode == "named" or limit is None:
-        why = "answers were named" if limit is not None else "no limit was agreed"
-        return f"The teams\u2019 gaps on {blocks} are shown and not judged: {why}"
-    beyond = [gap for gap in shown if gap.level(limit) in ("act", "watch")]
-    names = [
-        f"\u201c{in_sentence(gap.block.title)}\u201d" for gap in sorted(beyond, key=lambda gap: -(gap.size.value or 0))
-    ]
+    limit = settings.thresholds.get("survey_gap")
+    widest_first = sorted(shown, key=lambda gap: -(gap.size.value or 0))
+    beyond = [gap for gap in widest_first if gap.level(limit) in ("act", "watch")]
+    names = [f"\u201c{in_sentence(gap.block.title)}\u201d" for gap in beyond]
     more = [f"{spelled(len(names) - 3)} more"] if len(names) > 3 else []
-    if names:
-        return f"The teams part on {listed(names[:3] + more)}"
-    good = sum(gap.level(limit) == "good" for gap in shown)
-    apart = value(limit, "points")
-    if not good:
-        return f"On none of {count(len(shown), 'block')} can the gap be told from the agreed {apart}"
-    return f"The teams agree within {apart} on {of(good, len(shown))} blocks; nothing else can be told"
+    return f"The teams part on {listed(names[:3] + more) or 'no block beyond doubt'}"
 
 
 def _summary(shown: list[BlockGap], posed: int, answered: str, settings: Settings) -> str:
@@ -217,11 +183,10 @@ def _caveats(tables: Tables, answers: Answers, settings: Settings, more: list[st
     return said + tables.notes_on("responses", "respondents", "facts")
 
 
-def _silent(who: list[Row], shown: list[BlockGap]) -> list[str]:
-    """What if the silent had answered as the other team did on average? Said where a team's response is low."""
+def _silent(who: list[Row]) -> list[str]:
+    """Whom do the answers not speak for? What the silent could change stands beside each gap (``exhibits.firm``)."""
     rates, said = [], []
-    widest = max(shown, key=lambda gap: gap.size.value or 0, default=None)
-    for team, row in zip(TEAMS, who[:2], strict=True):
+    for row in who[:2]:
         name, n, asked = row["label"], row["answered"], row["invited"]
         if not n or not asked:
             continue
@@ -230,10 +195,6 @@ def _silent(who: list[Row], shown: list[BlockGap]) -> list[str]:
             said.append(f"{name}: more people answered than were invited; check the invited count.")
         elif n / asked < LOW_RESPONSE:
             said.append(f"{name}: only {of(n, asked)} answered ({share(n / asked)}), so the team may think otherwise.")
-            if widest:
-                now, then = (value((widest.size.value or 0) * part, "points") for part in (1, widest.n[team] / asked))
-                said[-1] += " Had the silent answered as the other team does on average, the widest gap, on "
-                said[-1] += f"{in_sentence(widest.block.title)}, would be {then} instead of {now}."
     if len(rates) == len(TEAMS) and abs(rates[0] - rates[1]) > UNEVEN_RESPONSE:
         said.append("The two teams answered at rates more than 20 percentage points apart: the keener team is heard "
                     "more fully.")  # fmt: skip

@@ -6,6 +6,7 @@ import numpy as np
 
 from alignlib import agreement
 from alignlib.diagnostics.survey.answers import TEAMS, Answers
+from alignlib.diagnostics.survey.exhibits import in_sentence
 from alignlib.diagnostics.survey.gaps import BlockGap
 from alignlib.diagnostics.survey.scores import FLOOR, Scores, scores_on
 from alignlib.diagnostics.survey.views import filled
@@ -14,7 +15,7 @@ from alignlib.engagement import Settings
 from alignlib.instrument import Block
 from alignlib.result import Exhibit, Row, Unit, columns
 from alignlib.stats import Floats, Interval
-from alignlib.words import TEAM_NAMES, count, count_spelled, listed, spelled
+from alignlib.words import TEAM_NAMES, count, listed, spelled
 
 POOLED_FROM = 20  # people below which a reliability says next to nothing: at 12 its interval runs from .40 to .92
 FEW = "too few to judge"
@@ -36,7 +37,7 @@ def within(answers: Answers, gaps: list[BlockGap], settings: Settings) -> Exhibi
     if settings.survey.mode == "named" or not gaps:
         return None
     rows = [_row(answers, gap, settings) for gap in gaps]
-    split = [f"{TEAM_NAMES[team]} on {row['label'][:1].lower()}{row['label'][1:]}"
+    split = [f"{TEAM_NAMES[team]} on {in_sentence(row['label'])}"
              for row in rows for team in TEAMS if row[f"{team}_split"]]  # fmt: skip
     beyond = sum(row[f"{team}_rwg"] is not None and row[f"{team}_rwg"] > row[f"{team}_chance"]
                  for row in rows for team in TEAMS)  # fmt: skip
@@ -118,11 +119,3 @@ def _centred(given: Floats) -> Floats:
     means = np.where(there, given, 0.0).sum(axis=0) / np.maximum(there.sum(axis=0), 1)
     found: Floats = given - means
     return found
-
-
-def caveat(tabled: list[Exhibit]) -> list[str]:
-    """What must a reader know before trusting the means: which of these exhibits names a split team?"""
-    split = sum("two camps" in str(row.get("note")) for e in tabled if e.key == "survey.agreement" for row in e.rows)
-    return (
-        [f"On {count_spelled(split, 'block')} a team stands in two camps: its mean stands for nobody."] if split else []
-    )
