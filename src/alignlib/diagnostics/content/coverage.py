@@ -268,7 +268,8 @@ def _usable(settings: Settings) -> str:
 
 def _grid_exhibit(grid: list[Row], says: str, found: list[Finding], left_out: str, settings: Settings) -> Exhibit:
     weight, is_sure = grid[0]["weight"], all(each.level != "unclear" for each in found)
-    shown, others = grid[: MOST * len(CONVERSATIONS)], grid[MOST * len(CONVERSATIONS) :]
+    shown = grid[: MOST * len(CONVERSATIONS)]
+    first = f" Of {words.number(len(grid) // len(CONVERSATIONS))} segments the first {MOST}." if grid != shown else ""
     rows: list[Row] = [{"label": words.masked(r["segment"]), "column": r["conversation"], "n": r["n"],
                         "n_stale": r["n_stale"], "amount": r["amount"], "note": r["gap"]} for r in shown]  # fmt: skip
     described = columns(label=("Segment", "text"), column=("Conversation", "text"), n=("Usable assets", "count"),
@@ -276,47 +277,34 @@ def _grid_exhibit(grid: list[Row], says: str, found: list[Finding], left_out: st
     if weight in _SUMMED:
         described += columns(standing=(weight, "money"))
         rows = [row | {"standing": r["worth"]} for row, r in zip(rows, shown, strict=True)]
-    rows += [_pooled(talk, others) for talk in CONVERSATIONS if others]
     return Exhibit(
         key="content.coverage", title=says, lead=_lead(grid, settings), shape="grid", rows=rows, play="P12",
         limit=settings.thresholds.get("empty_pipeline") if is_sure else None,
         source=LIBRARY_AND_DEALS if weight in (CELL, SEGMENT) else LIBRARY,
         columns=[*described, *columns(note=("Note", "text"))],
         read="Usable assets by segment and conversation, with the open pipeline that stands there. A gap holds no "
-        f"asset at all (empty) or only stale, expired or unapproved ones (none usable). {_usable(settings)}",
+        f"asset at all (empty) or only stale, expired or unapproved ones (none usable). {_usable(settings)}{first}",
         says_not=f"Money standing in a cell is not money lost. {_SUMMED.get(weight, '')} "
         f"{left_out}".replace("  ", " ").strip(),
         alt=f"Grid of segments by conversations C1 to C5: {says}.",
     )  # fmt: skip
 
 
-def _pooled(talk: str, others: list[Row]) -> Row:
-    """What is said of the segments that a grid has no room for? Their money, and how many hold no usable asset."""
-    here = [row for row in others if row["conversation"] == talk]
-    money = None if here[0]["amount"] is None else sum(row["amount"] for row in here)
-    gaps = sum(bool(row["gap"]) for row in here)
-    return {"label": f"{len(here)} other segments", "column": talk, "n": None, "n_stale": None, "amount": money,
-            "note": f"{gaps} without a usable asset"}  # fmt: skip
-
-
 def _lead(grid: list[Row], settings: Settings) -> str:
     """Where does most stand in a gap, in how many deals, how much where assets are only stale; what hangs on one?"""
     gaps, covered = ([row for row in grid if bool(row["gap"]) is is_gap and row["amount"]] for is_gap in (True, False))
-    thin = sum(row["n"] == 1 for row in covered)
-    single = f"{words.of(thin, len(covered))} covered cells with open pipeline {'hangs' if thin == 1 else 'hang'} on "
-    single = f"{single}one usable asset{' each' * (thin > 1)}." if thin else ""
-    if not gaps:
-        return single
-    worst, deals = max(gaps, key=lambda r: r["amount"]), sum(r["deals"] for r in gaps)
-    old, total = (sum(r["amount"] for r in gaps if r["gap"] in kinds) for kinds in ((STALE,), (STALE, EMPTY)))
-    said = f"Most stands in {words.masked(worst['segment'])}, {worst['conversation']}: "
-    said += f"{words.money(worst['amount'], settings.currency)} in {words.count(worst['deals'], 'deal')}, "
-    said += "and no usable asset among those made for it." if worst["gap"] == STALE else "and no asset at all."
-    if len(gaps) == 1:
-        return f"{said} {single}".strip()
-    stale = "in each of them" if old == total else f"where {words.money(old, settings.currency)} of it stands"
-    stale = f"; {stale}, assets exist and none is usable" if old else ""
-    return f"{said} The gaps together hold {words.count(deals, 'deal')}{stale}. {single}".strip()
+    thin, said = sum(row["n"] == 1 for row in covered), []
+    if gaps:
+        worst, deals = max(gaps, key=lambda row: row["amount"]), sum(row["deals"] for row in gaps)
+        old = words.money(sum(row["amount"] for row in gaps if row["gap"] == STALE), settings.currency)
+        said.append(f"Most stands in {words.masked(worst['segment'])}, {worst['conversation']}: "
+                    f"{words.money(worst['amount'], settings.currency)} in {words.count(worst['deals'], 'deal')} "
+                    f"({worst['gap']}).")  # fmt: skip
+        said.append(f"The gaps together hold {words.count(deals, 'deal')}; {old} of it stands where assets exist and "
+                    "none is usable.")  # fmt: skip
+    if thin:
+        said.append(f"Covered by one usable asset alone: {words.of(thin, len(covered))} cells with open pipeline.")
+    return " ".join(said)
 
 
 def _fill_exhibit(grid: list[Row], settings: Settings) -> list[Exhibit]:
