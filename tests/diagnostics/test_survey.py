@@ -151,7 +151,7 @@ def test_S34_a_small_team_is_withheld_with_everything_that_would_give_it_away(ma
     team, everybody = result.exhibit("survey.response").rows[1:]
     assert (team["answered"], team["share"], team["note"]) == (None, None, "fewer than five: withheld")
     assert (everybody["answered"], everybody["share"]) == (None, None)
-    assert result.exhibit("survey.response").title == "Who answered: Sales 12 of 14; Marketing withheld"
+    assert result.exhibit("survey.response").title == "Who answered: Sales 12 of 14 and Marketing withheld"
     assert audit_release(survey.release_log(tables, settings()), 5) == []
 
 

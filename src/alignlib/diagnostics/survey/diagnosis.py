@@ -90,9 +90,10 @@ def _tabled(
         exhibits.response(who, settings), exhibits.blocks(gaps, settings),
         exhibits.firm(gaps, firm, answers, flags, settings)
         if any(gap.is_shown for gap in gaps) and settings.survey.mode == "anonymous" else None,
-        views.conversations(answers, settings), mirror.mirror(answers, own, settings), *views.others(answers, settings),
-        within.within(answers, gaps, settings), exhibits.roles(gaps), exhibits.items(own, settings),
-        claims.claims(own, settings.survey.least),
+        views.conversations(answers, settings), mirror.mirror(answers, own, settings),
+        views.estimates(answers, settings), views.relay(answers, settings), views.segments(answers, settings),
+        views.goals(answers, settings), within.within(answers, gaps, settings), exhibits.roles(gaps),
+        exhibits.items(own, settings), claims.claims(own, settings.survey.least),
     ]  # fmt: skip
     return [exhibit for exhibit in found if exhibit is not None]
 
@@ -103,9 +104,10 @@ def _basis(who: list[Row], settings: Settings) -> list[str]:
         for r in who[:2]
         if r["answered"]
     ]
+    how = f"Anonymous answers; groups below {spelled(settings.survey.least)} are withheld"
     if settings.survey.mode == "named":
-        return [*said, "Named answers, with consent; nothing is inferred"] if said else []
-    return [*said, f"Anonymous answers; groups below {spelled(settings.survey.least)} are withheld"] if said else []
+        how = "Named answers, with consent; nothing is inferred"
+    return [*said, how] if said else []
 
 
 def _finding(gap: BlockGap, invited: int | None, settings: Settings) -> Finding:

@@ -13,7 +13,7 @@ from alignlib.engagement import Settings
 from alignlib.instrument import read_instrument
 from alignlib.intake.tables import Tables
 from alignlib.result import Exhibit, Row, columns
-from alignlib.words import TEAM_NAMES, capital, count, count_spelled, figure, listed, number, of, spelled, value
+from alignlib.words import TEAM_NAMES, capital, figure, listed, number, of, spelled, value
 
 FLAGS = {
     "is_partial": "fewer than half of the statements answered", "is_straight": "always the same answer",
@@ -45,7 +45,7 @@ def who_answered(tables: Tables, answers: Answers, settings: Settings) -> list[R
 def response(rows: list[Row], settings: Settings) -> Exhibit:
     """How is it shown who answered?"""
     return Exhibit(
-        key="survey.response", shape="table", title=_response_title(rows), source="Responses", rows=rows,
+        key="survey.response", shape="table", title=_response_title(rows[:2]), source="Responses", rows=rows,
         columns=columns(
             label=("Team", "text"), invited=("Invited", "count"), answered=("Answered", "count"),
             share=("Share", "share"), note=("Note", "text"),
@@ -58,17 +58,12 @@ def response(rows: list[Row], settings: Settings) -> Exhibit:
 
 
 def _response_title(rows: list[Row]) -> str:
-    known, total = [row for row in rows[:2] if row["answered"] is not None], rows[2]["answered"]
-    if total is not None and not any(row["answered"] for row in known):
-        return f"{number(total)} people answered; no team can be told apart"
-    if not known:
-        return "Too few answered to show a team"
-    hidden = "".join(f"; {row['label']} withheld" for row in rows[:2] if row["answered"] is None)
-    counts = [
-        of(r["answered"], r["invited"]) if r["share"] is not None else count_text(r["answered"], 1) for r in known
-    ]
-    said = listed([f"{row['label']} {counted}" for row, counted in zip(known, counts, strict=True)])
-    return f"Who answered: {said}{hidden}"
+    said = []
+    for row in rows:
+        n = row["answered"]
+        counted = of(n, row["invited"]) if row["share"] is not None else "withheld" if n is None else count_text(n, 1)
+        said.append(f"{row['label']} {counted}")
+    return f"Who answered: {listed(said)}"
 
 
 def blocks(gaps: list[BlockGap], settings: Settings) -> Exhibit:
@@ -79,12 +74,11 @@ def blocks(gaps: list[BlockGap], settings: Settings) -> Exhibit:
     rows = [_block_row(gap, k) for gap in ordered]
     read = "Average answer of each team, 1 disagree to 5 agree; items that ask the bad way round are turned, and only "
     read += "items that enough people of both teams answered count. Each figure is rounded on its own."
-    if any(gap.gap.low is not None for gap in ordered):
-        read += " A team\u2019s own 95 % interval is drawn where at least ten of it answered; each team counts with a "
-        read += "least spread, so that no interval tells that all answered alike."
-    if any(row["delta"] is not None for row in rows):
-        read += " Cliff\u2019s delta says how much more often a person of Sales stands above one of Marketing than "
-        read += "below: 0 evenly, 1 or \u22121 always, when its interval is wide by rule."
+    if settings.survey.mode == "anonymous":
+        read += " Where at least ten of a team answered, its own 95 % interval is drawn; each team counts with a least "
+        read += "spread, so that no interval tells that all answered alike. Where ten of both did, Cliff\u2019s delta "
+        read += "says how much more often a person of Sales stands above one of Marketing than below: 0 evenly, 1 or "
+        read += "\u22121 always, when its interval is wide by rule."
     return Exhibit(
         key="survey.blocks", shape="dumbbell", limit=limit, source="Responses", title=_blocks_title(ordered),
         lead=_widest(ordered),
@@ -159,8 +153,7 @@ def firm(
         })  # fmt: skip
     sure = sum(row["sure"] == "yes" for row in rows)
     moved = sum(row["careful"] not in ("", "cannot be shown", row["level"]) for row in rows)
-    title = f"{number(sure) if sure else 'None'} of {count(len(rows), 'gap')} {'is' if sure < 2 else 'are'} wider than "
-    title += f"chance would make {'it' if sure < 2 else 'them'}, with all blocks in mind"
+    title = f"Wider than chance would make it, with all blocks in mind: {of(sure, len(rows))} gaps"
     tested = [gaps[at] for at, how in enumerate(found) if how.p is not None]
     if tested and all(_least_p(gap) * len(tested) > 0.05 for gap in tested):
         title = f"So few people cannot show {number(len(tested))} gaps to be more than chance, however wide they are"
@@ -169,11 +162,8 @@ def firm(
             for name, said in FLAGS.items() if flags[name].any()]  # fmt: skip
     lead = "No answer shows signs of carelessness."
     if told:
-        lead = f"Signs of carelessness, in people: {'; '.join(told)}. Nobody was left out. "
-        lead += f"Without them {count_spelled(moved, 'verdict')} would change"
-        lead += ", which fewer people alone can bring about." if moved else "."
-        if all(row["careful"] == "cannot be shown" for row in rows):
-            lead += " Too few would be left to show any."
+        lead = f"Signs of carelessness, in people: {'; '.join(told)}. Nobody was left out. Without them "
+        lead += f"{of(moved, len(rows))} verdicts would change, which fewer people alone can bring about."
     return Exhibit(
         key="survey.firm", shape="table", title=title, lead=lead, rows=rows, source="Responses",
         columns=filled(columns(

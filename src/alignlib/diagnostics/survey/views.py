@@ -57,11 +57,6 @@ def filled(described: list[Column], rows: list[Row]) -> list[Column]:
     return [column for column in described if any(row.get(column.name) not in (None, "") for row in rows)]
 
 
-def others(answers: Answers, settings: Settings) -> list[Exhibit | None]:
-    """What do guesses, the relay, segments and goals show? None for what was not asked."""
-    return [each(answers, settings) for each in (estimates, relay, segments, goals)]
-
-
 def conversations(answers: Answers, settings: Settings) -> Exhibit | None:
     """How well are the five conversations held, and helped by Marketing's material, as each team sees it?"""
     rows: list[Row] = []
