@@ -6,9 +6,9 @@ import numpy as np
 
 from alignlib import words
 from alignlib.diagnostics.survey import claims, exhibits, mirror, remarks, structure, views, within
-from alignlib.diagnostics.survey.answers import TEAMS, Answers, careless, opinions, read_answers
+from alignlib.diagnostics.survey.answers import TEAMS, Answers, opinions, read_answers
 from alignlib.diagnostics.survey.exhibits import in_sentence
-from alignlib.diagnostics.survey.gaps import ALIKE, BlockGap, block_gap, firmness
+from alignlib.diagnostics.survey.gaps import ALIKE, BlockGap, block_gap, in_order
 from alignlib.diagnostics.survey.scores import Scores, item_scores
 from alignlib.engagement import Settings
 from alignlib.instrument import read_instrument
@@ -83,13 +83,10 @@ def _tabled(
     answers: Answers, own: dict[str, Scores], who: list[Row], gaps: list[BlockGap], settings: Settings
 ) -> list[Exhibit]:
     """Every table the answers make, in the order they are read; what was not asked makes none."""
-    asked = {team: row["invited"] for team, row in zip(TEAMS, who[:2], strict=True)}
-    flags = careless(answers)
-    firm = firmness(answers, gaps, asked, flags.any(axis=1).to_numpy(dtype=bool), settings)
+    invited = {team: row["invited"] for team, row in zip(TEAMS, who[:2], strict=True)}
     found = [
         exhibits.response(who, settings), exhibits.blocks(gaps, settings),
-        exhibits.firm(gaps, firm, answers, flags, settings)
-        if any(gap.is_shown for gap in gaps) and settings.survey.mode == "anonymous" else None,
+        exhibits.firm(answers, gaps, invited, settings),
         views.conversations(answers, settings), mirror.mirror(answers, own, settings),
         views.estimates(answers, settings), views.relay(answers, settings), views.segments(answers, settings),
         views.goals(answers, settings), within.within(answers, gaps, settings), exhibits.roles(gaps),
@@ -153,8 +150,7 @@ def _headline(shown: list[BlockGap], settings: Settings) -> str:
     if not shown:
         return "What the two teams think of each other could not be compared"
     limit = settings.thresholds.get("survey_gap")
-    widest_first = sorted(shown, key=lambda gap: -(gap.size.value or 0))
-    beyond = [gap for gap in widest_first if gap.level(limit) in ("act", "watch")]
+    beyond = [gap for gap in in_order(shown) if gap.level(limit) in ("act", "watch")]
     names = [f"\u201c{in_sentence(gap.block.title)}\u201d" for gap in beyond]
     more = [f"{spelled(len(names) - 3)} more"] if len(names) > 3 else []
     return f"The teams part on {listed(names[:3] + more) or 'no block beyond doubt'}"

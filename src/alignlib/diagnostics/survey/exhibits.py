@@ -2,10 +2,9 @@
 
 from math import comb
 
-import pandas as pd
-
-from alignlib.diagnostics.survey.answers import GROUPS, ROLES, TEAMS, Answers
-from alignlib.diagnostics.survey.gaps import BlockGap, Firmness, in_order, published_gap
+from alignlib import permutation
+from alignlib.diagnostics.survey.answers import GROUPS, ROLES, TEAMS, Answers, careless
+from alignlib.diagnostics.survey.gaps import BlockGap, block_gap, chance, if_silent, in_order, published_gap
 from alignlib.diagnostics.survey.scores import Scores, turnout
 from alignlib.diagnostics.survey.views import filled
 from alignlib.disclosure import Group, count_text
@@ -69,7 +68,7 @@ def _response_title(rows: list[Row]) -> str:
 def blocks(gaps: list[BlockGap], settings: Settings) -> Exhibit:
     """How far do the teams stand apart, block by block, the widest gap first?"""
     limit, k = settings.thresholds.get("survey_gap"), settings.survey.least
-    ordered = [gaps[at] for at in in_order(gaps)]
+    ordered = in_order(gaps)
     shown = "; ".join(f"{gap.block.title}: {', '.join(means(gap))}" for gap in ordered if gap.is_shown)
     rows = [_block_row(gap, k) for gap in ordered]
     read = "Average answer of each team, 1 disagree to 5 agree; items that ask the bad way round are turned, and only "
@@ -137,26 +136,37 @@ def _blocks_title(ordered: list[BlockGap]) -> str:
 
 
 def firm(
-    gaps: list[BlockGap], found: list[Firmness], answers: Answers, flags: pd.DataFrame, settings: Settings
-) -> Exhibit:
-    """How firm is each gap: against chance, against silence, and against careless answers (``flags``)?"""
+    answers: Answers, gaps: list[BlockGap], invited: dict[Group, int | None], settings: Settings
+) -> Exhibit | None:
+    """How firm is each gap: against chance (permutation, Holm), against silence, and against careless answers?
+
+    ``invited``: how many of each team. Without careless answers only the verdict is told: the gap would give them away.
+    None where no gap is shown, and of named answers: nothing is inferred from them.
+    """
     limit, k = settings.thresholds.get("survey_gap"), settings.survey.least
-    careless_there = bool(flags.to_numpy().any())
+    shown = [gap for gap in in_order(gaps) if gap.is_shown]
+    if not shown or settings.survey.mode == "named":
+        return None
+    flags = careless(answers)
+    flagged = flags.any(axis=1).to_numpy(dtype=bool)
+    kept, chances = answers.keep(~flagged), [chance(gap) for gap in shown]
     rows: list[Row] = []
-    for gap, how in ((gaps[at], found[at]) for at in in_order(gaps) if gaps[at].is_shown):
+    for gap, p, p_holm in zip(shown, chances, permutation.holm(chances), strict=True):
+        careful = ""
+        if flagged.any():
+            again = block_gap(kept, gap.block, settings)
+            careful = again.level(limit) if again.is_shown else "cannot be shown"
         rows.append({
             "label": gap.block.title, "gap": gap.gap.value, "level": gap.level(limit),
-            "p": how.p if gap.is_large else None,
-            "p_holm": how.p_holm if gap.is_large else None, "sure": _sure(how.p_holm),
-            "silent": how.if_silent,
-            "careful": (how.careful or "cannot be shown") if careless_there else "",
+            "p": p if gap.is_large else None, "p_holm": p_holm if gap.is_large else None,
+            "sure": "yes" if p_holm <= 0.05 else "no", "silent": if_silent(gap, invited),
+            "careful": careful,
         })  # fmt: skip
     sure = sum(row["sure"] == "yes" for row in rows)
     moved = sum(row["careful"] not in ("", "cannot be shown", row["level"]) for row in rows)
     title = f"Wider than chance would make it, with all blocks in mind: {of(sure, len(rows))} gaps"
-    tested = [gaps[at] for at, how in enumerate(found) if how.p is not None]
-    if tested and all(_least_p(gap) * len(tested) > 0.05 for gap in tested):
-        title = f"So few people cannot show {number(len(tested))} gaps to be more than chance, however wide they are"
+    if all(_least_p(gap) * len(shown) > 0.05 for gap in shown):
+        title = f"So few people cannot show {number(len(shown))} gaps to be more than chance, however wide they are"
     whole = k == 1 or "total" in turnout(answers, settings).shown
     told = [f"{said}: {count_text(int(flags[name].sum()), k) if whole else 'some'}"
             for name, said in FLAGS.items() if flags[name].any()]  # fmt: skip
@@ -185,10 +195,6 @@ def _least_p(gap: BlockGap) -> float:
     """The smallest p these sizes allow: one team wholly above the other, either way round when both are as many."""
     sales, marketing = (gap.n[team] for team in TEAMS)
     return (1 + (sales == marketing)) / comb(sales + marketing, sales)
-
-
-def _sure(p: float | None) -> str:
-    return "" if p is None else "yes" if p <= 0.05 else "no"
 
 
 def roles(gaps: list[BlockGap]) -> Exhibit | None:

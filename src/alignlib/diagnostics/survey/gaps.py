@@ -3,9 +3,6 @@
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from alignlib import permutation
 from alignlib.diagnostics.survey.answers import TEAMS, Answers
 from alignlib.diagnostics.survey.scores import Scores, around, comparable, scores_on
@@ -105,62 +102,26 @@ def published_gap(scores: Scores, one: Group, other: Group, others: Scores | Non
     return Interval(published_mean(apart, people), *published_limits(*around(found, apart), people, 2))
 
 
-@dataclass(frozen=True)
-class Firmness:
-    """How firm is one block's gap?
+def chance(gap: BlockGap) -> float:
+    """How often would people shuffled between the teams stand as far apart? The p of a gap that is shown.
 
-    ``p`` is the chance of a gap as wide by shuffling people between the teams, ``p_holm`` with all blocks in mind.
-    ``if_silent`` is the gap had all who stayed silent answered as the other team did; ``careful`` is the level without
-    those who may have answered without care: the gap itself would give them away. None: not known, or nobody was left
-    out.
+    Scores are multiples of 1/120 where all items were answered (blocks have few items), else rounded to them.
     """
-
-    p: float | None
-    p_holm: float | None
-    if_silent: float | None
-    careful: Level | None
-
-
-def firmness(
-    answers: Answers,
-    gaps: list[BlockGap],
-    asked: dict[Group, int | None],
-    flagged: NDArray[np.bool_],
-    settings: Settings,
-) -> list[Firmness]:
-    """How firm is each gap: against chance (permutation, Holm), against silence, and against careless answers?
-
-    ``asked`` is how many of each team were invited, ``flagged`` who may have answered without care. Named answers are
-    not tested: nothing is inferred from them.
-    """
-    limit, kept = settings.thresholds.get("survey_gap"), answers.keep(~flagged)
-    tested = [gap.is_shown and settings.survey.mode == "anonymous" for gap in gaps]
-    chances = [_chance(gap) if is_tested else None for gap, is_tested in zip(gaps, tested, strict=True)]
-    holm = iter(permutation.holm([p for p in chances if p is not None]))
-    found = []
-    for gap, p in zip(gaps, chances, strict=True):
-        again = block_gap(kept, gap.block, settings) if flagged.any() and gap.is_shown else None
-        found.append(Firmness(
-            p=p, p_holm=None if p is None else next(holm),
-            if_silent=_if_silent(gap, asked), careful=again.level(limit) if again and again.is_shown else None,
-        ))  # fmt: skip
-    return found
-
-
-def _chance(gap: BlockGap) -> float | None:
-    """Scores are multiples of 1/120 where all items were answered (blocks have few items), else rounded to them."""
     sales, marketing = ((gap.scores.of(team) * GRID).round() / GRID for team in TEAMS)
-    return permutation.two_groups(sales, marketing, 1 / GRID).p
+    return permutation.two_groups(sales, marketing, 1 / GRID).p or 1.0  # no team is empty, so there is one
 
 
-def _if_silent(gap: BlockGap, asked: dict[Group, int | None]) -> float | None:
-    """Each team's mean moves towards the other's by the share that stayed silent."""
-    rates = [gap.n[team] / n for team in TEAMS if (n := asked.get(team)) and gap.n[team] <= n]
+def if_silent(gap: BlockGap, invited: dict[Group, int | None]) -> float | None:
+    """How wide is the gap if all who stayed silent answered as the other team did? None: nobody counted them.
+
+    Each team's mean moves towards the other's by the share that stayed silent.
+    """
+    rates = [gap.n[team] / n for team in TEAMS if (n := invited.get(team)) and gap.n[team] <= n]
     if gap.gap.value is None or len(rates) < len(TEAMS):
         return None
     return published_mean(gap.gap.value * (sum(rates) - 1), 1)
 
 
-def in_order(gaps: list[BlockGap]) -> list[int]:
+def in_order(gaps: list[BlockGap]) -> list[BlockGap]:
     """In which order are gaps read? The widest first, those withheld last."""
-    return [int(i) for i in np.argsort([-(g.size.value or 0) if g.is_shown else 9.0 for g in gaps], kind="stable")]
+    return sorted(gaps, key=lambda gap: -(gap.size.value or 0) if gap.is_shown else 9.0)
