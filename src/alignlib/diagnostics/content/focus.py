@@ -1,7 +1,7 @@
 """How far does Marketing's effort lie from where Sales stands, by segment and by the buyers' roles?"""
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -205,11 +205,9 @@ def _segment_sides(tables: Tables, settings: Settings) -> tuple[list[Side], list
 
 
 def _assets(tables: Tables, settings: Settings, label: str) -> Side:
-    """How do assets divide? Those that name no label are nowhere, and the name says so where they are many."""
+    """How do assets divide that name a label?"""
     groups = records(tables, _ASSETS.format(f"{label}s"), as_of=settings.as_of)
-    n = int(records(tables, "select count(*) as n, [] as labels from assets_now", as_of=settings.as_of)[0]["n"])
-    side = Side("Assets", "the content", "asset", groups)
-    return replace(side, what=f"the content that names a {label}") if n - side.n > n / 5 else side
+    return Side("Assets", f"the content that names a {label}", "asset", groups)
 
 
 def _deals(tables: Tables, settings: Settings, label: str, weight: str) -> list[dict[str, Any]]:
@@ -231,13 +229,12 @@ def _judged(key: str, threshold: str, pair: Pair, settings: Settings, label: str
     """Which finding and which exhibit does a pair make? Where chance alone may part it, the limit is said instead."""
     moves = "be for other roles" if label == "persona" else "move"
     lies = f"{pair.marketing.what} would have to {moves} to {pair.sales.what}"
-    within = f"At most {words.share(pair.apart.high or 0)} of {lies}"
-    says = within if pair.apart.low == 0 else f"{words.share(pair.apart.value or 0)} of {lies}"
-    if pair.is_counted:
-        within = f"Marketing’s spend follows Sales’ plan to within {words.share(pair.apart.value or 0)}"
+    says = f"{words.share(pair.apart.value or 0)} of {lies}"
+    if pair.apart.low == 0:
+        says = f"At most {words.share(pair.apart.high or 0)} of {lies}"
     method = "counted" if pair.is_counted else "multiplier bootstrap"
     measure, limit = measured(pair.apart, "share", method, None, len(pair.labels)), settings.thresholds.get(threshold)
-    titles = at_most(says, lies, measure, limit) | {"good": within}
+    titles = at_most(says, lies, measure, limit)
     high, cannot = (pair.apart.value if pair.is_counted else pair.apart.high) or 0.0, dict[Level, str]()
     if limit is not None and high <= limit < high + pair.hidden:
         left = f"up to {words.share(pair.hidden)} more may have to, in what is left out or taken as one"
