@@ -5,12 +5,12 @@ import pandas as pd
 
 from alignlib import words
 from alignlib.association import FEWEST_CLUSTERS, slopes
-from alignlib.diagnostics.content.parts import missing
+from alignlib.diagnostics.content.parts import missing, rate
 from alignlib.diagnostics.content.stock import BY_SELLER, zone_of
 from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
-from alignlib.result import Exhibit, Part, Row, columns
-from alignlib.stats import Interval, wilson
+from alignlib.result import Exhibit, Part, columns
+from alignlib.stats import Interval
 
 FEWEST = 20  # closed deals on either side; below that a difference says nothing
 SIZES = 3
@@ -69,7 +69,7 @@ def _exhibit(deals: pd.DataFrame, n_closed: int) -> Exhibit:
     won, touched, strata = deals["won"].to_numpy(bool), deals["touched"].to_numpy(bool), _strata(deals)
     owners = pd.factorize(deals["owner_id"])[0]  # below 0: nobody known, the deal stands alone
     n, others, k, without = (int(each.sum()) for each in (touched, ~touched, won & touched, won & ~touched))
-    rows = [_row("With content", wilson(k, n), k, n), _row("Without", wilson(without, others), without, others)]
+    rows = [rate("With content", k, n), rate("Without", without, others)]
     sides = pd.Series(touched).groupby(strata)
     both = (sides.transform("max") & ~sides.transform("min")).to_numpy(bool)
     plain, kept = _more_won(won, touched, owners, np.zeros_like(strata)), int(both.sum())
@@ -132,7 +132,3 @@ def _more(apart: Interval) -> str:
         return "as often"
     size = words.value(abs(apart.value), "pp")
     return f"{size} {'more' if apart.value > 0 else 'less'} often"
-
-
-def _row(label: str, at: Interval, k: int, n: int) -> Row:
-    return {"label": label, "value": at.value, "low": at.low, "high": at.high, "k": k, "n": n}

@@ -8,8 +8,8 @@ from alignlib import words
 from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
 from alignlib.judging import finding, measured
-from alignlib.result import Finding, Measure, NotJudged, Part
-from alignlib.stats import wilson
+from alignlib.result import Finding, Measure, NotJudged, Part, Row
+from alignlib.stats import Interval, wilson
 
 TAG_WANTED = "a column in the library export that names the conversation (C1 to C5) of each asset"
 
@@ -96,6 +96,12 @@ def estimated(
     titles = at_most(f"{portion(k, n, many)} {verb}", f"{many} {verb}", measure, settings.thresholds.get(threshold))
     return finding(key, threshold, measure, settings, titles, theme="content", play=play, settle=settle,
                    counted=f"{words.of(k, n)} {many}")  # fmt: skip
+
+
+def rate(label: str, k: int, n: int, at: Interval | None = None) -> Row:
+    """Which row shows that it holds of ``k`` of ``n``: between Wilson's limits, or between those found otherwise?"""
+    at = at or wilson(k, n)
+    return {"label": label, "value": at.value, "low": at.low, "high": at.high, "k": k, "n": n}
 
 
 def joined(parts: Iterable[Part]) -> Part:

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 
 from alignlib.association import mantel_haenszel
-from alignlib.diagnostics.content.parts import DECIDED, assets_now, at_least, joined, missing, records, too_few
+from alignlib.diagnostics.content.parts import DECIDED, assets_now, at_least, joined, missing, rate, records, too_few
 from alignlib.diagnostics.content.stock import Stock, zone_of
 from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
 from alignlib.judging import finding, measured
 from alignlib.result import Exhibit, Measure, Part, Row, columns
-from alignlib.stats import Interval, clustered_share, newcombe, wilson
+from alignlib.stats import clustered_share, newcombe
 from alignlib.words import capital, count, day, interval, masked, of, share, value
 
 ITEMS_SHOWN = 40
@@ -143,7 +143,7 @@ def tailored(tables: Tables, settings: Settings, stock: Stock) -> Part:
     adapts, used = _true(stock.assets["is_customisable"]), ~stock.unused(days)
     known = stock.judged(days) & stock.assets["is_customisable"].notna().to_numpy() & bool(stock.log)
     for label, side in (("Can be adapted", known & adapts), ("Cannot be adapted", known & ~adapts)):
-        rows += [_rate(label, int((used & side).sum()), int(side.sum()))] if side.any() else []
+        rows += [rate(label, int((used & side).sum()), int(side.sum()))] if side.any() else []
     if len(rows) == 2:
         said.append(_difference(settings, stock, used, adapts, known))
     else:
@@ -154,7 +154,7 @@ def tailored(tables: Tables, settings: Settings, stock: Stock) -> Part:
     shares = tables.query(_TAILORED, within) if _edits(tables, stock) else pd.DataFrame()
     if len(shares) >= settings.survey.smallest_group:
         k, n = shares["k"].to_numpy(), shares["n"].to_numpy()
-        rows.append(_rate("Sent, tailored first", int(k.sum()), int(n.sum()), clustered_share(k, n), "by seller"))
+        rows.append(rate("Sent, tailored first", int(k.sum()), int(n.sum()), clustered_share(k, n)))
         said.append(f"{value(k.sum() / n.sum(), 'share')} of what sellers sent they had tailored first")
     else:
         what = "Which share of what sellers send they tailor first"
@@ -168,7 +168,7 @@ def _tailored_exhibit(rows: list[Row], says: str, settings: Settings) -> Exhibit
     return Exhibit(
         key="content.tailored", shape="intervals", is_detail=True, rows=rows, play="P15", title=says,
         columns=columns(label=("Assets", "text"), value=("Share", "share"), low=("from", "share"), high=("to", "share"),
-                        k=("Used, or tailored", "count"), n=("Assets, or shares", "count"), note=("Note", "text")),
+                        k=("Used, or tailored", "count"), n=("Assets, or shares", "count")),
         read="Assets: the share that a seller used within "
         f"{count(settings.content.unused_days, 'day')} (Wilson). Sent: the share of what sellers shared since "
         f"{day(settings.period.start)} that the same person had edited in the "
@@ -275,11 +275,6 @@ def _items(tables: Tables, settings: Settings, fit: str, values: dict[str, Any],
 def _span(tables: Tables, settings: Settings) -> dict[str, Any]:
     zone = zone_of(tables, settings, "asset_usage.used_at")
     return {"zone": zone, "start": settings.period.start, "as_of": settings.as_of}
-
-
-def _rate(label: str, k: int, n: int, at: Interval | None = None, note: str = "") -> Row:
-    at = at or wilson(k, n)
-    return {"label": label, "value": at.value, "low": at.low, "high": at.high, "k": k, "n": n, "note": note}
 
 
 def _true(flags: "pd.Series[bool]") -> np.ndarray:

@@ -5,12 +5,11 @@ from dataclasses import replace
 import numpy as np
 
 from alignlib import words
-from alignlib.diagnostics.content.parts import estimated, missing, portion, records
+from alignlib.diagnostics.content.parts import estimated, missing, portion, rate, records
 from alignlib.diagnostics.content.stock import NOT_JOINED, Stock
 from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
 from alignlib.result import Exhibit, Part, Row, columns
-from alignlib.stats import wilson
 
 WINDOWS = (30, 90, 180)
 _WHAT = "How much content goes unused"
@@ -61,10 +60,8 @@ def part(tables: Tables, settings: Settings, stock: Stock) -> Part:
 def _row(stock: Stock, label: str, days: int) -> Row:
     """How many of the assets seen for so many days did no seller use within them?"""
     judged = stock.judged(days)
-    k, n = int((judged & stock.unused(days)).sum()), int(judged.sum())
-    found = wilson(k, n)
-    return {"label": label, "value": found.value, "low": found.low, "high": found.high, "k": k, "n": n,
-            "note": "" if n else "no asset was old enough"}  # fmt: skip
+    counted = rate(label, int((judged & stock.unused(days)).sum()), int(judged.sum()))
+    return counted | {"note": "" if counted["n"] else "no asset was old enough"}
 
 
 def _windows(agreed: Row, settings: Settings, says: str, young: int, stock: Stock) -> Exhibit:
