@@ -5,10 +5,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from alignlib import words
 from alignlib.diagnostics.content.parts import assets_now, missing, portion
-from alignlib.diagnostics.content.stock import NOT_JOINED, Stock, zone_of
+from alignlib.diagnostics.content.stock import NOT_JOINED, Stock, is_not, zone_of
 from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
 from alignlib.result import Exhibit, Part, Row, columns
@@ -25,7 +26,7 @@ class Rule(NamedTuple):
     key: str
     label: str
     note: str
-    holds: Callable[[pd.DataFrame], "pd.Series[bool]"]
+    holds: Callable[[pd.DataFrame], ArrayLike]
 
 
 def _is_wrong_stage(f: pd.DataFrame) -> "pd.Series[bool]":
@@ -52,7 +53,7 @@ RULES = (
     Rule("taught", "Taught, not used", "shown to somebody long enough ago, and not used since",
          lambda f: (f["shown_on"] <= f["uptake_by"]) & ~(f["last_used_on"] >= f["shown_on"])),
     Rule("tailor", "Cannot be tailored", "a seller cannot adapt it",
-         lambda f: f["is_customisable"].astype("boolean").eq(False).fillna(False)),
+         lambda f: is_not(f["is_customisable"])),
 )  # fmt: skip
 UNKNOWN = "unknown"
 
@@ -136,7 +137,7 @@ def causes(tables: Tables, settings: Settings, stock: Stock) -> pd.DataFrame:
     facts = _facts(tables, settings, stock)
     facts = facts[stock.judged(days) & stock.unused(days) & (stock.log != "")]
     skipped = _not_looked_at(tables, stock)
-    holds = {r.key: np.zeros(len(facts), bool) if r.key in skipped else r.holds(facts).to_numpy(bool) for r in RULES}
+    holds = {r.key: np.zeros(len(facts), bool) if r.key in skipped else r.holds(facts) for r in RULES}
     holds[UNKNOWN] = ~np.any(list(holds.values()), axis=0)
     cause = np.array(list(holds))[np.argmax(list(holds.values()), axis=0)]
     return pd.DataFrame({"asset_id": facts["asset_id"].to_numpy(), "cause": cause, **holds})

@@ -166,6 +166,11 @@ def _logged(tables: Tables, settings: Settings) -> Stock:
     return Stock(pd.DataFrame(), "events", first, last, counts)
 
 
+def is_not(flags: "pd.Series[bool]") -> np.ndarray:
+    """Of which assets is it recorded that it does not hold? Where nothing is recorded, nothing is known."""
+    return flags.astype("boolean").eq(False).fillna(False).to_numpy(bool)
+
+
 def zone_of(tables: Tables, settings: Settings, column: str) -> str:
     """In which zone does a time of this column have its day? Times recorded as days are days already."""
     return "UTC" if column in tables.day_only else settings.timezone

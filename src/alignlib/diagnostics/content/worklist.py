@@ -12,7 +12,7 @@ from alignlib import words
 from alignlib.diagnostics.content.coverage import STALE
 from alignlib.diagnostics.content.parts import DECIDED as SENT_BACK
 from alignlib.diagnostics.content.parts import assets_now, records
-from alignlib.diagnostics.content.stock import NOT_JOINED, Stock
+from alignlib.diagnostics.content.stock import NOT_JOINED, Stock, is_not
 from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
 from alignlib.result import Exhibit, Part, Row, columns
@@ -150,7 +150,7 @@ def _facts(settings: Settings, stock: Stock, found: pd.DataFrame) -> Facts:
         "little_used": judged & (n_uses * days < assets["days_seen"].to_numpy()), "cause": cause, "demand": demand,
         "wrong_stage": wrong_stage & tags, "untagged": ~tags & tags.any(),
         "is_expired": assets["is_expired"].to_numpy(bool), "is_stale": assets["is_stale"].to_numpy(bool),
-        "not_approved": _isnt(assets["is_approved"]), "is_fixed": _isnt(assets["is_customisable"]),
+        "not_approved": is_not(assets["is_approved"]), "is_fixed": is_not(assets["is_customisable"]),
         "is_general": (assets["specificity"] == "market").to_numpy(bool) | bool(assets["specificity"].isna().all()),
         "is_outdone": _outdone(assets),
     }  # fmt: skip
@@ -162,10 +162,6 @@ def _facts(settings: Settings, stock: Stock, found: pd.DataFrame) -> Facts:
     return facts | {
         "is_double": is_double, "is_unusable": facts["is_expired"] | facts["is_stale"] | facts["not_approved"],
     }  # fmt: skip
-
-
-def _isnt(flags: "pd.Series[Any]") -> np.ndarray:
-    return flags.astype("boolean").eq(False).fillna(False).to_numpy(bool)
 
 
 def _outdone(assets: pd.DataFrame) -> np.ndarray:
