@@ -167,7 +167,7 @@ def firm(
     title = f"Wider than chance would make it, with all blocks in mind: {of(sure, len(rows))} gaps"
     if all(_least_p(gap) * len(shown) > 0.05 for gap in shown):
         title = f"So few people cannot show {number(len(shown))} gaps to be more than chance, however wide they are"
-    whole = k == 1 or "total" in turnout(answers, settings).shown
+    whole = "total" in turnout(answers, settings).shown
     told = [f"{said}: {count_text(int(flags[name].sum()), k) if whole else 'some'}"
             for name, said in FLAGS.items() if flags[name].any()]  # fmt: skip
     lead = "No answer shows signs of carelessness."
