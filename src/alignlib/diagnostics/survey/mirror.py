@@ -10,7 +10,6 @@ from alignlib.engagement import Settings
 from alignlib.instrument import Item, read_instrument
 from alignlib.judging import finding, measured
 from alignlib.result import Exhibit, Finding, Row, columns
-from alignlib.stats import Interval
 from alignlib.words import TEAM_NAMES, count, figure, number, value
 
 OTHER: dict[Group, Group] = {"sales": "marketing", "marketing": "sales"}
@@ -96,34 +95,26 @@ def findings(answers: Answers, own: dict[str, Scores], settings: Settings) -> It
     """
     shown = shown_pairs(answers, own, settings)
     guesses, given = pooled(answers, shown, settings)
-    n = len(shown)
-    for team in TEAMS if n and settings.survey.mode == "anonymous" else ():
+    for team in TEAMS if shown and settings.survey.mode == "anonymous" else ():
         other = OTHER[team]
-        if guesses.mean(team) is None or given.mean(other) is None:
+        guessed, answered = guesses.mean(team), given.mean(other)
+        if guessed is None or answered is None:
             continue
+        us, them, people = TEAM_NAMES[team], TEAM_NAMES[other], guesses.n(team) + given.n(other)
         signed = published_gap(guesses, team, other, given)
-        yield _finding(team, size(signed), guesses, given, n, (signed.value or 0) < 0, settings)
-
-
-def _finding(
-    team: Group, found: Interval, guesses: Scores, own: Scores, n: int, is_lower: bool, settings: Settings
-) -> Finding:
-    us, them = TEAM_NAMES[team], TEAM_NAMES[OTHER[team]]
-    points, side = value(found.value, "points"), "lower" if is_lower else "higher"
-    limit = settings.thresholds.get("mirror_gap")
-    expects = f"{us} expects {them} to answer {points} {side} than it does"
-    measure = measured(
-        found, "points", "difference of two means, Welch 1947", None, guesses.n(team) + own.n(OTHER[team])
-    )
-    return finding(
-        f"survey.mirror.{team}", "mirror_gap", measure, settings,
-        {
-            "beyond": expects, "good": f"{us} knows what {them} answers to within the agreed {value(limit, 'points')}",
-            "unclear": f"{us} may misjudge {them}: it expects answers {points} {side}",
-            "none": f"{expects}; no limit was agreed",
-        },
-        theme="roles", play="P18", beyond="watch",
-        counted=f"{us} guesses {figure(guesses.mean(team), 'points')}, {them} answers "
-        f"{figure(own.mean(OTHER[team]), 'points')} of 5, over {count(n, 'statement')}",
-        settle="more answers of both teams to the statements they guess at",
-    )  # fmt: skip
+        found, limit = size(signed), settings.thresholds.get("mirror_gap")
+        off = f"{value(found.value, 'points')} {'lower' if (signed.value or 0) < 0 else 'higher'}"
+        expects = f"{us} expects {them} to answer {off} than it does"
+        yield finding(
+            f"survey.mirror.{team}", "mirror_gap",
+            measured(found, "points", "difference of two means, Welch 1947", None, people), settings,
+            {
+                "beyond": expects, "none": f"{expects}; no limit was agreed",
+                "good": f"{us} knows what {them} answers to within the agreed {value(limit, 'points')}",
+                "unclear": f"{us} may misjudge {them}: it expects answers {off}",
+            },
+            theme="roles", play="P18", beyond="watch",
+            counted=f"{us} guesses {figure(guessed, 'points')}, {them} answers {figure(answered, 'points')} of 5, over "
+            f"{count(len(shown), 'statement')}",
+            settle="more answers of both teams to the statements they guess at",
+        )  # fmt: skip
