@@ -16,7 +16,7 @@ def survey(**said: tuple[float | None, float | None]) -> Result:
     """What Sales and Marketing guess, by title."""
     rows: list[Row] = []
     for title, means in said.items():
-        row: Row = {"label": title, "gap": None, "note": "waits for the data"}
+        row: Row = {"label": title, "gap": None, "note": ""}
         for team, at in zip(("sales", "marketing"), means, strict=True):
             row |= {team: at, f"{team}_low": at and at - 0.05, f"{team}_high": at and at + 0.05,
                     f"{team}_n": None if at is None else 12}  # fmt: skip

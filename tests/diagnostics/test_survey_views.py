@@ -185,15 +185,15 @@ def test_a_mirror_is_withheld_like_any_other_answer(make_tables: Make) -> None:
 # --- guesses, the relay, segments, goals ------------------------------------------------------------------------------
 
 
-def test_guesses_are_shown_as_shares_and_wait_for_the_data(make_tables: Make) -> None:
+def test_guesses_are_shown_as_shares(make_tables: Make) -> None:
     rows = replies(
         est_touched=([70, 80, 90, 60, 75], [30, 20, 40, 30, 30]), est_days=([2, 3, 2, 3, 5], [9, 9, 10, 8, 14])
     )
     exhibit = said(make_tables, rows).exhibit("survey.estimates")
     (row,) = exhibit.rows
-    assert (row["sales"], row["marketing"]) == (0.75, 0.3) and row["note"] == "waits for the data"
+    assert (row["sales"], row["marketing"]) == (0.75, 0.3) and row["note"] == ""
     assert "Sales 3, Marketing 10" in exhibit.lead
-    assert "Sales guesses 75" in exhibit.title
+    assert "as each team guesses: Sales 75" in exhibit.title
 
 
 def test_a_step_both_claim_and_a_step_both_leave_are_named(make_tables: Make) -> None:

@@ -10,12 +10,11 @@ from alignlib.diagnostics.survey.answers import TEAMS, Answers
 from alignlib.diagnostics.survey.scores import Scores, item_scores, scores_on
 from alignlib.disclosure import SPREAD_FROM
 from alignlib.engagement import Settings
-from alignlib.instrument import POINTS, Item, Kind, read_instrument
+from alignlib.instrument import POINTS, Item, read_instrument
 from alignlib.result import Column, Exhibit, Row, Unit, columns
 from alignlib.stats import total_variation
 from alignlib.words import TEAM_NAMES, capital, figure, listed, share
 
-WAITING = "waits for the data"
 UNANIMOUS = 0.99  # an order so alike is not told: it would be everybody's
 CLEARLY = 0.6  # the part of a step from which a team sees itself as its owner
 ROUNDED = "Groups below the smallest size are withheld; intervals are shown where at least ten answered."
@@ -59,20 +58,15 @@ def filled(described: list[Column], rows: list[Row]) -> list[Column]:
 
 def conversations(answers: Answers, settings: Settings) -> Exhibit | None:
     """How well are the five conversations held, and helped by Marketing's material, as each team sees it?"""
-    rows: list[Row] = []
-    for ends in ("done", "helped"):
-        for talk in read_instrument().conversations:
-            item = talk.done if ends == "done" else talk.helped
-            said = "done well" if ends == "done" else "helped by Marketing"
-            if answers.asked([item]):
-                label = f"{talk.conversation} {talk.title}: {said}"
-                rows.append({"label": label} | team_cells(scores_on(answers, [item], settings)))
+    talks = read_instrument().conversations
+    asked = [(f"{talk.conversation} {talk.title}: done well", talk.done) for talk in talks]
+    asked += [(f"{talk.conversation} {talk.title}: helped by Marketing", talk.helped) for talk in talks]
+    rows: list[Row] = [{"label": label} | team_cells(scores_on(answers, [item], settings))
+                       for label, item in asked if answers.asked([item])]  # fmt: skip
     if not rows:
         return None
-    known = [row for row in rows if row["gap"] is not None]
-    widest = max(known, key=lambda row: abs(row["gap"]), default=None)
     title = "The five conversations cannot be compared between the teams"
-    if widest:
+    if widest := _widest(rows):
         title = f"{widest['label']}: {_both(widest, 'points')} of 5, the widest gap of the five conversations"
     return Exhibit(
         key="survey.conversations", shape="dumbbell", title=title, rows=rows, source="Responses",
@@ -91,22 +85,13 @@ def estimates(answers: Answers, settings: Settings) -> Exhibit | None:
     if not shares:
         return None
     rows: list[Row] = [{"label": i.title} | team_cells(scores_on(answers, [i], settings), 0.01) for i in shares]
-    for row in rows:
-        row["note"] = "; ".join(filter(None, [row["note"], WAITING]))
     days = [team_cells(scores_on(answers, [item], settings)) for item in asked if item.unit == "days"]
-    lead = (
-        f"Days from the handover to the first touch, by each team's guess: {_both(days[0], 'days')} days."
-        if days
-        else ""
-    )
-    known = [row for row in rows if row["gap"] is not None]
-    widest = max(known, key=lambda row: abs(row["gap"]), default=None)
+    lead = [f"Days from the handover to the first touch, by each team's guess: {_both(row, 'days')}." for row in days]
     title = "The teams' guesses cannot be compared"
-    if widest:
-        title = f"{widest['label']}: Sales guesses {figure(widest['sales'], 'share')}, Marketing "
-        title += figure(widest["marketing"], "share")
+    if widest := _widest(rows):
+        title = f"{widest['label']}, as each team guesses: {_both(widest, 'share')}"
     return Exhibit(
-        key="survey.estimates", shape="paired", title=title, lead=lead, rows=rows, source="Responses",
+        key="survey.estimates", shape="paired", title=title, lead=" ".join(lead), rows=rows, source="Responses",
         columns=team_columns("Question", "share"),
         read=f"Average guess of each team, out of 100. {ROUNDED} These are guesses: the files say what happened, and "
         "where they were delivered their figure stands in the other parts of the audit.",
@@ -117,7 +102,8 @@ def estimates(answers: Answers, settings: Settings) -> Exhibit | None:
 
 def relay(answers: Answers, settings: Settings) -> Exhibit | None:
     """Who owns each step from first contact to close, as each team sees it?"""
-    rows = _rows(answers, "owner", settings)
+    asked = answers.asked(read_instrument().of("owner"))
+    rows: list[Row] = [{"label": i.text} | team_cells(scores_on(answers, [i], settings), 0.01) for i in asked]
     if not rows:
         return None
     claimed = [r for r in rows if r["gap"] is not None and r["sales"] >= CLEARLY and r["marketing"] <= 1 - CLEARLY]
@@ -202,10 +188,9 @@ def _concord(answers: Answers, asked: list[Item], rows: list[Row], settings: Set
     return " ".join(said)
 
 
-def _rows(answers: Answers, kind: Kind, settings: Settings) -> list[Row]:
-    """One row an item of this kind, as shares of a hundred points."""
-    asked = answers.asked(read_instrument().of(kind))
-    return [{"label": i.text} | team_cells(scores_on(answers, [i], settings), 0.01) for i in asked]
+def _widest(rows: list[Row]) -> Row | None:
+    known = [row for row in rows if row["gap"] is not None]
+    return max(known, key=lambda row: abs(row["gap"]), default=None)
 
 
 def _both(row: Row, unit: str) -> str:
