@@ -283,7 +283,7 @@ def test_assets_that_a_decision_retired_are_said_to_be_left_out(make_tables: Mak
     rows = {"assets": ASSETS, "asset_usage": USES, "asset_decisions": [*retired, later]}
     result = diagnose(make_tables(rows), settings())
     assert (result.finding("content.unused").measure.k, result.finding("content.unused").measure.n) == (3, 6)
-    assert "2 assets left out: a decision retired them." in result.caveats
+    assert "2 assets left out as retired by a decision." in result.caveats
 
 
 def test_of_two_decisions_on_one_asset_the_latest_counts(make_tables: Make) -> None:

@@ -188,7 +188,7 @@ def test_one_cell_to_fill_is_said_of_one(make_tables: Make) -> None:
 def test_without_a_gap_the_finding_is_good_and_nothing_is_to_be_filled(make_tables: Make) -> None:
     part = part_of(make_tables({"assets": GRID, "opportunities": [DEALS[0], DEALS[3]]}), settings())
     assert part.findings[0].level == "good" and part.findings[0].title.startswith("All €40k of open pipeline")
-    assert exhibit(part, "content.coverage").lead.startswith("1 of 2 covered cells")
+    assert exhibit(part, "content.coverage").lead.startswith("Covered by one usable asset alone: 1 of 2")
     assert "content.fill" not in {found.key for found in part.exhibits}
 
 
