@@ -16,6 +16,7 @@ FEWEST = 20  # closed deals on either side; below that a difference says nothing
 SIZES = 3
 _WHAT = "Whether deals in which content was used are won more often"
 _SETTLE = "the deal each share or view belongs to, in the log of uses, and closed deals with their closing date"
+_MORE = "more closed deals whose uses of content are logged"
 _ALIKE = "deals alike in stage reached and size"
 _TIMES = {"used": "asset_usage.used_at", "opened": "opportunities.opened_at", "closed": "opportunities.closed_at"}
 _DAY = "timezone(${0}, timezone('UTC', {0}_at))::date"
@@ -61,36 +62,38 @@ def part(tables: Tables, settings: Settings) -> Part:
     if min(n, others) < FEWEST:
         why = f"{words.count(n, 'closed deal')} with content and {words.number(others)} without, opened and closed "
         why += "within the span of the log of uses, are too few to compare"
-        return missing(_WHAT, why, "more closed deals whose uses of content are logged")
-    return Part(exhibits=[_exhibit(deals, len(closed))])
+        return missing(_WHAT, why, _MORE)
+    strata = _strata(deals)
+    sides = pd.Series(touched).groupby(strata)
+    is_alike = (sides.transform("max") & ~sides.transform("min")).to_numpy(bool)
+    if not is_alike.any():
+        return missing(_WHAT, "no deals with and without content are alike in stage reached and size", _MORE)
+    return Part(exhibits=[_exhibit(deals, strata, is_alike, len(closed))])
 
 
-def _exhibit(deals: pd.DataFrame, n_closed: int) -> Exhibit:
-    won, touched, strata = deals["won"].to_numpy(bool), deals["touched"].to_numpy(bool), _strata(deals)
+def _exhibit(deals: pd.DataFrame, strata: np.ndarray, is_alike: np.ndarray, n_closed: int) -> Exhibit:
+    won, touched = deals["won"].to_numpy(bool), deals["touched"].to_numpy(bool)
     owners = pd.factorize(deals["owner_id"])[0]  # below 0: nobody known, the deal stands alone
     n, others, k, without = (int(each.sum()) for each in (touched, ~touched, won & touched, won & ~touched))
-    rows = [rate("With content", k, n), rate("Without", without, others)]
-    sides = pd.Series(touched).groupby(strata)
-    both = (sides.transform("max") & ~sides.transform("min")).to_numpy(bool)
-    plain, kept = _more_won(won, touched, owners, np.zeros_like(strata)), int(both.sum())
-    apart, over = plain, "all deals"
-    lead = "No group of stage and size holds deals with and without content: nothing is alike."
-    if kept:
-        apart, over = _more_won(won[both], touched[both], owners[both], strata[both]), _ALIKE
-        groups = words.count(len(np.unique(strata[both])), "group")
-        lead = f"{words.number(kept)} of {words.count(len(deals), 'deal')} lie in {groups} of stage and size that hold "
-        lead += f"deals with and without content; over all deals they are won {_more(plain)} with it, a difference of "
-        lead += f"{words.interval(plain.low, plain.high, 'pp')}."
-    says = f"Among {over}, those in which content was used are won {_more(apart)}"
-    if apart.low is None or apart.low <= 0 <= (apart.high or 0.0):
-        says = f"Whether deals in which content was used are won more often cannot be told among {over}"
+    plain = _more_won(won, touched, owners, np.zeros_like(strata))
+    apart = _more_won(won[is_alike], touched[is_alike], owners[is_alike], strata[is_alike])
+    says = f"Whether deals in which content was used are won more often cannot be told among {_ALIKE}"
+    if (apart.low or 0) > 0 or (apart.high or 0) < 0:
+        value = apart.value or 0.0
+        more = f"{words.value(abs(value), 'pp')} {'more' if value > 0 else 'less'} often"
+        says = f"Among {_ALIKE}, those in which content was used are won {more}"
     between = words.interval(apart.low, apart.high, "pp")
     since, until = (words.day(deals[name].iloc[0].date()) for name in ("log_from", "log_until"))
-    outside = words.count(n_closed - len(deals), "other is", "others are")
-    outside = f"; {outside} left out: nobody logged all that was used there" if n_closed > len(deals) else ""
+    outside = words.count(n_closed - len(deals), "other")
+    outside = f"; left out: {outside}, for nobody logged all that was used there" if n_closed > len(deals) else ""
     return Exhibit(
-        key="content.influence", shape="intervals", rows=rows, play="P12", is_detail=True,
-        title=f"{says} ({between if apart.low is None else f'difference {between} percentage points'})", lead=lead,
+        key="content.influence", shape="intervals", play="P12", is_detail=True,
+        rows=[rate("With content", k, n), rate("Without", without, others)],
+        title=f"{says} ({between if apart.low is None else f'difference {between} percentage points'})",
+        lead=f"{words.number(int(is_alike.sum()))} of {words.count(len(deals), 'deal')} lie in "
+        f"{words.count(len(np.unique(strata[is_alike])), 'group')} of stage and size that hold deals with and without "
+        f"content; over all deals the difference is {words.value(plain.value, 'pp')} "
+        f"({words.interval(plain.low, plain.high, 'pp')}).",
         columns=columns(label=("Closed deals", "text"), value=("Won", "share"), low=("from", "share"),
                         high=("to", "share"), k=("Deals won", "count"), n=("Deals", "count")),
         read="Share of closed deals won, with and without a logged use of content before they closed; bars: 95 %, "
@@ -124,11 +127,3 @@ def _more_won(won: np.ndarray, touched: np.ndarray, owners: np.ndarray, strata: 
     if found.low is None or found.high is None:
         return found
     return Interval(found.value, max(found.low, -1.0), min(found.high, 1.0))
-
-
-def _more(apart: Interval) -> str:
-    """How is a difference of shares said?"""
-    if apart.value is None or abs(apart.value) < 0.005:
-        return "as often"
-    size = words.value(abs(apart.value), "pp")
-    return f"{size} {'more' if apart.value > 0 else 'less'} often"
