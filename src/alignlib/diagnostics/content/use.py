@@ -34,27 +34,22 @@ def part(tables: Tables, settings: Settings, stock: Stock) -> Part:
     days = settings.content.unused_days
     if not stock.log:
         return missing(_WHAT, "no record of uses was delivered", _LOG)
+    caveats, in_span = _log_caveats(stock, settings), stock.log == "totals"
     if not stock.is_joined:
-        return replace(missing(_WHAT, *NOT_JOINED), caveats=_log_caveats(stock, settings))
-    agreed = _row(stock, "Whole span" if stock.log == "totals" else words.value(days, "days"), days)
+        return replace(missing(_WHAT, *NOT_JOINED), caveats=caveats)
+    agreed = _row(stock, "Whole span" if in_span else words.value(days, "days"), days)
     k, n = agreed["k"], agreed["n"]
     if not n:
         why = f"no asset was seen for {words.value(days, 'days')} within the period"
-        part = missing(_WHAT, why, "a longer period or log, or a shorter window")
-        return replace(part, caveats=_log_caveats(stock, settings) if stock.log == "events" else [])
-    young, in_span = len(stock.assets) - n, stock.log == "totals"
+        return replace(missing(_WHAT, why, "a longer period or log, or a shorter window"), caveats=caveats)
     within = "in the span that was counted" if in_span else f"within {words.value(days, 'days')}"
-    settle = f"the same count once the {words.count(young, 'asset')} now too young can be judged, or a longer period"
+    young = words.count(len(stock.assets) - n, "asset")
+    settle = f"the same count once the {young} now too young can be judged, or a longer period"
     finding = estimated("content.unused", "unused_content", settings, k, n, "assets", f"were not used {within}",
                         play="P13", settle=settle)  # fmt: skip
     says = f"{portion(k, n, 'assets')} were not used {within}"
-    cautions = [*_CAUTIONS, *_retired(tables, settings)]
-    if in_span:
-        return Part([finding], [_totals(agreed, settings, says, young), *_concentration(stock)],
-                    [*cautions, "Uses were counted by the content system, not logged one by one: when they fell, and "
-                     "whether it was sellers, cannot be told."])  # fmt: skip
-    return Part([finding], [_windows(agreed, settings, says, young, stock), *_concentration(stock)],
-                [*cautions, *_log_caveats(stock, settings)])  # fmt: skip
+    return Part([finding], [_exhibit(agreed, settings, says, young, stock), *_concentration(stock)],
+                [*_CAUTIONS, *_retired(tables, settings), *caveats])  # fmt: skip
 
 
 def _row(stock: Stock, label: str, days: int) -> Row:
@@ -64,39 +59,28 @@ def _row(stock: Stock, label: str, days: int) -> Row:
     return counted | {"note": "" if counted["n"] else "no asset was old enough"}
 
 
-def _windows(agreed: Row, settings: Settings, says: str, young: int, stock: Stock) -> Exhibit:
-    days, window = settings.content.unused_days, agreed["label"]
-    rows = [
-        agreed | {"note": "agreed window"} if each == days else _row(stock, words.value(each, "days"), each)
-        for each in sorted({*WINDOWS, days})
-    ]
-    others = [f"{words.value(r['value'], 'share')} at {r['label']}" for r in rows if r["n"] and r["label"] != window]
-    begin, end = stock.followed(settings)
-    spoken = (f"{r['label']} {words.value(r['value'], 'share')}" for r in rows)
+def _exhibit(agreed: Row, settings: Settings, says: str, young: str, stock: Stock) -> Exhibit:
+    """Which share is unused in each window? Without a log there is one window, the span that was counted."""
+    days, (begin, end) = settings.content.unused_days, stock.followed(settings)
+    rows, window, source = [agreed | {"note": "as the content system counted"}], words.value(days, "days"), _COUNTS
+    read = "Unused: the system counted no view, download or share in the span of its report, within the period. Left "
+    read += f"out: {young} with less than {window} in that span, spans that end after the as-of date, and uses in a "
+    read += "span that began before the period when the day of the last one is not told. Bar: 95 %."
+    if stock.log == "events":
+        source = f"Content library and its log: {words.number(stock.counts['uses'])} {_USES} by anybody"
+        rows = [_row(stock, words.value(each, "days"), each) if each != days else agreed | {"note": "agreed window"}
+                for each in sorted({*WINDOWS, days})]  # fmt: skip
+        others = [row for row in rows if row["n"] and row["label"] != window]
+        told = words.listed([f"{words.value(row['value'], 'share')} at {row['label']}" for row in others])
+        says = f"{says}; {told}" if told else says
+        read = f"Unused: no seller viewed, downloaded or shared the asset within {window} of its creation, or of "
+        read += f"{words.day(begin)} if it is older or carries no creation date. Left out: {young} younger than "
+        read += f"{window} at {words.day(end)}. Each window judges the assets old enough for it. Bars: 95 %."
+    spoken = "; ".join(f"{row['label']} {words.value(row['value'], 'share')}" for row in rows)
     return Exhibit(
         key="content.unused", shape="intervals", rows=rows, play="P13", limit=settings.thresholds.get("unused_content"),
-        title=f"{says}; {words.listed(others)}" if others else says, columns=_COLUMNS,
-        read=f"Unused: no seller viewed, downloaded or shared the asset within {window} of its creation, or of "
-        f"{words.day(begin)} if it is older or carries no creation date. Left out: {words.count(young, 'asset')} "
-        f"younger than {window} at {words.day(end)}. Each window judges the assets old enough for it. Bars: 95 %.",
-        says_not="Why an asset was not used; uses the library cannot see.",
-        alt=f"Unused share by window: {'; '.join(spoken)}.",
-        source=f"Content library and its log: {words.number(stock.counts['uses'])} {_USES} by anybody",
-    )  # fmt: skip
-
-
-def _totals(agreed: Row, settings: Settings, says: str, young: int) -> Exhibit:
-    """Without a log there is one figure: whether the span that was counted holds a use at all."""
-    window = words.value(settings.content.unused_days, "days")
-    return Exhibit(
-        key="content.unused", shape="intervals", play="P13", limit=settings.thresholds.get("unused_content"),
-        rows=[agreed | {"note": "as the content system counted"}], title=says, columns=_COLUMNS,
-        read="Unused: the system counted no view, download or share in the span of its report, within the period. "
-        f"Left out: {words.count(young, 'asset')} with less than {window} in that span, spans that end after the as-of "
-        "date, and uses in a span that began before the period when the day of the last one is not told. Bar: 95 %.",
-        says_not="Who used an asset and when; why it was not used.",
-        alt=f"Unused share over the whole span: {words.value(agreed['value'], 'share')}.",
-        source=_COUNTS,
+        title=says, columns=_COLUMNS, read=read, says_not="Why an asset was not used; uses the library cannot see.",
+        alt=f"Unused share by window: {spoken}.", source=source,
     )  # fmt: skip
 
 
@@ -139,6 +123,9 @@ def _retired(tables: Tables, settings: Settings) -> list[str]:
 
 def _log_caveats(stock: Stock, settings: Settings) -> list[str]:
     """What must a reader know of the log? One that starts late or stops early does not see all uses."""
+    if stock.log == "totals":
+        return ["Uses were counted by the content system, not logged one by one: when they fell, and whether it was "
+                "sellers, cannot be told."]  # fmt: skip
     said, counts, unknown = [], stock.counts, stock.counts["unknown"]
     if unknown:
         known = words.share(1 - unknown / (counts["uses"] - counts["marketing"]), 1)
