@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from alignlib.diagnostics.content import diagnose, inventory
+from alignlib.diagnostics.content import diagnose
+from alignlib.diagnostics.content.library import inventory
 from alignlib.diagnostics.content.stock import read_stock
 from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables

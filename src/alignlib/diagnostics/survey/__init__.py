@@ -3,6 +3,5 @@
 from alignlib.diagnostics.survey.answers import last_wave
 from alignlib.diagnostics.survey.diagnosis import diagnose
 from alignlib.diagnostics.survey.releases import release_log
-from alignlib.diagnostics.survey.scores import item_means
 
-__all__ = ["diagnose", "item_means", "last_wave", "release_log"]
+__all__ = ["diagnose", "last_wave", "release_log"]

@@ -6,10 +6,9 @@ from functools import cached_property
 from math import lcm
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from alignlib.diagnostics.survey.answers import GROUPS, ROLES, TEAMS, Answers, People, opinions, read_answers
+from alignlib.diagnostics.survey.answers import GROUPS, ROLES, TEAMS, Answers, People
 from alignlib.disclosure import (
     SPREAD_FROM,
     Group,
@@ -22,7 +21,6 @@ from alignlib.disclosure import (
 )
 from alignlib.engagement import Settings
 from alignlib.instrument import POINTS, Item, read_instrument
-from alignlib.intake.tables import Tables
 from alignlib.stats import Floats, Interval, mean_interval
 
 # The least variance of one item's answers on five steps that an interval counts with: below ten people, and from there.
@@ -253,15 +251,3 @@ def item_scores(answers: Answers, settings: Settings, items: Iterable[Item]) -> 
         for code in own if torn else ():
             found[code] = replace(found[code], hidden=torn | {"total"})
     return found
-
-
-def item_means(tables: Tables, settings: Settings) -> pd.DataFrame:
-    """What does each group answer on average, item by item, as asked?
-
-    One row an item and group (sales, marketing, total) of any survey. Columns: item, team, n (people who answered),
-    mean (1-5; one decimal below a hundred people); missing when withheld or unanswered. "Cannot say" is no answer.
-    """
-    answers = read_answers(tables)
-    scores = item_scores(answers, settings, opinions(answers))
-    rows = [(item, group, of.count(group), of.mean(group)) for item, of in scores.items() for group in GROUPS]
-    return pd.DataFrame(rows, columns=["item", "team", "n", "mean"]).astype({"n": "Int64", "mean": "Float64"})
