@@ -27,7 +27,6 @@ from scipy.stats import beta, binom
 from alignlib.audit.docket import docket, judged
 from alignlib.diagnostics import content, funnel, survey
 from alignlib.diagnostics.content import focus, library, tailoring, teaching, use
-from alignlib.diagnostics.content import shown as shown_assets
 from alignlib.diagnostics.content.stock import read_stock
 from alignlib.diagnostics.funnel import credit, custody, leaks, passing, quality, scorecards, touch, work_order
 from alignlib.diagnostics.funnel.spells import read_spells
@@ -285,7 +284,8 @@ def of_library(made: Tables, settings: Settings) -> list[Finding]:
 
 def of_lessons(made: Tables, settings: Settings) -> list[Finding]:
     stock = read_stock(made, settings)
-    return shown_assets.part(made, settings, stock).findings + teaching.part(made, settings, stock).findings
+    held = library.inventory(made, settings.as_of)
+    return library.shown(made, settings, held).findings + teaching.part(made, settings, stock).findings
 
 
 def of_wins(made: Tables, settings: Settings) -> list[Finding]:

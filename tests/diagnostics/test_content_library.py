@@ -19,7 +19,8 @@ SETTINGS = Settings.model_validate(
 
 def found(make_tables: Make, *assets: dict[str, Any]) -> Part:
     named = [{"asset_id": name, **asset} for name, asset in zip("abcdef", assets, strict=False)]
-    return library.part(make_tables({"assets": named}), SETTINGS)
+    tables = make_tables({"assets": named})
+    return library.part(tables, SETTINGS, library.inventory(tables, SETTINGS.as_of))
 
 
 def title(part: Part, key: str) -> str:

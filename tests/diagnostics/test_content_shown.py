@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from alignlib.diagnostics import content
-from alignlib.diagnostics.content.shown import part
-from alignlib.diagnostics.content.stock import read_stock
+from alignlib.diagnostics.content.library import inventory, shown
 from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
 from alignlib.result import Finding, Part
@@ -30,7 +29,7 @@ def trained(*assets: str, on: str = "2025-03-01", who: str = "s1") -> list[dict[
 
 def told(tables: Tables, agreed: Settings | None = None) -> Part:
     agreed = agreed or settings()
-    return part(tables, agreed, read_stock(tables, agreed))
+    return shown(tables, agreed, inventory(tables, agreed.as_of))
 
 
 def only(make: Make, training: list[dict[str, Any]], agreed: Settings | None = None, **more: Any) -> Finding:

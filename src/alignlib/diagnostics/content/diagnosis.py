@@ -12,7 +12,6 @@ from alignlib.diagnostics.content import (
     influence,
     library,
     pages,
-    shown,
     tailoring,
     teaching,
     use,
@@ -80,15 +79,16 @@ def _parts(tables: Tables, settings: Settings) -> Iterator[Part]:
 def _of_assets(tables: Tables, settings: Settings, stock: Stock) -> Iterator[Part]:
     """What can be said of each asset?"""
     found, grid = causes.causes(tables, settings, stock), coverage.cells(tables, settings)
+    held = library.inventory(tables, settings.as_of)
     yield use.part(tables, settings, stock)
     yield causes.part(tables, settings, stock, found)
     yield coverage.part(tables, settings, grid)
     yield gap_value.part(tables, settings, grid)
     yield worklist.part(tables, settings, stock, coverage.fill_first(grid), found)
-    yield shown.part(tables, settings, stock)
+    yield library.shown(tables, settings, held)
     yield teaching.part(tables, settings, stock)
     yield tailoring.part(tables, settings, stock)
-    yield library.part(tables, settings)
+    yield library.part(tables, settings, held)
     yield pages.part(tables, settings)
 
 

@@ -1,24 +1,30 @@
-"""What lies in the content library: how old it is, what names no conversation or too many, what stands there twice."""
+"""What lies in the content library: how old it is, what was ever shown, what names no conversation or too many."""
 
 from dataclasses import replace
 from datetime import date
 from itertools import pairwise
 
 from alignlib import words
-from alignlib.diagnostics.content.parts import TAG_WANTED, estimated, joined, missing, portion, records
+from alignlib.diagnostics.content.parts import TAG_WANTED, at_least, estimated, joined, missing, portion, records
 from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
-from alignlib.result import Exhibit, Part, Row, columns
+from alignlib.judging import finding
+from alignlib.result import Exhibit, Measure, Part, Row, columns
 
 AGE_BANDS = (90, 180, 365, 730)
 TOPICS_SHOWN = 12
 TOO_MANY = 3  # an asset that serves so many of the five conversations serves none in particular
 _BAR_COLUMNS = columns(label=("Assets", "text"), value=("Count", "count"), n=("Of", "count"), note=("Note", "text"))
 
+_SHOWN = """select count(*) as n from assets_now
+where asset_id in (select asset_id from training where trained_on <= $as_of)"""
 
-def part(tables: Tables, settings: Settings) -> Part:
-    """How old is the content, what of it names no conversation or too many, and what stands there twice?"""
-    held = inventory(tables, settings.as_of)
+
+def part(tables: Tables, settings: Settings, held: dict[str, int]) -> Part:
+    """How old is the content, what of it names no conversation or too many, and what stands there twice?
+
+    ``held``, here and below: what ``inventory`` said.
+    """
     return joined([age(tables, settings, held), tags(tables, settings, held), Part(exhibits=_tidy(tables, held))])
 
 
@@ -41,11 +47,24 @@ def inventory(tables: Tables, as_of: date = date.max) -> dict[str, int]:
     return {name: int(value) for name, value in records(tables, sql, as_of=as_of, too_many=TOO_MANY)[0].items()}
 
 
+def shown(tables: Tables, settings: Settings, held: dict[str, int]) -> Part:
+    """Which share of the assets that stand was any seller ever shown? Counted, from the record of training."""
+    n = held["assets"]
+    if not n or not tables.has("training"):
+        return Part()
+    k = int(records(tables, _SHOWN, as_of=settings.as_of)[0]["n"])
+    return Part([finding(
+        "content.shown", "shown_content", Measure(value=k / n, unit="share", k=k, n=n), settings,
+        at_least(words.share(k / n), "of assets were ever shown to a seller"), theme="content", play="P14",
+        counted=f"{words.of(k, n)} assets in the record of training",
+        settle="the record of training: the asset and the day it was shown",
+    )])  # fmt: skip
+
+
 def age(tables: Tables, settings: Settings, held: dict[str, int]) -> Part:
     """Which share of dated assets was neither made nor reviewed within ``content.stale_days`` of the as-of date?
 
     Undated assets are counted apart, neither fresh nor stale. Interval by Wilson. It does not say what is out of date.
-    ``held``: what ``inventory`` said.
     """
     days, dated = settings.content.stale_days, held["assets"] - held["undated"]
     if not dated:
@@ -55,7 +74,7 @@ def age(tables: Tables, settings: Settings, held: dict[str, int]) -> Part:
     ages = [int(row["days"]) for row in records(tables, sql, as_of=settings.as_of)]
     k, verb = sum(old > days for old in ages), f"were neither made nor reviewed within {words.value(days, 'days')}"
     says = f"{portion(k, dated, 'dated assets')} {verb}"
-    finding = estimated("content.stale", "stale_content", settings, k, dated, "dated assets", verb, play="P13",
+    stale = estimated("content.stale", "stale_content", settings, k, dated, "dated assets", verb, play="P13",
                         settle="the day of the last review for every asset")  # fmt: skip
     rows = [
         _bar(_band(low, high), sum(low < old <= high for old in ages), held, "stale" if low >= days else "")
@@ -66,7 +85,7 @@ def age(tables: Tables, settings: Settings, held: dict[str, int]) -> Part:
     read = f"Assets by days since the later of creation and last review, at {words.day(settings.as_of)}. "
     read += f"Stale means more than {words.value(days, 'days')}."
     says_not = "An old asset may still be right, and a young one wrong."
-    return Part([finding], [_bars("content.age", title, rows, " by age", read, says_not=says_not, is_detail=False)])
+    return Part([stale], [_bars("content.age", title, rows, " by age", read, says_not=says_not, is_detail=False)])
 
 
 def tags(tables: Tables, settings: Settings, held: dict[str, int]) -> Part:
