@@ -89,13 +89,14 @@ def part(tables: Tables, settings: Settings, grid: list[Row]) -> Part:
         return missing(_WHAT, "no opportunities were delivered", _DEALS_WANTED)
     deals = read_deals(tables, settings)
     closed = deals[deals["outcome"].isin(("won", "lost"))]
-    found = None
-    if enough := _is_enough(closed):
-        found = slope(closed["won"].to_numpy(), closed["supplied"].to_numpy(),
-                      pd.factorize(closed["segment"])[0], pd.factorize(closed["owner_id"])[0])  # fmt: skip
+    if lacking := _lacking(deals, closed):
+        return missing(_WHAT, *lacking)
+    found = slope(closed["won"].to_numpy(), closed["supplied"].to_numpy(),
+                  pd.factorize(closed["segment"])[0], pd.factorize(closed["owner_id"])[0])  # fmt: skip
     year = a_year(deals, gaps, settings)
     if found is None or not year.segments:
-        return missing(_WHAT, *_why_not(deals, closed, enough, settings))
+        why = "one segment alone differs in coverage, or none of those with a gap has a deal: nothing shows what "
+        return missing(_WHAT, why + "coverage brings", "closed deals of more segments that differ in coverage")
     rows, (signs, alike) = priced(year, found), _unlike(closed)
     value = None if alike is None else round(float(year.gain(np.array([alike]))[0] @ year.amount))
     return Part(exhibits=[_exhibit(rows, found, closed, (signs, value), settings)],
@@ -199,26 +200,20 @@ def _told(low: float, high: float) -> str:
     return "" if low > 0 else "no value of filling it can be shown" if high <= 0 else "unclear: on both sides of none"
 
 
-def _is_enough(closed: pd.DataFrame) -> bool:
-    outcomes = closed["won"].sum()
-    return bool(len(closed) >= FEWEST and 0 < outcomes < len(closed)
-                and closed["segment"].nunique() >= FEWEST_SEGMENTS)  # fmt: skip
-
-
-def _why_not(deals: pd.DataFrame, closed: pd.DataFrame, enough: bool, settings: Settings) -> tuple[str, str]:
-    least, segments = words.spelled(FEWEST_SEGMENTS), closed["segment"].nunique()
-    if not enough and segments < FEWEST_SEGMENTS and len(closed) >= FEWEST:
-        return f"closed deals lie in fewer than {least} segments: too few to compare", "closed deals of more segments"
-    if not enough:
-        won = words.of(int(closed["won"].sum()), len(closed))
-        why = f"{won} closed deals with a segment and a day of opening in the period were won: too few to compare"
-        return why, _DEALS_WANTED
+def _lacking(deals: pd.DataFrame, closed: pd.DataFrame) -> tuple[str, str] | None:
+    """Why can deals not be compared, and what would settle it?"""
+    won = int(closed["won"].sum())
+    if len(closed) < FEWEST or not 0 < won < len(closed):
+        why = f"{words.of(won, len(closed))} closed deals with a segment and a day of opening in the period were won: "
+        return why + "too few to compare", _DEALS_WANTED
+    if closed["segment"].nunique() < FEWEST_SEGMENTS:
+        why = f"closed deals lie in fewer than {words.spelled(FEWEST_SEGMENTS)} segments: too few to compare"
+        return why, "closed deals of more segments"
     if not ((deals["amount"] > 0) & deals["in_period"]).any():
         return "no deal opened in the period carries an amount", "the amount of each opportunity"
     if np.ptp(closed["supplied"].to_numpy()) < 1e-9:
         return "coverage was the same for all closed deals when they were opened", "a year in which gaps are filled"
-    return ("one segment alone differs in coverage, or none of those with a gap has a deal: nothing shows what "
-            "coverage brings"), "closed deals of more segments that differ in coverage"  # fmt: skip
+    return None
 
 
 def _unlike(closed: pd.DataFrame) -> tuple[list[str], float | None]:
