@@ -20,8 +20,8 @@ BY_SELLER = f"{_IS_USE} and team is distinct from 'marketing'"  # a use, as ever
 _IN_LOG = f"{BY_SELLER} and {_BY_AS_OF}"
 
 # From when to when was anything logged, and by whom?
-_LOG = f"""select timezone($zone, timezone('UTC', min(used_at)))::date::varchar as log_from,
-  timezone($zone, timezone('UTC', max(used_at)))::date::varchar as log_until,
+_LOG = f"""select timezone($zone, timezone('UTC', min(used_at)))::date as log_from,
+  timezone($zone, timezone('UTC', max(used_at)))::date as log_until,
   (count(*) filter ({_IS_USE}))::bigint as uses, (count(team) filter ({_IS_USE}))::bigint as with_team,
   (count(*) filter ({_IS_USE} and team = 'marketing'))::bigint as marketing
 from asset_usage where {_BY_AS_OF}"""
@@ -139,31 +139,20 @@ def read_stock(tables: Tables, settings: Settings) -> Stock:
     Without a log of uses the system's counts serve: of spans that end by the as-of date and lie in no other of the same
     asset; days that none of them covers are not seen.
     """
-    stock = _logged(tables, settings)
+    zone = zone_of(tables, settings, "asset_usage.used_at")
+    stock = Stock(pd.DataFrame(), "totals" if tables.has("asset_totals") else "")
+    logged = tables.rows(_LOG, {"as_of": settings.as_of, "zone": zone}) if tables.has("asset_usage") else []
+    if logged and (first := logged[0].pop("log_from")):  # else nothing was logged by then
+        stock = Stock(pd.DataFrame(), "events", first, logged[0].pop("log_until"), logged[0])
     used, seen = {"events": _EVENTS, "totals": _TOTALS, "": _NOTHING}[stock.log]
     start, end = stock.followed(settings)
     values = {"as_of": settings.as_of, "start": start, "end": end, "stale": settings.content.stale_days}
-    if stock.log == "events":
-        values["zone"] = zone_of(tables, settings, "asset_usage.used_at")
+    values |= {"zone": zone} if stock.log == "events" else {}
     frame = tables.query(assets_now(tables, settings.as_of) + _FRAME.format(used=used, seen=seen), values)
     if stock.log == "events":
-        counts = stock.counts | {"unknown": int(frame["unknown"].max()) if len(frame) else 0}
-        stock, frame = replace(stock, counts=counts), frame.drop(columns="unknown")
+        unknown = frame.pop("unknown")
+        stock.counts["unknown"] = int(unknown.max()) if len(unknown) else 0
     return replace(stock, assets=frame)
-
-
-def _logged(tables: Tables, settings: Settings) -> Stock:
-    """By what is use known, and what does the log span and hold? The assets are still to be looked up."""
-    without = Stock(pd.DataFrame(), "totals" if tables.has("asset_totals") else "")
-    if not tables.has("asset_usage"):
-        return without
-    zone = zone_of(tables, settings, "asset_usage.used_at")
-    found = tables.query(_LOG, {"as_of": settings.as_of, "zone": zone}).iloc[0]
-    if pd.isna(found["log_from"]):
-        return without
-    first, last = (date.fromisoformat(found[name]) for name in ("log_from", "log_until"))
-    counts = {name: int(found[name]) for name in ("uses", "with_team", "marketing")}
-    return Stock(pd.DataFrame(), "events", first, last, counts)
 
 
 def is_not(flags: "pd.Series[bool]") -> np.ndarray:
