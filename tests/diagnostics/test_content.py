@@ -270,9 +270,7 @@ def test_a_log_whose_ids_do_not_join_judges_no_use(make_tables: Make, known: int
     assert ("content.unused" in keys(result)) is is_judged
     assert ("content.causes" in {exhibit.key for exhibit in result.exhibits}) is is_judged
     why = [gap for gap in result.not_judged if "most uses in the log are of assets that" in gap.why]
-    assert [gap.what for gap in why] == (
-        [] if is_judged else ["How much content goes unused", "Why unused content is unused"]
-    )
+    assert [gap.what for gap in why] == ([] if is_judged else ["How much content goes unused"])
     assert all("same ids" in gap.settle for gap in why)
 
 

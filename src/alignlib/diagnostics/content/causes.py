@@ -8,8 +8,8 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from alignlib import words
-from alignlib.diagnostics.content.parts import assets_now, missing, portion
-from alignlib.diagnostics.content.stock import NOT_JOINED, Stock, is_not, zone_of
+from alignlib.diagnostics.content.parts import assets_now, portion
+from alignlib.diagnostics.content.stock import Stock, is_not, zone_of
 from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
 from alignlib.result import Exhibit, Part, Row, columns
@@ -17,7 +17,6 @@ from alignlib.result import Exhibit, Part, Row, columns
 MOST_FOUND = 3  # assets: words that fit more of them single out none
 STOP_WORDS = ["and", "das", "der", "des", "die", "for", "from", "fur", "how", "les", "mit", "our", "pour", "the", "und",
               "une", "von", "what", "with", "your"]  # fmt: skip
-_WHAT = "Why unused content is unused"
 
 
 class Rule(NamedTuple):
@@ -148,15 +147,8 @@ def part(tables: Tables, settings: Settings, stock: Stock, found: pd.DataFrame) 
 
     ``found``: what ``causes`` said. Counted; no limit is agreed for it.
     """
-    if not stock.log:
-        return missing(_WHAT, "no record of uses was delivered", "the library's log of uses")
-    if not stock.is_joined:
-        return missing(_WHAT, *NOT_JOINED)
-    if not stock.judged(settings.content.unused_days).any():
-        days = words.value(settings.content.unused_days, "days")
-        return missing(_WHAT, f"no asset was seen for {days}", "a longer period, or a shorter window")
     if found.empty:
-        return Part()
+        return Part()  # that use is not known is said where it is judged
     skipped = _not_looked_at(tables, stock)
     return Part(
         exhibits=[_exhibit(found, skipped, tables, settings, stock)], caveats=_caveats(skipped, tables, settings)
