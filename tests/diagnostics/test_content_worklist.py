@@ -341,7 +341,7 @@ def test_what_the_owner_sent_back_is_counted_in_the_lead(make_tables: Make) -> N
         {"asset_id": "d", "reviewed_on": "2025-12-01"}, {"asset_id": "unknown", "decision": "keep"},
         {"asset_id": "e", "decision": "fix", "decided_on": "2026-01-01"},
     ]  # fmt: skip
-    assert said(make_tables, rows).exhibits[0].lead == "What its owner sent back: 2 retired, 1 kept, 2 reviews entered."
+    assert said(make_tables, rows).exhibits[0].lead == "What its owner sent back: keep 1, retire 2, reviews 2."
 
 
 def test_the_bars_count_each_asset_once_and_give_the_reasons(make_tables: Make) -> None:

@@ -22,8 +22,6 @@ UNKNOWN = "not judged"
 # In the order in which they are listed: what is to be done, and how a title says it.
 DISPOSITIONS = {"create": "to create", "retire": "to retire", "fix": "to fix", "teach": "to teach",
                 "tailor": "to tailor", "keep": "to keep", UNKNOWN: UNKNOWN}  # fmt: skip
-SENT = {"retire": "retired", "keep": "kept", "fix": "to fix", "teach": "to teach", "tailor": "to tailor"}
-
 
 Facts = dict[str, np.ndarray]  # one entry an asset, in the order of the stock
 
@@ -64,10 +62,11 @@ RULES = (
 DECIDED = "as its owner decided"
 FOR_ONE = "(made for one person)"  # a title would name the person
 _EVERY, _GENERAL = "", " "  # in place of a segment, for none is blank
-_SENT_BACK = f"""select
-  count(*) filter (d.reviewed_on is not null and d.reviewed_on is distinct from a.reviewed_on) as n,
-  {", ".join(f"count(*) filter (decision = '{name}') as {name}" for name in SENT)}
-from {SENT_BACK} d join assets a using (asset_id)"""
+_SENT_BACK = f"""select coalesce(decision, 'reviews') as what, count(*) as n from (
+  select decision from {SENT_BACK} d join assets using (asset_id) where decision is not null
+  union all select null from {SENT_BACK} d join assets a using (asset_id)
+  where d.reviewed_on is not null and d.reviewed_on is distinct from a.reviewed_on
+) group by decision order by decision nulls last"""
 _SERVED = """select asset_id, cell from assets_now join (
   select unnest($cells::integer[]) as cell, unnest($talks::varchar[]) as talk, unnest($places::varchar[]) as place
 ) on list_contains(conversations, talk) and (len(segments) = 0 or list_contains(segments, place))"""
@@ -202,13 +201,10 @@ def _served(tables: Tables, settings: Settings, done: pd.DataFrame, cells: list[
 
 
 def _sent_back(tables: Tables, settings: Settings) -> str:
-    """'What its owner sent back: 3 retired, 2 kept, 5 reviews entered.' Empty where nothing was."""
-    if not tables.has("asset_decisions"):
-        return ""
-    sent = records(tables, _SENT_BACK, as_of=settings.as_of)[0]
-    told = [f"{words.number(sent[name])} {said}" for name, said in SENT.items() if sent[name]]
-    told += [f"{words.count(sent['n'], 'review')} entered"] if sent["n"] else []
-    return f"What its owner sent back: {', '.join(told)}." if told else ""
+    """'What its owner sent back: keep 2, retire 3, reviews 5.' Empty where nothing was."""
+    sent = records(tables, _SENT_BACK, as_of=settings.as_of) if tables.has("asset_decisions") else []
+    told = ", ".join(f"{row['what']} {words.number(row['n'])}" for row in sent)
+    return f"What its owner sent back: {told}." if told else ""
 
 
 def _counted(dispositions: Iterable[str], n_cells: int) -> str:
@@ -255,8 +251,8 @@ def _list(done: pd.DataFrame, cells: list[Row], made: dict[int, Row], says: str,
     total, kept = len(made) + len(done), done.head(max(MOST_ROWS - len(made), 0))
     lines = [(place, _to_create(cell, settings.currency)) for place, cell in made.items()]
     for row in kept[_READ].to_dict("records"):
-        line = _line({str(k): v for k, v in row.items()})
-        if row["cell"] == row["cell"]:  # it serves one
+        line = _line({str(name): None if pd.isna(value) else value for name, value in row.items()})
+        if not pd.isna(row["cell"]):  # it serves one
             line["reason"] += f"; {_stands(cells[int(row['cell'])], settings.currency)}"
         lines.append((int(row["cell"]) if row["is_first"] else len(cells), line))
     rows = [line for _, line in sorted(lines, key=lambda each: each[0])][:MOST_ROWS]
@@ -301,14 +297,12 @@ def _whole(label: str) -> str | None:
 
 
 def _line(row: Row) -> Row:
-    title, type_, decision = (row[name] if isinstance(row[name], str) else None
-                              for name in ("title", "type", "decision"))  # fmt: skip
     days = ("decided_on", "last_used_on", "created_on", "reviewed_on", "expires_on")
     return {
         "asset_id": words.masked(row["asset_id"]), "disposition": row["disposition"], "reason": row["reason"],
-        "title": FOR_ONE if row["specificity"] == "person" else words.masked(title or ""),
-        "type": words.masked(type_ or ""), "n_uses": int(row["n_uses"]) if row["known"] or row["n_uses"] else None,
-        "decision": decision,
+        "title": FOR_ONE if row["specificity"] == "person" else words.masked(row["title"] or ""),
+        "type": words.masked(row["type"] or ""), "decision": row["decision"],
+        "n_uses": int(row["n_uses"]) if row["known"] or row["n_uses"] else None,
         **{name: _whole(row[name]) for name in ("conversations", "segments", "personas")},
-        **{name: None if pd.isna(row[name]) else str(row[name])[:10] for name in days},
+        **{name: row[name] and str(row[name])[:10] for name in days},
     }  # fmt: skip
