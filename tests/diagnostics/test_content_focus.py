@@ -207,7 +207,7 @@ def test_pairs_with_an_interval_are_counted_and_the_widest_is_said_with_it(make_
     apart = {label: row for label, row in ((str(r["label"]), r) for r in shown.rows) if row["low"] is not None}
     assert len(shown.rows) == 6 and len(apart) == 5
     assert all(row["low"] > 0 for row in apart.values())
-    assert shown.title.startswith("5 of 5 measured pairs lie apart; widest: spend against open ")
+    assert shown.title.startswith("Measured pairs that lie apart: 5 of 5; widest: spend against open ")
     assert f"70{NBSP}% (" in shown.title and shown.title.endswith(")")
 
 
@@ -227,7 +227,7 @@ def test_a_distance_that_chance_may_have_made_is_not_claimed(make_tables: Make) 
     assert wide.level == "good" and wide.title.startswith("At most ")
     shown = focus.part(make_tables(tables), settings()).exhibits
     assert shown[0].lead.startswith(f"95{NBSP}% interval: 0 to ") and shown[0].title.startswith("At most ")
-    assert shown[1].title.startswith("0 of 2 measured pairs lie apart") and "widest" not in shown[1].title
+    assert shown[1].title.startswith("Measured pairs that lie apart: 0 of 2") and "widest" not in shown[1].title
 
 
 def test_touches_of_one_lead_hang_together_and_count_in_the_period_alone(make_tables: Make) -> None:

@@ -360,9 +360,8 @@ def _asset_caveats(stock: Row, segments: list[str], tables: Tables, settings: Se
     strange = sorted(set(_named(tables, settings, "segments")) - set(segments))
     said = []
     if stock["untagged"]:
-        most = ", more than half of all: one may serve a cell that seems empty" * (stock["untagged"] > stock["tagged"])
-        untagged = words.count(stock["untagged"], "asset")
-        said.append(f"{untagged} without a conversation: in no cell of the coverage grid{most}.")
+        untagged = words.of(stock["untagged"], stock["untagged"] + stock["tagged"])
+        said.append(f"{untagged} assets without a conversation: in no cell of the grid, where one of them may serve.")
     if stock["undated"]:
         said.append(f"{words.count(stock['undated'], 'asset')} without a date: taken as usable in the coverage grid.")
     if strange:

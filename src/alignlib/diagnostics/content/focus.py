@@ -340,13 +340,11 @@ def _sides(pairs: list[Pair], by_role: list[Pair]) -> Exhibit:
                      "note": pair.why_not or pair.counts})  # fmt: skip
     measured_pairs = [row for row in rows if row["low"] is not None]
     sure = [row for row in measured_pairs if row["low"] > 0]
-    title = f"{words.of(len(sure), len(measured_pairs))} measured pairs {'lies' if len(sure) == 1 else 'lie'} apart"
+    title = f"Measured pairs that lie apart: {words.of(len(sure), len(measured_pairs))}"
     if sure:
         widest = max(sure, key=lambda row: float(row["value"]))
         ends = words.interval(widest["low"], widest["high"], "share")
         title += f"; widest: {str(widest['label']).lower()}, {words.share(widest['value'])} ({ends})"
-    elif not measured_pairs:
-        title = "No pair of samples holds enough cases to tell how far it lies apart"
     return Exhibit(
         key="content.focus_sides", title=title, shape="intervals", rows=rows, is_detail=True, play="P2",
         columns=columns(label=("Marketing against Sales", "text"), value=("Distance", "share"), low=("Low", "share"),
