@@ -157,8 +157,6 @@ def _headline(shown: list[BlockGap], settings: Settings) -> str:
 
 
 def _summary(shown: list[BlockGap], posed: int, answered: str, settings: Settings) -> str:
-    if not posed:
-        return f"{answered}. No block of the survey can be compared."
     limit, hidden = settings.thresholds.get("survey_gap"), posed - len(shown)
     said = f"{answered}. {words.tally([gap.level(limit) for gap in shown])}."
     return said + (

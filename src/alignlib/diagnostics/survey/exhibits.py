@@ -234,9 +234,13 @@ def items(found: dict[str, Scores], settings: Settings) -> Exhibit:
     """What does each team answer to each statement, the widest gap first, without a claim of certainty?"""
     rows = [_item_row(item, scores, settings) for item, scores in found.items()]
     rows.sort(key=lambda row: (row["gap"] is None, -abs(row["gap"] or 0)))
+    title = "No item can be compared between the teams"
+    if rows and rows[0]["gap"] is not None:
+        gap = value(abs(rows[0]["gap"]), "points")
+        title = f"Item by item, the widest gap is {gap}: \u201c{rows[0]['label']}\u201d"
     ranges = {f"{team}_range": (f"{TEAM_NAMES[team]}, from to", "text") for team in TEAMS}
     return Exhibit(
-        key="survey.items", shape="table", title=_items_title(rows), source="Responses", rows=rows,
+        key="survey.items", shape="table", title=title, source="Responses", rows=rows,
         columns=columns(
             label=("Item", "text"), item=("Code", "text"), sales=("Sales", "points"), sales_n=("n, Sales", "count"),
             marketing=("Marketing", "points"), marketing_n=("n, Marketing", "count"),
@@ -272,12 +276,6 @@ def _range(scores: Scores, team: Group) -> str:
     given = scores.of(team)
     ends = [number(float(end)) for end in (given.min(), given.max())] if len(given) else []
     return " to ".join(dict.fromkeys(ends))
-
-
-def _items_title(rows: list[Row]) -> str:
-    if rows and rows[0]["gap"] is not None:
-        return f"Item by item, the widest gap is {value(abs(rows[0]['gap']), 'points')}: \u201c{rows[0]['label']}\u201d"
-    return "No item can be compared between the teams"
 
 
 def in_sentence(title: str) -> str:

@@ -153,13 +153,11 @@ def goals(answers: Answers, settings: Settings) -> Exhibit | None:
     if not rows:
         return None
     rows.sort(key=lambda row: (row["sales"] is None, row["sales"]))
-    firsts = {team: min(known, key=lambda row: row[team])["label"]
-              for team in TEAMS if (known := [row for row in rows if row[team] is not None])}  # fmt: skip
     title = "Which goal comes first cannot be compared between the teams"
-    if len(firsts) == len(TEAMS):
-        title = f"Sales puts \u201c{firsts['sales']}\u201d first, Marketing \u201c{firsts['marketing']}\u201d"
-        if firsts["sales"] == firsts["marketing"]:
-            title = f"Both teams put \u201c{firsts['sales']}\u201d first"
+    known = [row for row in rows if row["gap"] is not None]
+    if known:
+        ours, theirs = (min(known, key=lambda row: row[team])["label"] for team in TEAMS)
+        title = f"Sales puts \u201c{ours}\u201d first, Marketing \u201c{theirs}\u201d"
     return Exhibit(
         key="survey.goals", shape="table", title=title, lead=_concord(answers, asked, rows, settings), rows=rows,
         columns=team_columns("Goal", "points", "Sales less Marketing, ranks"), source="Responses", play="P20",

@@ -15,7 +15,7 @@ from alignlib.engagement import Settings
 from alignlib.instrument import Block
 from alignlib.result import Exhibit, Row, Unit, columns
 from alignlib.stats import Floats, Interval
-from alignlib.words import TEAM_NAMES, count, listed, spelled
+from alignlib.words import TEAM_NAMES, listed, of, spelled
 
 POOLED_FROM = 20  # people below which a reliability says next to nothing: at 12 its interval runs from .40 to .92
 FEW = "too few to judge"
@@ -45,8 +45,7 @@ def within(answers: Answers, gaps: list[BlockGap], settings: Settings) -> Exhibi
     seen = sum(row[f"{team}_rwg"] is not None for row in rows for team in TEAMS)
     title = f"Too few people to say how far a team agrees with itself: it takes {spelled(SPREAD_FROM)} in a team"
     if seen:
-        title = f"{listed(who)} {'agrees with itself' if len(who) == 1 else 'agree with themselves'} more than chance "
-        title += f"would on {beyond} of {count(seen, 'view')}"
+        title = f"More agreement within {listed(who)} than chance would bring on {of(beyond, seen)} views"
         title += f"; split in two camps: {listed(split)}" if split else ""
     return Exhibit(
         key="survey.agreement", shape="table", title=title, rows=rows, source="Responses",
