@@ -8,7 +8,17 @@ import numpy as np
 import pandas as pd
 
 from alignlib.association import mantel_haenszel
-from alignlib.diagnostics.content.parts import DECIDED, assets_now, at_least, joined, missing, rate, records, too_few
+from alignlib.diagnostics.content.parts import (
+    DECIDED,
+    assets_now,
+    at_least,
+    at_most,
+    joined,
+    missing,
+    rate,
+    records,
+    too_few,
+)
 from alignlib.diagnostics.content.stock import Stock, zone_of
 from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
@@ -233,17 +243,13 @@ def outdated(tables: Tables, settings: Settings, stock: Stock) -> Part:
     found = clustered_share(k[~nobody], n[~nobody], (int(k[nobody].sum()), int(n[nobody].sum())))
     measure = measured(found, "share", "clustered by seller, 95 %", int(k.sum()), int(n.sum()))
     over = f"{of(int(k.sum()), int(n.sum()))} times something was sent, by {count(int((~nobody).sum()), 'seller')}"
-    said, unfit = value(found.value, "share"), "had expired, was retired or is not approved"
-    claim = f"of what sellers sent {unfit}"
-    says = f"{said} {claim}"
-    kept = says if k.sum() else f"None of {count(int(n.sum()), 'item')} sent {unfit}"
+    claim = "what sellers sent had expired, was retired or is not approved"
+    says = f"{value(found.value, 'share')} of {claim}"
     late = finding(
         "content.outdated", "outdated_sent", measure, settings,
-        {"beyond": says, "good": f"{kept}, as agreed", "none": says,
-         "unclear": f"Whether too much {claim} cannot be told: {said}"},
-        theme="content", play="P13", settle=f"more sellers, and {settle}", counted=over,
+        at_most(says, claim, measure, settings.thresholds.get("outdated_sent")), theme="content", play="P13",
+        settle=f"more sellers, and {settle}", counted=over,
     )  # fmt: skip
-    says = f"{said} of what sellers sent ({of(int(k.sum()), int(n.sum()))}) {unfit}"
     return Part([late], [_items(tables, settings, fit, values, says)] if k.sum() else [])
 
 
