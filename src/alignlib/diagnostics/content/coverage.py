@@ -153,25 +153,20 @@ def _finding(says: str, grid: list[Row], stands: Row, stock_now: Row, settings: 
     standing, total, left = sum(r["amount"] for r in gaps), stands["placed"], stands["all"] - stands["placed"]
     measure = Measure(value=standing / total, unit="share", n=stands["n_placed"])
     deals = sum(r["deals"] for r in gaps)
-    over = f"{words.of(deals, stands['n_placed'])} deals {'stands' if deals == 1 else 'stand'} in such cells"
+    over = f"by money; by number {words.of(deals, stands['n_placed'])} deals"
     if left:
         low, high = standing / stands["all"], (standing + left) / stands["all"]
         measure = measure.model_copy(update={"low": low, "high": high, "method": _BOUNDS})
         about = "about " if stands["n_unpriced"] else ""
-        over += (
-            f", and {stands['portion']} of {about}{words.money(stands['all'], settings.currency)} open pipeline could "
-        )
-        over += "be placed"
+        over += f"; {stands['portion']} of {about}{words.money(stands['all'], settings.currency)} could be placed"
     limit, is_thin = settings.thresholds.get("empty_pipeline"), stock_now["untagged"] > stock_now["tagged"]
     titles = at_most(says, "open pipeline stands where no usable asset exists", measure, limit)
     titles |= {} if standing else {"good": says}
     titles |= {"unclear": f"{says}; most assets name no conversation"} if is_thin else {}
-    found = finding(
+    return finding(
         "content.empty_pipeline", "empty_pipeline", measure, settings, titles, theme="content", play="P12",
         counted=over, settle=TAG_WANTED if is_thin else _DEALS, cannot={"act": _THIN} if is_thin else None,
     )  # fmt: skip
-    of_what = f"{words.NBSP}% of the money;" if left else " of the money;"  # bounds stand without their unit
-    return found.model_copy(update={"detail": found.detail.replace(";", of_what, 1)})
 
 
 def _gap(row: Row) -> str:
