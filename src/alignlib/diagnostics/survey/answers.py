@@ -91,6 +91,12 @@ class Answers:
         """Which of these items did anybody answer?"""
         return [item for item in items if item.item in self._given]
 
+    @property
+    def points(self) -> list[Item]:
+        """Over which segments did anybody share out points?"""
+        given = (read_instrument().find(code) for code in self.items if code.startswith(POINTS))
+        return self.asked(item for item in given if item)
+
     @cached_property
     def _given(self) -> frozenset[str]:
         return frozenset(i for i, given in zip(self.items, self.values.T, strict=True) if not np.isnan(given).all())

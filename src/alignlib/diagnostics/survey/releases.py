@@ -7,7 +7,7 @@ from alignlib.diagnostics.survey.answers import GROUPS, ROLES, TEAMS, Answers, o
 from alignlib.diagnostics.survey.scores import Scores, item_scores, turnout
 from alignlib.disclosure import Group, ReleaseLog
 from alignlib.engagement import Settings
-from alignlib.instrument import POINTS, read_instrument
+from alignlib.instrument import read_instrument
 from alignlib.intake.tables import Tables
 
 
@@ -40,8 +40,8 @@ def figures(answers: Answers, settings: Settings) -> Iterator[tuple[str, Scores,
     own = item_scores(answers, settings, opinions(answers))
     yield from ((f"item.{i}", of, GROUPS) for i, of in own.items())
     numbers = [item for kind in ("mirror", "estimate", "rank", "owner") for item in instrument.of(kind)]
-    numbers += [item for code in answers.items if code.startswith(POINTS) and (item := instrument.find(code))]
-    yield from ((f"item.{i}", of, TEAMS) for i, of in item_scores(answers, settings, numbers).items())
+    found = item_scores(answers, settings, [*numbers, *answers.points])
+    yield from ((f"item.{i}", of, TEAMS) for i, of in found.items())
     for block in instrument.blocks:
         if answers.asked(block.items):
             yield f"block.{block.block}", gaps.block_gap(answers, block, settings).scores, (*TEAMS, *ROLES)

@@ -20,7 +20,7 @@ from alignlib.disclosure import (
     told_alike,
 )
 from alignlib.engagement import Settings
-from alignlib.instrument import POINTS, Item, read_instrument
+from alignlib.instrument import Item, read_instrument
 from alignlib.stats import Floats, Interval, mean_interval
 
 # The least variance of one item's answers on five steps that an interval counts with: below ten people, and from there.
@@ -242,8 +242,7 @@ def item_scores(answers: Answers, settings: Settings, items: Iterable[Item]) -> 
     found = {item.item: scores_on(answers, [as_asked(item)], settings) for item in answers.asked(items)}
     instrument = read_instrument()
     blocks = [block.items for block in instrument.blocks if any(item.item in found for item in block.items)]
-    sets = [comparable(answers, block, settings) for block in blocks] + [instrument.of("rank")]
-    sets.append([item for code in found if code.startswith(POINTS) and (item := instrument.find(code))])
+    sets = [*(comparable(answers, block, settings) for block in blocks), instrument.of("rank"), answers.points]
     for each in sets:
         own = [i.item for i in each if i.item in found]
         shown = {team: [found[item].mean(team) is not None for item in own] for team in TEAMS}

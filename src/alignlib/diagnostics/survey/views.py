@@ -10,7 +10,7 @@ from alignlib.diagnostics.survey.answers import TEAMS, Answers
 from alignlib.diagnostics.survey.scores import Scores, item_scores, scores_on
 from alignlib.disclosure import SPREAD_FROM
 from alignlib.engagement import Settings
-from alignlib.instrument import POINTS, Item, read_instrument
+from alignlib.instrument import Item, read_instrument
 from alignlib.result import Column, Exhibit, Row, Unit, columns
 from alignlib.stats import total_variation
 from alignlib.words import TEAM_NAMES, capital, figure, listed, share
@@ -123,10 +123,8 @@ def relay(answers: Answers, settings: Settings) -> Exhibit | None:
 
 def segments(answers: Answers, settings: Settings) -> Exhibit | None:
     """Where should next year's revenue come from, as each team sees it, and how far apart is that?"""
-    given = [item for item in answers.items if item.startswith(POINTS)]
-    asked = answers.asked([item for code in given if (item := read_instrument().find(code))])
-    found = item_scores(answers, settings, asked)
-    rows: list[Row] = [{"label": i.text} | team_cells(found[i.item], 0.01) for i in asked]
+    found = item_scores(answers, settings, answers.points)
+    rows: list[Row] = [{"label": i.text} | team_cells(found[i.item], 0.01) for i in answers.points]
     if not rows:
         return None
     title = "Where revenue should come from cannot be compared between the teams"
