@@ -279,25 +279,17 @@ def _caution(signs: list[str], alike: int | None, currency: str) -> list[str]:
     ]
 
 
-def _title(whole: Row, currency: str) -> str:
-    said = f"{words.interval(whole['low'], whole['high'], 'money', currency)} a year"
-    how = f"({words.share(0.8)} interval) expected under stated assumptions"
-    if whole["low"] > 0:
-        return f"A usable asset in every gap: {said} {how}"
-    if whole["high"] <= 0:
-        return f"No value of filling the gaps in content can be shown: {said} {how}"
-    return f"Whether filling the gaps in content is worth anything cannot be told: {said} {how}"
-
-
 def _exhibit(
     rows: list[Row], found: Slope, closed: pd.DataFrame, caution: tuple[list[str], int | None], settings: Settings
 ) -> Exhibit:
     (*each, whole), (signs, alike), currency = rows, caution, settings.currency
     reach, segments = found.error * float(stdtrit(found.freedom, 0.9)), closed["segment"].nunique()
     ends = words.interval(found.value - reach, found.value + reach, "pp")
+    worth = f"{words.interval(whole['low'], whole['high'], 'money', currency)} a year ({words.share(0.8)} interval)"
+    says = f"A usable asset in every gap: {worth} expected under stated assumptions"
     return Exhibit(
         key="content.gap_value", shape="intervals", rows=[*each[:MOST], whole | {"alike": alike}], play="P12",
-        title=_title(whole, currency), source=LIBRARY_AND_DEALS,
+        title=f"{says}; {whole['note']}" if whole["note"] else says, source=LIBRARY_AND_DEALS,
         lead=f"Deals with all five conversations supplied when they were opened were won "
         f"{words.value(found.value, 'pp')} more often than deals with none ({words.share(0.8)} interval {ends}), over "
         f"{words.count(len(closed), 'closed deal')} in {words.count(segments, 'segment')}. "
