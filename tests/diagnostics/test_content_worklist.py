@@ -332,18 +332,6 @@ def test_of_doubles_that_stay_all_but_the_first_are_to_fix(make_tables: Make) ->
     assert todo(make_tables, alone)["a"] == ("keep", "used and current")  # the other one is to be retired
 
 
-def test_what_the_owner_sent_back_is_counted_in_the_lead(make_tables: Make) -> None:
-    rows = library({}, {}, {"reviewed_on": "2025-06-01"}, {}, {}, uses={"a": 1})
-    assert said(make_tables, rows).exhibits[0].lead == ""
-    rows["asset_decisions"] = [
-        {"asset_id": "a", "decision": "retire", "reviewed_on": "2025-12-01"}, {"asset_id": "b", "decision": "retire"},
-        {"asset_id": "c", "decision": "keep", "reviewed_on": "2025-06-01"},  # as it stood
-        {"asset_id": "d", "reviewed_on": "2025-12-01"}, {"asset_id": "unknown", "decision": "keep"},
-        {"asset_id": "e", "decision": "fix", "decided_on": "2026-01-01"},
-    ]  # fmt: skip
-    assert said(make_tables, rows).exhibits[0].lead == "What its owner sent back: keep 1, retire 2, reviews 2."
-
-
 def test_the_bars_count_each_asset_once_and_give_the_reasons(make_tables: Make) -> None:
     ended = {"expires_on": "2025-12-30"}
     rows = library({}, ended, ended, STALE | {"segments": ["Wood"]}, ended, uses={"e": 1})

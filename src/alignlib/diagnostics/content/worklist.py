@@ -10,8 +10,7 @@ import pandas as pd
 
 from alignlib import words
 from alignlib.diagnostics.content.coverage import STALE
-from alignlib.diagnostics.content.parts import DECIDED as SENT_BACK
-from alignlib.diagnostics.content.parts import assets_now, records
+from alignlib.diagnostics.content.parts import assets_now
 from alignlib.diagnostics.content.stock import NOT_JOINED, Stock, is_not
 from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
@@ -62,11 +61,6 @@ RULES = (
 DECIDED = "as its owner decided"
 FOR_ONE = "(made for one person)"  # a title would name the person
 _EVERY, _GENERAL = "", " "  # in place of a segment, for none is blank
-_SENT_BACK = f"""select coalesce(decision, 'reviews') as what, count(*) as n from (
-  select decision from {SENT_BACK} d join assets using (asset_id) where decision is not null
-  union all select null from {SENT_BACK} d join assets a using (asset_id)
-  where d.reviewed_on is not null and d.reviewed_on is distinct from a.reviewed_on
-) group by decision order by decision nulls last"""
 _SERVED = """select asset_id, cell from assets_now join (
   select unnest($cells::integer[]) as cell, unnest($talks::varchar[]) as talk, unnest($places::varchar[]) as place
 ) on list_contains(conversations, talk) and (len(segments) = 0 or list_contains(segments, place))"""
@@ -106,8 +100,7 @@ def part(tables: Tables, settings: Settings, stock: Stock, cells: list[Row], fou
     if masked:
         caveats.append(f"{words.count(masked, 'asset')} with an e-mail address or a person's folder in the id: masked "
                        "in the work list, so a decision about such an asset cannot be read back.")  # fmt: skip
-    bars = _bars(done, len(made), says, _sent_back(tables, settings), settings)
-    return Part([], [bars, _list(done, cells, made, says, settings)], caveats)
+    return Part([], [_bars(done, len(made), says, settings), _list(done, cells, made, says, settings)], caveats)
 
 
 def disposed(settings: Settings, stock: Stock, found: pd.DataFrame) -> pd.DataFrame:
@@ -200,13 +193,6 @@ def _served(tables: Tables, settings: Settings, done: pd.DataFrame, cells: list[
     return served[served["asset_id"].isin(fixed)]
 
 
-def _sent_back(tables: Tables, settings: Settings) -> str:
-    """'What its owner sent back: keep 2, retire 3, reviews 5.' Empty where nothing was."""
-    sent = records(tables, _SENT_BACK, as_of=settings.as_of) if tables.has("asset_decisions") else []
-    told = ", ".join(f"{row['what']} {words.number(row['n'])}" for row in sent)
-    return f"What its owner sent back: {told}." if told else ""
-
-
 def _counted(dispositions: Iterable[str], n_cells: int) -> str:
     """'84 assets: 37 to retire, 12 to fix and 35 to keep; 3 to create'."""
     counts = Counter(dispositions)
@@ -222,7 +208,7 @@ def _defined(settings: Settings) -> str:
             f"used: less than once in {days}.")  # fmt: skip
 
 
-def _bars(done: pd.DataFrame, n_made: int, says: str, sent_back: str, settings: Settings) -> Exhibit:
+def _bars(done: pd.DataFrame, n_made: int, says: str, settings: Settings) -> Exhibit:
     reasons = defaultdict[str, Counter[str]](Counter)
     for name, reason in zip(done["disposition"], done["reason"], strict=True):
         reasons[name][DECIDED if reason.startswith(DECIDED) else reason] += 1
@@ -237,7 +223,7 @@ def _bars(done: pd.DataFrame, n_made: int, says: str, sent_back: str, settings: 
             rows.append({"label": name.capitalize(), "value": n, "note": "; ".join(told)})
     spoken = (f"{row['label']} {words.number(row['value'])}" for row in rows)
     return Exhibit(
-        key="content.dispositions", shape="bars", rows=rows, play="P13", title=says, lead=sent_back,
+        key="content.dispositions", shape="bars", rows=rows, play="P13", title=says,
         columns=columns(label=("What to do", "text"), value=("Assets", "count"), note=("Reasons", "text")),
         read="Each asset once, under the first rule that holds, in the order retire, fix, teach, tailor, keep; what "
         "its owner decided wins. To create: one asset for each cell to fill first that no asset to fix would serve. "
