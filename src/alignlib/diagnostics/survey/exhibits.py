@@ -70,6 +70,7 @@ def blocks(gaps: list[BlockGap], settings: Settings) -> Exhibit:
     limit, k = settings.thresholds.get("survey_gap"), settings.survey.least
     ordered = in_order(gaps)
     shown = "; ".join(f"{gap.block.title}: {', '.join(means(gap))}" for gap in ordered if gap.is_shown)
+    following = [f"{in_sentence(gap.block.title)} ({', '.join(means(gap))})" for gap in ordered[1:4] if gap.is_shown]
     rows = [_block_row(gap, k) for gap in ordered]
     read = "Average answer of each team, 1 disagree to 5 agree; items that ask the bad way round are turned, and only "
     read += "items that enough people of both teams answered count. Each figure is rounded on its own."
@@ -80,7 +81,7 @@ def blocks(gaps: list[BlockGap], settings: Settings) -> Exhibit:
         read += "\u22121 always, when its interval is wide by rule."
     return Exhibit(
         key="survey.blocks", shape="dumbbell", limit=limit, source="Responses", title=_blocks_title(ordered),
-        lead=_widest(ordered),
+        lead=f"Next come {listed(following)}." if following else "",
         columns=filled(columns(
             label=("Block", "text"), sales=("Sales", "points"), sales_low=("from", "points"),
             sales_high=("to", "points"), sales_n=("n, Sales", "count"), marketing=("Marketing", "points"),
@@ -94,16 +95,6 @@ def blocks(gaps: list[BlockGap], settings: Settings) -> Exhibit:
         says_not="Who is right. A gap is a difference of views; the files, not the survey, say what happened.",
         alt=f"Dumbbell chart of {number(len(ordered))} survey blocks, means of Sales and of Marketing. {shown}.",
     )  # fmt: skip
-
-
-def _widest(ordered: list[BlockGap]) -> str:
-    """The widest gaps as sentences."""
-    said = [
-        f"{in_sentence(gap.block.title)} ({', '.join(means(gap))}: {value(gap.size.value, 'points')} apart)"
-        for gap in ordered[1:4]
-        if gap.is_shown
-    ]
-    return f"Next come {listed(said)}." if said else ""
 
 
 def means(gap: BlockGap) -> list[str]:
