@@ -29,11 +29,6 @@ _TABLES = (
     "assets", "asset_usage", "asset_totals", "training", "searches", "recommendations", "field_notes", "page_views",
     "asset_decisions", "opportunities", "leads", "campaign_touches", "plan",
 )  # fmt: skip
-_THRESHOLDS = (
-    "unused_content", "stale_content", "untagged_content", "empty_pipeline", "focus_mismatch", "persona_mismatch",
-    "outdated_sent", "specific_content", "use_after_teaching", "shown_content", "teaching_gain",
-    "recommendation_uptake", "notes_answered",
-)  # fmt: skip
 _LIBRARY = "an export of the content library: id, date of creation, conversation and segment"
 _LEVELS = ("act", "watch", "unclear", "good")
 
@@ -60,7 +55,6 @@ def diagnose(tables: Tables, settings: Settings) -> Result:
             "unused_days": settings.content.unused_days, "stale_days": settings.content.stale_days,
             "uptake_days": settings.content.uptake_days, "page_match": settings.content.page_match,
             "time_zone": settings.timezone, **as_read(settings.inputs, _TABLES),
-            "thresholds": {key: settings.thresholds.get(key) for key in _THRESHOLDS},
         },
     )  # fmt: skip
 
