@@ -12,17 +12,12 @@ from alignlib.intake.tables import Tables
 
 
 def release_log(tables: Tables, settings: Settings) -> ReleaseLog:
-    """Which figures about people does this diagnostic publish, and on whom does each rest? For the private folder."""
-    return log_of(read_answers(tables), settings)
-
-
-def log_of(answers: Answers, settings: Settings) -> ReleaseLog:
-    """Which figures do these answers give, and on whom does each rest?
+    """Which figures about people does this diagnostic publish, and on whom does each rest? For the private folder.
 
     Means of items and blocks, the counts of who answered and of who makes a complaint, and the pooled guesses; a gap,
     an interval, a p value and a spread are worked out from the same people as the means beside them.
     """
-    log = ReleaseLog()
+    log, answers = ReleaseLog(), read_answers(tables)
     for key, scores, groups in figures(answers, settings):
         for group in groups:
             if scores.mean(group) is not None:
