@@ -204,9 +204,8 @@ def _not_judged(gaps: list[BlockGap], any_answers: bool, k: int) -> list[NotJudg
                           settle="the survey, answered by both teams", theme="shared_goal")]  # fmt: skip
     said = []
     for gap in (gap for gap in gaps if not gap.is_shown):
-        reasons = {why: [TEAM_NAMES[team] for team in teams] for why, teams in gap.withheld(k).items() if teams}
-        why = "; ".join(f"{listed(teams)}: {reason}" for reason, teams in reasons.items())
-        enough = "more" if ALIKE in reasons else f"at least {spelled(k)}"
+        why = "; ".join(f"{TEAM_NAMES[team]}: {reason}" for team, reason in gap.withheld.items())
+        enough = "more" if ALIKE in gap.withheld.values() else f"at least {spelled(k)}"
         said.append(NotJudged(
             what=f"The teams\u2019 views on {in_sentence(gap.block.title)}", theme=gap.block.theme,
             why=f"{why}, so the figures are withheld" if any(gap.n.values()) else NO_TEAM,

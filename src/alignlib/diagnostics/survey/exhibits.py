@@ -67,11 +67,10 @@ def _response_title(rows: list[Row]) -> str:
 
 def blocks(gaps: list[BlockGap], settings: Settings) -> Exhibit:
     """How far do the teams stand apart, block by block, the widest gap first?"""
-    limit, k = settings.thresholds.get("survey_gap"), settings.survey.least
-    ordered = in_order(gaps)
+    limit, ordered = settings.thresholds.get("survey_gap"), in_order(gaps)
     shown = "; ".join(f"{gap.block.title}: {', '.join(means(gap))}" for gap in ordered if gap.is_shown)
     following = [f"{in_sentence(gap.block.title)} ({', '.join(means(gap))})" for gap in ordered[1:4] if gap.is_shown]
-    rows = [_block_row(gap, k) for gap in ordered]
+    rows = [_block_row(gap) for gap in ordered]
     read = "Average answer of each team, 1 disagree to 5 agree; items that ask the bad way round are turned, and only "
     read += "items that enough people of both teams answered count. Each figure is rounded on its own."
     if settings.survey.mode == "anonymous":
@@ -102,7 +101,7 @@ def means(gap: BlockGap) -> list[str]:
     return [f"{TEAM_NAMES[team]} {figure(gap.mean[team].value, 'points')}" for team in TEAMS]
 
 
-def _block_row(gap: BlockGap, k: int) -> Row:
+def _block_row(gap: BlockGap) -> Row:
     row: Row = {"label": gap.block.title}
     for name, found in (*gap.mean.items(), ("gap", gap.gap), ("delta", gap.delta)):
         digits = 2 if name == "delta" else 4  # the others are rounded as published
@@ -111,8 +110,7 @@ def _block_row(gap: BlockGap, k: int) -> Row:
     row |= {f"{team}_n": gap.scores.count(team) for team in TEAMS}
     row["note"] = "; ".join(
         f"{TEAM_NAMES[team]}: no answers" if team in gap.scores.absent else f"{TEAM_NAMES[team]} withheld: {why}"
-        for why, teams in gap.withheld(k).items()
-        for team in teams
+        for team, why in gap.withheld.items()
     )
     return row
 

@@ -48,11 +48,12 @@ class BlockGap:
         """How large is the gap, counted from the team with the lower mean?"""
         return size(self.gap)
 
-    def withheld(self, k: int) -> dict[str, list[Group]]:
-        """Why is a team's mean not published, and which teams does that touch?"""
+    @property
+    def withheld(self) -> dict[Group, str]:
+        """Which teams' means are not published, and why?"""
+        few = f"fewer than {spelled(self.scores.least)} answered"
         hidden = [team for team in TEAMS if self.mean[team].value is None]
-        few = [team for team in hidden if self.n[team] < k]
-        return {f"fewer than {spelled(k)} answered": few, ALIKE: [t for t in hidden if t not in few]}
+        return {team: few if self.n[team] < self.scores.least else ALIKE for team in hidden}
 
     @property
     def beyond(self) -> Literal["act", "watch"]:
