@@ -235,21 +235,18 @@ def _judged(key: str, threshold: str, pair: Pair, settings: Settings, label: str
     method = "counted" if pair.is_counted else "multiplier bootstrap"
     measure, limit = measured(pair.apart, "share", method, None, len(pair.labels)), settings.thresholds.get(threshold)
     titles = at_most(says, lies, measure, limit)
+    over = f"over {words.spelled(len(pair.labels))} {label}s"
+    over += f", {_left(pair)} left out" if pair.left_out else ""
+    over = over if pair.is_counted else f"{pair.counts}, {over}"
     high, cannot = (pair.apart.value if pair.is_counted else pair.apart.high) or 0.0, dict[Level, str]()
     if limit is not None and high <= limit < high + pair.hidden:
         left = f"up to {words.share(pair.hidden)} more may have to, in what is left out or taken as one"
         cannot, titles["unclear"] = {"good": left}, f"{says}; {left}"
     found = finding(
-        key, threshold, measure, settings, titles, theme="focus", play="P2", counted=_over(pair, f"{label}s"),
+        key, threshold, measure, settings, titles, theme="focus", play="P2", counted=over,
         settle=settle, beyond="watch", cannot=cannot,
     )  # fmt: skip
     return Part([found], [_exhibit(key, pair, says, label)])
-
-
-def _over(pair: Pair, many: str) -> str:
-    over = f"over {words.spelled(len(pair.labels))} {many}"
-    over += f", {_left(pair)} left out" if pair.left_out else ""
-    return over if pair.is_counted else f"{pair.counts}, {over}"
 
 
 def _left(pair: Pair) -> str:

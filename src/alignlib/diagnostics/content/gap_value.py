@@ -224,7 +224,8 @@ def _unlike(closed: pd.DataFrame) -> tuple[list[str], float | None]:
     """
     x = closed["supplied"].to_numpy()
     more, signs, held = x > x.mean(), list[str](), [np.ones(len(x)), x]
-    for values, words_for in ((_log(closed["amount"]), ("larger", "smaller")),
+    size = np.log(closed["amount"].where(closed["amount"] > 0).to_numpy(float))
+    for values, words_for in ((size, ("larger", "smaller")),
                               (closed["day"].to_numpy(float), ("opened later", "opened earlier"))):  # fmt: skip
         known = np.isfinite(values)
         signs += _shifted(words_for, values[more & known], values[~more & known])
@@ -239,11 +240,6 @@ def _unlike(closed: pd.DataFrame) -> tuple[list[str], float | None]:
     design = np.column_stack(held).astype(float)
     scale = np.maximum(np.abs(design).max(axis=0), 1e-12)
     return signs, float(np.linalg.lstsq(design / scale, closed["won"].to_numpy(), rcond=None)[0][1] / scale[1])
-
-
-def _log(amount: pd.Series) -> Floats:
-    found = amount.to_numpy(float)
-    return np.asarray(np.log(found, out=np.full(len(found), np.nan), where=found > 0))
 
 
 def _shifted(how: tuple[str, str], one: Floats, other: Floats) -> list[str]:
