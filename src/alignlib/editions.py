@@ -99,14 +99,14 @@ def _template(path: Path | None) -> bytes | None:
     """What does this PPTX file hold? Raises AlignError (E-TEMPLATE) before anything is made, if it cannot be used."""
     if path is None:
         return None
-    from alignlib.report import brand, firm
+    from alignlib.report import firm
 
     try:
         if not path.is_file():
             raise AlignError(Problem("E-TEMPLATE", "this is no file", fix="name a .pptx file"))
         with path.open("rb") as handle:
             content = handle.read(firm.MOST_BYTES + 1)
-        firm.open_template(content, brand.PLAIN)
+        firm.open_template(content)
     except OSError as error:
         fix = "name a .pptx file"
         raise AlignError(Problem("E-TEMPLATE", f"cannot be opened ({error.strerror})", str(path), fix=fix)) from error

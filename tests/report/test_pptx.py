@@ -12,13 +12,16 @@ from pptx.oxml import parse_xml
 from sample_record import DUMBBELL, GUESSES, LEAKS, TOUCH, UNUSED, WATERFALL, every_exhibit, sample_record
 
 from alignlib import charts
+from alignlib.charts.canvas import MARKETING, SALES
 from alignlib.charts.tables import headed, interval_of, number, table
 from alignlib.errors import AlignError
 from alignlib.report import native, pptx
 from alignlib.report.brand import Brand
 from alignlib.report.document import Document, build
+from alignlib.report.firm import plain
 from alignlib.report.lanes import Look
 from alignlib.report.plots import Plot, chart_xml
+from alignlib.resources import resource
 from alignlib.result import Exhibit, Result
 
 LOOK = Look("#14497F", "#9C5A00", "EUR", 580, 330, "2026-04-30")
@@ -458,6 +461,28 @@ def test_a_missing_layout_is_named_with_those_there_are(document: Document) -> N
     assert problem.code == "E-TEMPLATE"
     assert "lacks the layout “Title Slide”" in problem.what and "“Cover page”" in problem.what
     assert "Slide Master" in problem.fix
+
+
+def test_a_layout_without_a_title_is_refused_for_the_conclusions_would_have_no_place(document: Document) -> None:
+    firm: Any = Presentation(io.BytesIO(template()))
+    title = next(each for each in firm.slide_layouts if each.name == "Title Only").placeholders[0]._element
+    title.getparent().remove(title)
+    file = io.BytesIO()
+    firm.save(file)
+    with pytest.raises(AlignError, match="lacks the layout “Title Only” with a title") as refused:
+        pptx.render(document, template=file.getvalue())
+    assert refused.value.problems[0].code == "E-TEMPLATE"
+
+
+def test_the_kits_own_deck_names_nobody_and_takes_a_brands_colours() -> None:
+    own = Presentation(str(resource("templates", "report", "plain.pptx")))
+    said = own.core_properties
+    assert (said.author, said.last_modified_by, said.comments) == ("alignlib", "alignlib", "")
+    brand = Brand(sales=MARKETING, marketing=SALES)  # each the other's: one must not be taken for the other
+    deck: Any = plain(brand)
+    theme = next(each.target_part for each in deck.slide_master.part.rels.values() if "/theme" in each.reltype).blob
+    accents = re.findall(rb'<a:accent[12]><a:srgbClr val="(.{6})"/>', theme)
+    assert [f"#{accent.decode()}" for accent in accents] == [MARKETING, SALES]
 
 
 def odd(width: float, height: float, *title: float) -> bytes:

@@ -11,7 +11,7 @@ from alignlib.errors import AlignError, Problem
 from alignlib.report import listings, native, phrases
 from alignlib.report.brand import PLAIN, Brand
 from alignlib.report.document import Document
-from alignlib.report.firm import LAYOUTS, MARGIN, layout, open_template
+from alignlib.report.firm import LAYOUTS, layout, open_template, plain, title_of
 from alignlib.report.frames import Styled, add_chart, add_key, add_strip, add_table, add_words, describe, set_words
 from alignlib.report.lanes import Look
 from alignlib.report.listings import AIR, BESIDE, GAP, LEADING, SCALE, Room
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _POINT = 12_700
 _TITLES = (24.0, 22.0, 20.0, 18.0)  # points: the largest in which a title fits its place
+_COVER_TITLES = (40.0, 36.0, 32.0, 28.0)
 _SHORT = 28.0  # of a title on one line
 _FOOT = 44.0  # points below what a slide shows
 _LEAST = (0.55, 0.45)  # of a slide's width and height, what must be left below the title
@@ -46,7 +47,7 @@ def render(document: Document, brand: Brand = PLAIN, template: bytes | None = No
     ``template`` is a firm's own presentation: its layouts “Title Slide” and “Title Only”, its typefaces. Raises
     AlignError (E-TEMPLATE) when it cannot be used.
     """
-    deck = open_template(template, brand)
+    deck = plain(brand) if template is None else open_template(template)
     grid = _grid(deck, template is None)
     for told in slides(document, Room(grid.width, grid.height)):
         _add(deck, told, document, brand, grid)
@@ -62,13 +63,9 @@ def _grid(deck: "Presentation", is_plain: bool) -> Grid:
     Raises AlignError (E-TEMPLATE) when too little is left of the slide, as where a title stands at its right or foot.
     """
     width, height = (deck.slide_width or 0) / _POINT, (deck.slide_height or 0) / _POINT
-    title = next((s for s in layout(deck, LAYOUTS[1]).placeholders if s.placeholder_format.type in (1, 3)), None)
-    if title is None:
-        left, below = MARGIN / _POINT, 0.2 * height
-    else:
-        inset = 0.0 if is_plain else 7.2  # what PowerPoint leaves between a place's edge and its words
-        left, below = title.left / _POINT + inset, (title.top + title.height) / _POINT
-    top = below + (4 if is_plain else 8)
+    title = title_of(layout(deck, LAYOUTS[1]))
+    inset, air = (0.0, 4) if is_plain else (7.2, 8)  # PowerPoint leaves an inset between a place's edge and its words
+    left, top = title.left / _POINT + inset, (title.top + title.height) / _POINT + air
     grid = Grid(left, top, width - 2 * left, height - top - _FOOT)
     if left < 0 or grid.width < max(_LEAST[0] * width, 400) or grid.height < max(_LEAST[1] * height, 160):
         what = "the layout “Title Only” leaves too little room below its title"
@@ -81,10 +78,7 @@ def _grid(deck: "Presentation", is_plain: bool) -> Grid:
 def _add(deck: "Presentation", told: Slide, document: Document, brand: Brand, grid: Grid) -> None:
     name = LAYOUTS[0] if told.kind == "cover" else LAYOUTS[1]
     slide = deck.slides.add_slide(layout(deck, name))
-    title = slide.shapes.title
-    width = (title.width or 0) / _POINT if title is not None else grid.width
-    height = (title.height or 0) / _POINT if title is not None else 70.0
-    _title(title, told.title, width, height, (40.0, 36.0, 32.0, 28.0) if told.kind == "cover" else _TITLES)
+    _title(slide.shapes.title, told.title, _COVER_TITLES if told.kind == "cover" else _TITLES)
     if told.kind == "cover":
         _cover(slide, told, brand, grid)
     else:
@@ -93,13 +87,12 @@ def _add(deck: "Presentation", told: Slide, document: Document, brand: Brand, gr
     _notes(slide, told)
 
 
-def _title(title: Any, text: str, width: float, height: float, sizes: tuple[float, ...]) -> None:
+def _title(title: Any, text: str, sizes: tuple[float, ...]) -> None:
+    width, height = title.width / _POINT, title.height / _POINT
     size = next((s for s in sizes if listings.lines(text, width, s) * s * LEADING <= height), sizes[-1])
     if sizes is _TITLES and listings.lines(text, width, _SHORT) == 1:
         size = _SHORT
-    said = listings.cut(text, width, size, max(int(height / size / LEADING), 1))
-    if title is not None:
-        set_words(title, [(said, {"size": size})])
+    set_words(title, [(listings.cut(text, width, size, max(int(height / size / LEADING), 1)), {"size": size})])
 
 
 def _cover(slide: Any, told: Slide, brand: Brand, grid: Grid) -> None:
@@ -154,9 +147,8 @@ def _strands(slide: Any, strands: list[tuple[str, str]], box: tuple[float, float
 def _content(slide: Any, told: Slide, document: Document, brand: Brand, grid: Grid) -> None:
     left, top, width, height = grid.left, grid.top, grid.width, grid.height
     colour = ACT if told.level == "act" else MUTED
-    title = slide.shapes.title
-    above = (title.top / _POINT if title is not None else top) - 22
-    add_words(slide, "Topic", (left, max(above, 4), width, 18), [(told.kicker, {"size": 11.0, "colour": colour})])
+    above = max(slide.shapes.title.top / _POINT - 22, 4)
+    add_words(slide, "Topic", (left, above, width, 18), [(told.kicker, {"size": 11.0, "colour": colour})])
     beside = width * BESIDE if told.beside or told.strip else 0.0
     main = width - beside - (GAP if beside else 0)
     across = main if told.strip and not told.beside else width  # of the lead: a small rule may stand at its right
