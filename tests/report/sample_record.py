@@ -260,7 +260,7 @@ LEAKS = Exhibit(
     rows=_rows(
         "label kind n share",
         ("Won", "done", 38, 38 / 480),
-        ("Lost", "done", 46, 46 / 480),
+        ("Lost", "decided", 46, 46 / 480),
         ("Still open", "open", 84, 84 / 480),
         ("Recycled", "decided", 87, 87 / 480),
         ("Disqualified", "decided", 86, 86 / 480),

@@ -7,7 +7,7 @@ from alignlib import words
 from alignlib.charts import canvas
 from alignlib.charts.canvas import ACT, DECIDED, INK, MUTED, RULE, STAGE, TEXT, Canvas, axis, fitted, span, wrapped
 from alignlib.charts.rows import MOST_ROWS, label
-from alignlib.charts.tables import number
+from alignlib.charts.tables import number, part_figure
 from alignlib.result import Exhibit, Row
 
 _CONVERSATIONS = {
@@ -15,14 +15,14 @@ _CONVERSATIONS = {
     "C4": ("Definition", "of success"), "C5": ("Value", "tangible"),
 }  # fmt: skip
 _TINTS = {  # a further part of the same kind is lighter; what is still open is hatched
-    "done": (STAGE, "#6B737C", "#8C939C"),
+    "done": (STAGE,),
     "decided": (DECIDED, "#DAD6CD", "#BDB8AC"),
     "leaked": (ACT, "#C4476A", "#D88AA0"),
     "open": ("",),
 }
 _GREYS = {0.6: "#C8CCD3", 0.3: "#DDE0E4", 0: "#EEEFF0"}  # by the share of the fullest cell
 _GRID_KEY = "Grey: usable assets. Outlined: none; dashed: only unusable ones. "
-_SERIES = ((INK, ()), (TEXT, (6, 3)), (MUTED, (2, 2)), (MUTED, (8, 2, 2, 2)))  # colour and dashes of each curve
+_SERIES = ((INK, ()), (TEXT, (6, 3)))  # colour and dashes of each curve: one, or two that are compared
 
 
 def waterfall(e: Exhibit, width: int, currency: str = "") -> Canvas:
@@ -79,25 +79,23 @@ def _passage(c: Canvas, row: Row, x: float, y: float) -> None:
 
 
 def stack(e: Exhibit, width: int, currency: str = "") -> Canvas:
-    """Where did each case end? One bar in parts, what leaked in the accent; on a phone the parts one below another."""
-    kinds, counts = [str(row.get("kind")) for row in e.rows], [_n(row) for row in e.rows]
-    shades = [_TINTS.get(kind, (DECIDED,)) for kind in kinds]
-    tints = [s[min(kinds[:i].count(kinds[i]), len(s) - 1)] for i, s in enumerate(shades)]
+    """Where did each case end? One bar in parts, what leaked last and in the accent; on a phone one below another."""
+    kinds, counts = [str(row["kind"]) for row in e.rows], [_n(row) for row in e.rows]
+    tints = [_TINTS[kind][kinds[:i].count(kind)] for i, kind in enumerate(kinds)]
     if width < canvas.PHONE:
-        c = Canvas(width, 0, width, 0, max(counts) or 1, row=46, rows=len(e.rows))
+        c = Canvas(width, 0, width, 0, max(counts), row=46, rows=len(e.rows))
         for i, (row, tint) in enumerate(zip(e.rows, tints, strict=True)):
             _part_row(c, row, i * c.row, tint)
         return c
-    total, start = sum(counts) or 1, 0.0
+    total, start = sum(counts), 0.0
     c = Canvas(width, 0, width, 0, total)
     c.text(0, 24, f"All {words.number(total)}", bold=True)
-    _leaked(c, kinds, counts)
+    if leaked := sum(n for kind, n in zip(kinds, counts, strict=True) if kind == "leaked"):
+        _leaked(c, leaked)
     taken: list[float] = []
     for row, n, tint in zip(e.rows, counts, tints, strict=True):
         x, x2 = c.px(start), c.px(start + n)
         start += n
-        if x2 <= x:
-            continue
         if tint:
             c.rule(x + 0.75, 55, max(x2 - 0.75, x + 1.5), 55, tint, 34, px=True)
         else:
@@ -107,15 +105,10 @@ def stack(e: Exhibit, width: int, currency: str = "") -> Canvas:
     return c
 
 
-def _part_figure(row: Row) -> str:
-    count, share = words.number(_n(row)), number(row, "share")
-    return count if share is None else f"{count}, {words.share(share)}"
-
-
 def _part_row(c: Canvas, row: Row, top: float, tint: str) -> None:
-    figure, y = _part_figure(row), top + 31
+    figure, y = part_figure(row), top + 31
     name = fitted(str(row["label"]), c.width - span(figure, 12) - 16, 13, True)
-    c.text(0, top + 12, name, ACT if row.get("kind") == "leaked" else INK, 13, True)
+    c.text(0, top + 12, name, ACT if row["kind"] == "leaked" else INK, 13, True)
     c.text(c.width, top + 12, figure, MUTED, 12, align="right")
     if tint:
         c.rule(0, y, _n(row), y, tint, 14)
@@ -125,7 +118,7 @@ def _part_row(c: Canvas, row: Row, top: float, tint: str) -> None:
 
 def _part_label(c: Canvas, row: Row, x: float, x2: float, taken: list[float]) -> None:
     """A part's name and figures below it, one line lower when its neighbour takes the room."""
-    name, figure = fitted(str(row["label"]), 200, 13, True), _part_figure(row)
+    name, figure = fitted(str(row["label"]), 200, 13, True), part_figure(row)
     room = max(span(name, 13, True), span(figure, 12))
     left = min(x + 1, c.width - room)
     level = next((i for i, end in enumerate(taken) if end <= left), len(taken))
@@ -137,14 +130,10 @@ def _part_label(c: Canvas, row: Row, x: float, x2: float, taken: list[float]) ->
     c.text(left, y + 16, figure, MUTED, 12)
 
 
-def _leaked(c: Canvas, kinds: list[str], counts: list[float]) -> None:
-    """A bracket over the parts that leaked, when they lie side by side."""
-    at = [i for i, (kind, n) in enumerate(zip(kinds, counts, strict=True)) if kind == "leaked" and n]
-    if not at or at != list(range(at[0], at[-1] + 1)):
-        return
-    total, before, count = sum(counts), sum(counts[: at[0]]), sum(counts[i] for i in at)
-    x, x2 = c.px(before) + 1, c.px(before + count) - 1
-    text = f"Leaked: {words.of(int(count), int(total))}, {words.share(count / total)}"
+def _leaked(c: Canvas, count: float) -> None:
+    """A bracket over the parts that leaked, the last ones of the bar."""
+    x, x2 = c.px(c.high - count) + 1, c.right - 1
+    text = f"Leaked: {words.of(int(count), int(c.high))}, {words.share(count / c.high)}"
     for line in ((x, 30.0, x2, 30.0), (x, 29.3, x, 36.0), (x2, 29.3, x2, 36.0)):
         c.rule(*line, ACT, 1.4, px=True)
     c.text(max(x2, span(text, 13, True) + 90), 16, text, ACT, 13, True, "right")
@@ -239,7 +228,7 @@ def curve(e: Exhibit, width: int, currency: str = "") -> Canvas:
     What was agreed is held against the share of one day, of the row that has a ``promised`` time. There alone stand the
     agreed line and the estimate in its own interval, with the words above the plot.
     """
-    series = list(dict.fromkeys(str(row["label"]) for row in e.rows))[:4]
+    series = list(dict.fromkeys(str(row["label"]) for row in e.rows))
     last = max(number(row, "day") or 0 for row in e.rows) or 1
     shares = [v for row in e.rows for name in ("share", "high") if (v := number(row, name)) is not None]
     levels = axis(0, min(max([*shares, e.limit or 0.05]), 1), "share")
@@ -262,12 +251,11 @@ def curve(e: Exhibit, width: int, currency: str = "") -> Canvas:
     ends: list[float] = []
     for i, name in enumerate(series):
         rows = [[number(row, at) for at in ("day", "share", "low", "high")] for row in e.rows if row["label"] == name]
-        spots = [(day or 0.0, y(share), low, high) for day, share, low, high in rows if share is not None]
-        team = name.lower() if name.lower() in words.TEAM_NAMES else ""
-        color, dash = (canvas.SALES if team == "sales" else canvas.MARKETING, ()) if team else _SERIES[i]
+        spots = [(day or 0.0, y(share or 0.0), low, high) for day, share, low, high in rows]
+        color, dash = _SERIES[i]
         c.band([(day, y(low), y(high)) for day, _, low, high in spots if low is not None and high is not None])
         c.curve([(day, at) for day, at, *_ in spots], color, dash)
-        at = spots[-1][1] if spots else bottom
+        at = spots[-1][1]
         while any(abs(at - end) < 16 for end in ends):
             at += 8
         ends.append(at)

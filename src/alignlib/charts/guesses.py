@@ -3,7 +3,7 @@
 from alignlib import words
 from alignlib.charts import canvas
 from alignlib.charts.canvas import INK, MUTED, Canvas, fitted, span, wrapped
-from alignlib.charts.rows import ABOVE, TEAMS, label, lanes, scale, withheld
+from alignlib.charts.rows import ABOVE, TEAMS, label, lanes, marks_of, scale, withheld
 from alignlib.charts.tables import alone, between, headed, number
 from alignlib.result import Exhibit, Row
 
@@ -20,7 +20,7 @@ def paired(e: Exhibit, width: int, currency: str = "") -> Canvas:
     data = next((column for column in e.columns if column.name == "value"), None)
     if data is None:
         return lanes(e, width, currency)
-    marks = [0.0, 0.25, 0.5, 0.75, 1.0]
+    marks = marks_of(e, ("value",))
     left, margin, above = (8, 8, ABOVE) if width < canvas.PHONE else (196, 112, 0)
     c = Canvas(width, left, width - margin, marks[0], marks[-1], 44, 62 + above, len(e.rows), 4)
     scale(c, marks, [words.figure(mark, data.unit) for mark in marks], is_scale=False)
@@ -32,14 +32,8 @@ def paired(e: Exhibit, width: int, currency: str = "") -> Canvas:
         value, low, high = (number(row, name) for name in ("value", "low", "high"))
         ends = "" if low is None or high is None else between(low, high, data.unit)
         figure = alone(ends, data.unit) if value is None and ends else words.figure(value, data.unit)
-        label(
-            c,
-            top,
-            str(row.get("label") or ""),
-            "",
-            figure or "not judged",
-            f"({ends})" if value is not None and ends else "",
-        )
+        side = f"({ends})" if value is not None and ends else ""
+        label(c, top, str(row.get("label") or ""), "", figure or "not judged", side)
         _measured(c, row, top + (c.row + above) / 2, named)
         for team in TEAMS:
             _guess(c, row, team, top + (c.row + above) / 2, named)

@@ -1,9 +1,11 @@
 """How are exhibits drawn that are read row by row: a label, marks on a common axis, a figure at the right?"""
 
+from collections.abc import Sequence
+
 from alignlib import words
 from alignlib.charts import canvas
 from alignlib.charts.canvas import INK, MUTED, TEXT, Canvas, fitted, span, wrapped
-from alignlib.charts.tables import alone, between, headed, number
+from alignlib.charts.tables import alone, between, counted, headed, number
 from alignlib.result import Exhibit, Row, Unit
 
 MOST_ROWS = 24  # more than a reader compares by eye
@@ -32,13 +34,9 @@ def lanes(e: Exhibit, width: int, currency: str = "") -> Canvas:
     """
     height, head, drawn, written = LISTS[e.shape]
     units = {c.name: c.unit for c in e.columns}
-    unit, limit = units.get(drawn[0], "count"), e.limit if e.shape == "intervals" else None
-    found = [v for row in e.rows for name in _ends(drawn) if (v := number(row, name)) is not None]
-    found += [limit] if limit is not None else []
-    texts = [_texts(e, row, written, units, currency) for row in e.rows]
-    marks = canvas.axis(min(found, default=0), max(found, default=1), unit)
-    if e.shape == "dumbbell":
-        unit, marks = "count", [1.0, 2.0, 3.0, 4.0, 5.0]
+    unit, limit = units[drawn[0]], e.limit if e.shape == "intervals" else None
+    texts, marks = [_texts(e, row, written, units, currency) for row in e.rows], marks_of(e, drawn)
+    unit = "count" if e.shape == "dumbbell" else unit
     foot = 4 if limit is None else 24
     left, margin, above = (8, 8, ABOVE) if width < canvas.PHONE else (196, 112, 0)
     above += UNDER if above and not all(_fits(width, *text) for text in texts) else 0
@@ -81,11 +79,11 @@ def lanes(e: Exhibit, width: int, currency: str = "") -> Canvas:
 def _texts(e: Exhibit, row: Row, written: str, units: dict[str, Unit], currency: str) -> tuple[str, str, str, str]:
     """A row's words: its name, the count behind it, its figure, and what stands beside the figure."""
     value, low, high = (number(row, name) for name in ("value", "low", "high"))
-    figure = words.figure(number(row, written), units.get(written, "count"), currency)
+    figure = words.figure(number(row, written), units[written], currency)
     under = side = ""
     if e.shape == "intervals":
-        unit = units.get("value", "count")
-        under, ends = _count(row), "" if low is None or high is None else between(low, high, unit, currency)
+        unit = units["value"]
+        under, ends = counted(row), "" if low is None or high is None else between(low, high, unit, currency)
         figure = alone(ends, unit) if value is None and ends else figure
         if high is not None and low is None:
             ends = f"up to {words.figure(high, unit, currency)}"
@@ -98,8 +96,8 @@ def _heading(e: Exhibit, written: str, unit: str, width: int) -> list[str]:
 
     On a phone the latter stand only where the unit is not the axis's: a share and a difference of shares look alike.
     """
-    column = next((column for column in e.columns if column.name == written), None)
-    if column is None or (e.shape == "intervals" and unit in ("share", "money")):
+    column = next(column for column in e.columns if column.name == written)
+    if e.shape == "intervals" and unit in ("share", "money"):
         return []
     if e.shape == "intervals":
         return wrapped(headed(column), min(width, 524) - 8, 12)
@@ -108,9 +106,20 @@ def _heading(e: Exhibit, written: str, unit: str, width: int) -> list[str]:
     return wrapped(headed(column), 96, 12, most=4)
 
 
-def _ends(drawn: tuple[str, ...]) -> list[str]:
-    """Which columns must lie within the axis: what is drawn, and both ends of its interval?"""
-    return [*drawn, "low", "high", *(f"{name}_{end}" for name in drawn for end in ("low", "high"))]
+def marks_of(e: Exhibit, drawn: Sequence[str]) -> list[float]:
+    """Which values mark the axis: the scale of answers, all shares where guesses are judged, else round ones?
+
+    Round ones cover what is drawn, both ends of its intervals, and what was agreed.
+    """
+    if e.shape == "dumbbell":
+        return [1.0, 2.0, 3.0, 4.0, 5.0]
+    if e.shape == "paired" and "value" in drawn:
+        return [0.0, 0.25, 0.5, 0.75, 1.0]
+    names = [*drawn, "low", "high", *(f"{name}_{end}" for name in drawn for end in ("low", "high"))]
+    found = [v for row in e.rows for name in names if (v := number(row, name)) is not None]
+    found += [e.limit] if e.limit is not None and e.shape == "intervals" else []
+    unit = next(column.unit for column in e.columns if column.name == drawn[0])
+    return canvas.axis(min(found, default=0), max(found, default=1), unit)
 
 
 def scale(c: Canvas, marks: list[float], names: list[str], is_scale: bool) -> None:
@@ -155,14 +164,6 @@ def label(c: Canvas, top: float, name: str, under: str, figure: str, side: str =
     c.text(0, first + 16 * len(lines), fitted(under, c.left - 16, 12), MUTED, 12)
     c.text(c.width, middle - (8 if side else 0), figure, bold=True, align="right")
     c.text(c.width, middle + 8, side, MUTED, 12, align="right")
-
-
-def _count(row: Row) -> str:
-    """The count behind a rate."""
-    k, n = number(row, "k"), number(row, "n")
-    if n is None:
-        return ""
-    return words.of(int(k), int(n)) if k is not None else f"n{words.NBSP}={words.NBSP}{words.number(n)}"
 
 
 def withheld(c: Canvas, y: float, text: str, color: str = TEXT) -> None:

@@ -46,10 +46,8 @@ def interval_of(name: str, exhibit: Exhibit) -> tuple[str, ...]:
 
 def _cell(row: Row, column: Column, ends: tuple[str, ...], currency: str) -> str:
     value, figure = row.get(column.name), number(row, column.name)
-    if figure is not None and column.unit not in ("text", "date"):
-        text = words.figure(figure, column.unit, currency)
-    else:
-        text = "" if value is None else "yes" if value is True else "no" if value is False else str(value)
+    is_figure = figure is not None and column.unit not in ("text", "date")
+    text = words.figure(figure, column.unit, currency) if is_figure else "" if value is None else str(value)
     found = [end for name in ends if (end := number(row, name)) is not None]
     if len(found) == 2:
         ends_said = between(found[0], found[1], column.unit, currency)
@@ -85,9 +83,7 @@ def headed(column: Column) -> str:
 
 def _turned(exhibit: Exhibit, currency: str) -> Table:
     columns = list(dict.fromkeys(str(row["column"]) for row in exhibit.rows))
-    whole = next(
-        (column.label for column in exhibit.columns if column.name == "standing"), ""
-    )  # of the row, not a cell
+    whole = next((column.label for column in exhibit.columns if column.name == "standing"), "")  # of a row, no cell
     lines: dict[str, dict[str, str]] = {}
     for row in exhibit.rows:
         n, amount = number(row, "n"), number(row, "amount")
@@ -99,9 +95,22 @@ def _turned(exhibit: Exhibit, currency: str) -> Table:
         if whole:
             lines[str(row["label"])][whole] = words.figure(number(row, "standing"), "money", currency)
     columns += [whole] if whole else []
-    head = (exhibit.columns[0].label if exhibit.columns else "", *columns)
+    head = (exhibit.columns[0].label, *columns)
     rows = tuple((label, *(cells.get(column, NOTHING) for column in columns)) for label, cells in lines.items())
     return Table(exhibit.title, head, rows, frozenset(range(1, len(head))))
+
+
+def counted(row: Row) -> str:
+    """Which count stands behind a rate: ``62 of 84``, or on how many it rests?"""
+    k, n = number(row, "k"), number(row, "n")
+    if n is None:
+        return ""
+    return words.of(int(k), int(n)) if k is not None else f"n{words.NBSP}={words.NBSP}{words.number(n)}"
+
+
+def part_figure(row: Row) -> str:
+    """How large is a part of a whole: how many, and which share?"""
+    return f"{words.number(number(row, 'n') or 0)}, {words.share(number(row, 'share') or 0)}"
 
 
 def number(row: Row, column: str) -> float | None:

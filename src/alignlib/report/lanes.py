@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 from alignlib import words
 from alignlib.charts import canvas
-from alignlib.charts.canvas import INK, TEXT, axis, fitted, span, wrapped
-from alignlib.charts.tables import Table, headed, number
+from alignlib.charts.canvas import INK, TEXT, fitted, span, wrapped
+from alignlib.charts.rows import marks_of
+from alignlib.charts.tables import Table, counted, headed, number
 from alignlib.report.plots import Axis, Label, Line, Plot, Series
 from alignlib.result import Exhibit, Row, Unit
 
@@ -37,15 +38,15 @@ def lanes(e: Exhibit, table: Table, look: Look) -> Plot:
     n, has_data = len(e.rows), has(e, "value")
     lanes = {} if e.shape == "intervals" else _WIDE_LANES if has_data else _LANES
     drawn = (*lanes, *(("value",) if has_data else ()))
-    unit: Unit = next((c.unit for c in e.columns if c.name == drawn[0]), "count")
-    marks, scale, height = _marks(e, drawn, unit), SCALES.get(unit, 1.0), (look.height - 40) / n
+    unit: Unit = next(c.unit for c in e.columns if c.name == drawn[0])
+    marks, scale, height = marks_of(e, drawn), SCALES.get(unit, 1.0), (look.height - 40) / n
     size = 11.0 if height >= 26 else 10.0 if height >= 19 else 9.0
     low, high = marks[0] * scale, marks[-1] * scale
     sheet: Sheet = {
         "Name": [str(row.get("label") or "") for row in e.rows],
         "Place": [i + 0.5 for i in range(n)], "Left": [low] * n, "Right": [high] * n,
     }  # fmt: skip
-    unders = [_under(row) or (_both(row, unit, look.currency) if lanes and height >= 40 else "") for row in e.rows]
+    unders = [counted(row) or (_both(row, unit, look.currency) if lanes and height >= 40 else "") for row in e.rows]
     named = [_named(row, under, look.width * 0.34, height, size) for row, under in zip(e.rows, unders, strict=True)]
     told = _told(e, table, look.currency)
     series = [
@@ -159,24 +160,10 @@ def _silent(
     return [Series("Nothing to draw", "Its row", "Nothing to draw", labels=told)]
 
 
-def _marks(e: Exhibit, drawn: Sequence[str], unit: Unit) -> list[float]:
-    """The round values of the axis: the scale of answers, all shares where guesses are compared, or what is needed."""
-    if e.shape == "dumbbell":
-        return [1.0, 2.0, 3.0, 4.0, 5.0]
-    if e.shape == "paired" and "value" in drawn:
-        return [0.0, 0.25, 0.5, 0.75, 1.0]
-    ends = [*drawn, "low", "high", *(f"{name}_{end}" for name in drawn for end in ("low", "high"))]
-    found = [v for row in e.rows for name in ends if (v := number(row, name)) is not None]
-    found += [e.limit] if e.limit is not None and e.shape == "intervals" else []
-    return axis(min(found, default=0), max(found, default=1), unit)
-
-
 def _told(e: Exhibit, table: Table, currency: str) -> list[str]:
     """What stands at the right of each row: the figure with its interval, as in the table."""
     name = "value" if has(e, "value") else "gap"
-    column = next((column for column in e.columns if column.name == name), None)
-    if column is None or headed(column) not in table.head:
-        return [""] * len(e.rows)
+    column = next(column for column in e.columns if column.name == name)
     at, said = table.head.index(headed(column)), []
     for row, cells in zip(e.rows, table.rows, strict=False):
         low, high = number(row, "low"), number(row, "high")
@@ -188,14 +175,6 @@ def _told(e: Exhibit, table: Table, currency: str) -> list[str]:
             text = "\n".join(wrapped(note, 110, 11, True, 3))
         said.append(text)
     return said
-
-
-def _under(row: Row) -> str:
-    """The count behind a rate, below the row's name."""
-    k, n = number(row, "k"), number(row, "n")
-    if n is None:
-        return ""
-    return words.of(int(k), int(n)) if k is not None else f"n{words.NBSP}={words.NBSP}{words.number(n)}"
 
 
 def _both(row: Row, unit: Unit, currency: str) -> str:

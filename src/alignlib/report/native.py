@@ -8,20 +8,20 @@ from collections.abc import Callable
 
 from alignlib import words
 from alignlib.charts import canvas
-from alignlib.charts.canvas import ACT, INK, MUTED, STAGE, TEXT, axis, span, wrapped
-from alignlib.charts.tables import Table, headed, number
+from alignlib.charts.canvas import ACT, INK, STAGE, TEXT, axis, span, wrapped
+from alignlib.charts.tables import Table, headed, number, part_figure
 from alignlib.report.lanes import SCALES, Look, Sheet, has, lanes, strokes
 from alignlib.report.plots import Axis, Label, Line, Plot, Series
 from alignlib.result import Exhibit, Row
 
 MOST = 18  # rows that can be told apart on a slide
 _TINTS = {"done": STAGE, "decided": canvas.DECIDED, "leaked": ACT, "open": ""}
-_STROKES = (Line(INK, 2.25), Line(TEXT, 2.25, True), Line(MUTED, 2.25), Line(MUTED, 2.25, True))
+_STROKES = (Line(INK, 2.25), Line(TEXT, 2.25, True))  # of one curve, or of two that are compared
 
 
 def is_charted(exhibit: Exhibit) -> bool:
     """Is this exhibit drawn as a native chart, or is it a native table?"""
-    return exhibit.shape in _SHAPES and bool(exhibit.rows) and (exhibit.shape != "curve" or bool(_curves(exhibit)))
+    return exhibit.shape in _SHAPES
 
 
 def plot(exhibit: Exhibit, table: Table, look: Look) -> Plot:
@@ -47,19 +47,8 @@ def told_below(exhibit: Exhibit) -> str:
     name = ("value" if has(exhibit, "value") else "gap") if exhibit.shape == "paired" else name
     said += [f"At the right: {headed(column)}." for column in exhibit.columns if column.name == name]
     said += ["Hollow or pale: what the other team expects it to answer."] if has(exhibit, "sales_guess") else []
-    if exhibit.shape == "curve":
-        known = _curves(exhibit)
-        silent = {str(row["label"]): str(row.get("note") or "withheld") for row in exhibit.rows}
-        said += [f"{name}: {note}." for name, note in silent.items() if name not in known]
-        n, what = len(known) - len(_STROKES), "more curve"
-    else:
-        n, what = len(exhibit.rows) - MOST, "more row"
-    return " ".join([*said, *([f"{words.count(n, what)} in the report."] if n > 0 else [])])
-
-
-def _curves(e: Exhibit) -> list[str]:
-    """Which series have anything to draw?"""
-    return list(dict.fromkeys(str(row["label"]) for row in e.rows if number(row, "share") is not None))
+    n = 0 if exhibit.shape == "curve" else len(exhibit.rows) - MOST
+    return " ".join([*said, *([f"{words.count(n, 'more row')} in the report."] if n > 0 else [])])
 
 
 def _bars(e: Exhibit, table: Table, look: Look) -> Plot:
@@ -67,27 +56,25 @@ def _bars(e: Exhibit, table: Table, look: Look) -> Plot:
     column = next(c for c in e.columns if c.name == "value")
     values = [number(row, "value") for row in e.rows]
     told = [words.figure(value, column.unit, look.currency) for value in values]
-    return _drawn_bars(e, look, headed(column), values, told, (), SCALES.get(column.unit, 1.0))
+    silent = [f" ({row.get('note') or 'withheld'})" if v is None else "" for row, v in zip(e.rows, values, strict=True)]
+    names = [f"{row['label']}{said}" for row, said in zip(e.rows, silent, strict=True)]
+    return _drawn_bars(look, headed(column), names, values, told, scale=SCALES.get(column.unit, 1.0))
 
 
 def _parts(e: Exhibit, table: Table, look: Look) -> Plot:
     """The parts of a whole one below another, what leaked in the accent and in words."""
-    told, head = [], next(headed(c) for c in e.columns if c.name == "n")
-    for row in e.rows:
-        share = number(row, "share")
-        said = [words.figure(number(row, "n"), "count"), "" if share is None else words.share(share)]
-        told.append(", ".join(filter(None, [*said, "leaked" if row.get("kind") == "leaked" else ""])))
-    fills = tuple(_TINTS.get(str(row.get("kind")), canvas.DECIDED) for row in e.rows)
-    return _drawn_bars(e, look, head, [number(row, "n") for row in e.rows], told, fills)
+    head, names = next(headed(c) for c in e.columns if c.name == "n"), [str(row["label"]) for row in e.rows]
+    told = [part_figure(row) + (", leaked" if row["kind"] == "leaked" else "") for row in e.rows]
+    fills = tuple(_TINTS[str(row["kind"])] for row in e.rows)
+    return _drawn_bars(look, head, names, [number(row, "n") for row in e.rows], told, fills)
 
 
 def _drawn_bars(
-    e: Exhibit, look: Look, head: str, values: list[float | None], told: list[str], fills: tuple[str, ...],
+    look: Look, head: str, names: list[str], values: list[float | None], told: list[str], fills: tuple[str, ...] = (),
     scale: float = 1.0,
 ) -> Plot:  # fmt: skip
-    silent = [f" ({row.get('note') or 'withheld'})" if v is None else "" for row, v in zip(e.rows, values, strict=True)]
-    names = [f"{row.get('label') or ''}{said}" for row, said in zip(e.rows, silent, strict=True)]
-    shown = [0.0 if v is None else v * scale for v in values]
+    values = [None if v is None else v * scale for v in values]
+    shown = [v or 0.0 for v in values]
     left = min(max(span(line, 11) for name in names for line in name.split("\n")) + 12, look.width * 0.4)
     room = max(span(text, 11, True) for text in told) + 10
     low, high = min(*shown, 0.0), max(*shown, 0.0) or 1.0
@@ -97,17 +84,16 @@ def _drawn_bars(
     series = Series(head, head, colour=STAGE, fills=fills, labels=labels)
     margins = (left / look.width, 0.01, room / look.width, 0.01)
     size = 11.0 if look.height / len(values) >= 22 else 10.0
-    return Plot({"Name": names, head: [None if v is None else v * scale for v in values]}, (series,),
+    return Plot({"Name": names, head: values}, (series,),
                 Axis(low, high, high - low), Axis(0, 1, 1), "Name", margins=margins, size=size)  # fmt: skip
 
 
 def _stages(e: Exhibit, table: Table, look: Look) -> Plot:
     """How many get how far: each stage as one bar in its parts, what went on, leaked, was decided, is still open."""
-    counts = [number(row, "n") for row in e.rows]
-    most = max(filter(None, counts), default=1.0)
+    counts = [number(row, "n") or 0.0 for row in e.rows]
+    most = max(counts) or 1.0
     kinds = (("leaked", "leaked", ACT), ("decided", "decided", canvas.DECIDED), ("open", "still open", ""))
-    rest = [None if n is None else n - sum(number(row, kind) or 0 for kind, *_ in kinds)
-            for row, n in zip(e.rows, counts, strict=True)]  # fmt: skip
+    rest = [n - sum(number(row, kind) or 0 for kind, *_ in kinds) for row, n in zip(e.rows, counts, strict=True)]
     names = _named(e, table)
     left = max(span(line, 11) for name in names for line in name.split("\n")) + 12
     width = look.width - left - 12
@@ -125,12 +111,11 @@ def _stages(e: Exhibit, table: Table, look: Look) -> Plot:
 
 
 def _named(e: Exhibit, table: Table) -> list[str]:
-    """Each stage with its count, or why there is none, and below it which share goes on."""
-    go_on, names = next((headed(c) for c in e.columns if c.name == "go_on"), ""), []
+    """Each stage with its count, and below it which share goes on."""
+    go_on, names = next(headed(c) for c in e.columns if c.name == "go_on"), []
     for row, cells in zip(e.rows, table.rows, strict=False):
-        n = number(row, "n")
-        names.append(f"{row['label']}: {words.number(n) if n is not None else row.get('note') or 'withheld'}")
-        if go_on in table.head and number(row, "go_on") is not None:
+        names.append(f"{row['label']}: {words.number(number(row, 'n') or 0)}")
+        if number(row, "go_on") is not None:
             names[-1] += f"\n{go_on.lower()}: {cells[table.head.index(go_on)]}"
     return names
 
@@ -143,16 +128,15 @@ def _fitting(n: float | None, said: str, room: float) -> str:
 
 def _curve(e: Exhibit, table: Table, look: Look) -> Plot:
     """How a share grows with days: each series with its intervals, its name at the end."""
-    names, last = _curves(e)[: len(_STROKES)], max(number(row, "day") or 0 for row in e.rows) or 1
+    names = list(dict.fromkeys(str(row["label"]) for row in e.rows))
+    last = max(number(row, "day") or 0 for row in e.rows) or 1
     found = [v for row in e.rows for name in ("share", "high") if (v := number(row, name)) is not None]
-    held = [row for row in e.rows if row.get("promised") and number(row, "share") is not None]
+    held = [row for row in e.rows if row.get("promised")]
     marks, days = axis(0, min(max([*found, (held and e.limit) or 0.05]), 1), "share"), axis(0, last, "days")
     sheet: Sheet = {}
     series, ends = [], list[float]()
     for name, stroke in zip(names, _STROKES, strict=False):
-        rows = [row for row in e.rows if row["label"] == name and number(row, "share") is not None]
-        if name in words.TEAM_NAMES.values():
-            stroke = Line(look.sales if name == "Sales" else look.marketing, 2.25)
+        rows = [row for row in e.rows if row["label"] == name]
         sheet |= {f"{name}, days": [number(row, "day") for row in rows], name: [number(row, "share") for row in rows]}
         spots = [[number(row, at) for at in ("day", "low", "high")] for row in rows]
         uprights = [((day, low), (day, high)) for day, low, high in spots

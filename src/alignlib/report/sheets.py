@@ -107,7 +107,7 @@ def _write_notes(out: Any, sheet: Sheet, widths: list[float], style: Style) -> i
 
 
 def _write_cell(out: Any, row: int, at: int, cell: Cell, said: str, currency: str, style: Style) -> None:
-    is_text = isinstance(cell.value, bool | str) or cell.unit in ("text", "date")
+    is_text = isinstance(cell.value, str) or cell.unit in ("text", "date")
     number, shown = cells.figure(float(cell.value or 0), cell.unit, currency) if said and not is_text else (0.0, "")
     if not said:
         out.write_blank(row, at, None, style())
@@ -126,8 +126,6 @@ def _write_cell(out: Any, row: int, at: int, cell: Cell, said: str, currency: st
 def _said(cell: Cell, currency: str) -> str:
     """The cell as it is printed."""
     value = cell.value
-    if isinstance(value, bool):
-        return "yes" if value else "no"
     is_text = value is None or isinstance(value, str) or cell.unit in ("text", "date")
     return str("" if value is None else value) if is_text else words.figure(float(value or 0), cell.unit, currency)
 
