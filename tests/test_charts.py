@@ -400,10 +400,10 @@ def test_a_guess_is_set_against_a_range_a_count_or_nothing_and_says_which(width:
 
 
 def test_what_was_said_of_a_conversation_shows_both_teams_or_a_hatch_and_nothing_when_nothing_was() -> None:
-    both, one_team, none = (charts.said_strip(CONVERSATIONS.rows[i], 168) for i in (0, 2, 4))
+    both, one_team, none = (charts.said_strip(CONVERSATIONS.rows[i]) for i in (0, 2, 4))
     svg, half = drawn_strip(both), drawn_strip(one_team)
     x = next(place(n)[0] for n in marks_of(svg, SALES) if n.tag == "path")
-    assert x == pytest.approx(8 + (2.4 - 1) / 4 * 152) and not list(marks_of(svg, HATCH))
+    assert x == pytest.approx(8 + (2.4 - 1) / 4 * 140) and not list(marks_of(svg, HATCH))
     assert list(marks_of(half, SALES)) and not list(marks_of(half, MARKETING)) and list(marks_of(half, HATCH))
     assert none is None
 

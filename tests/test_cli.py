@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from alignlib.cli import app, main
 from alignlib.errors import AlignError, Problem
 from alignlib.files import sha256
-from alignlib.result import Record, to_json
+from alignlib.result import Record, Result, to_json
 
 Ended = subprocess.CompletedProcess[str]
 
@@ -161,7 +161,9 @@ def _record() -> Record:
     """An earlier audit of Acme."""
     return Record(
         kit_version="0", client="Acme", period_start="2025-01-01", period_end="2025-12-31", as_of="2026-01-31",
-        currency="EUR", settings_sha256="", thresholds_lock="", results={},
+        currency="EUR", settings_sha256="", thresholds_lock="",
+        results={name: Result(diagnostic=name, question="", headline="", summary="")  # type: ignore[arg-type]
+                 for name in ("survey", "content", "funnel", "audit")},
     )  # fmt: skip
 
 
@@ -211,7 +213,6 @@ def test_audit_says_where_every_file_is_and_ends_with_1_when_a_format_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from alignlib import editions, pipeline
-    from alignlib.result import Result
 
     audit = Result(diagnostic="audit", question="", headline="Two teams, one story", summary="")
     names = ["report.html", "report.pdf", "report.xlsx", "content-work-list.xlsx", "results.json"]

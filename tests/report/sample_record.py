@@ -608,5 +608,11 @@ def sample_record(**changes: Any) -> Record:
     return Record.model_validate(fields | changes)
 
 
+def nothing_judged() -> dict[str, Result]:
+    """What an audit records that was given no file it could judge anything on."""
+    return {name: Result(diagnostic=result.diagnostic, question="", headline="", summary="")
+            for name, result in sample_record().results.items()}  # fmt: skip
+
+
 def every_exhibit(record: Record) -> list[Exhibit]:
     return [exhibit for result in record.results.values() for exhibit in result.exhibits]

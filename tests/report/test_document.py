@@ -1,7 +1,7 @@
 """Does the document say what the record says, in order, and never more?"""
 
 import pytest
-from sample_record import DOCKET, FINDINGS, NOT_JUDGED, SCORECARD, sample_record
+from sample_record import DOCKET, FINDINGS, NOT_JUDGED, SCORECARD, nothing_judged, sample_record
 
 from alignlib.charts.tables import table
 from alignlib.report.document import OPEN, TOP, build
@@ -143,11 +143,8 @@ def test_what_could_not_be_judged_is_all_there_with_what_would_settle_it() -> No
     assert document.contents["open"] == (10, "Not judged")  # type: ignore[attr-defined]
 
 
-def test_a_record_without_an_audit_or_without_anything_still_makes_a_document() -> None:
-    record = sample_record()
-    without = {name: result for name, result in record.results.items() if name != "audit"}
-    assert [i.finding.key for i in build(record.model_copy(update={"results": without})).top]
-    bare = build(record.model_copy(update={"results": {}}))
+def test_a_record_of_nothing_judged_still_makes_a_document() -> None:
+    bare = build(sample_record(results=nothing_judged()))
     assert bare.top == () and bare.top_title == "Nothing could be judged"
     assert all(not strand.is_judged for strand in bare.strands)
 
@@ -237,7 +234,7 @@ def test_settings_are_said_as_sentences_without_fingerprints_and_days_as_days() 
 def test_what_the_first_page_has_no_room_for_is_one_sentence_with_its_section() -> None:
     many = [gap.model_copy(update={"what": f"Question {i}"}) for i, gap in enumerate(NOT_JUDGED * 3)]
     said = [with_result("audit", not_judged=many[:n]).more for n in (OPEN, OPEN + 1, OPEN + 5)]  # type: ignore[attr-defined]
-    assert said == ["", "The other one is in section 10.", "The other five are in section 10."]
+    assert said == ["", "Section 10 lists the other one.", "Section 10 lists the other five."]
 
 
 def test_one_way_to_an_interval_is_named_once() -> None:

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from itertools import pairwise
 
 import pytest
-from sample_record import CONVERSATIONS, DOCKET, sample_record
+from sample_record import CONVERSATIONS, DOCKET, nothing_judged, sample_record
 
 from alignlib.report import document, html
 from alignlib.report.brand import Brand
@@ -272,8 +272,8 @@ def test_a_client_with_a_very_long_name_and_no_synthetic_mark_is_fine(monkeypatc
     assert name in text and "Synthetic sample" not in text
 
 
-def test_a_page_without_results_is_still_a_page() -> None:
-    text = html.render(document.build(sample_record(results={})))
+def test_a_page_of_nothing_judged_is_still_a_page() -> None:
+    text = html.render(document.build(sample_record(results=nothing_judged())))
     assert "Nothing could be judged" in text and "not judged" in text
 
 

@@ -1,7 +1,5 @@
 """Which slides a document makes: their order, their number, and that every word comes from the document."""
 
-from typing import Any
-
 import pytest
 from sample_record import FINDINGS, NOT_JUDGED, SCORECARD, sample_record
 
@@ -163,14 +161,6 @@ def test_an_edition_leaves_out_slides_and_the_cover_says_so() -> None:
     assert not [slide for slide in deck if slide.level]
     assert deck[0].kicker.endswith("Edition for the board")
     assert board.left_out and board.left_out in deck[0].beside[0][1]
-
-
-def test_a_record_without_an_audit_still_makes_a_deck() -> None:
-    record = sample_record()
-    rest: dict[str, Any] = {name: result for name, result in record.results.items() if name != "audit"}
-    deck = slides(build(record.model_copy(update={"results": rest})), ROOM)
-    assert deck[0].title == "The audit of this record is missing"
-    assert not [slide for slide in deck if slide.kind in ("docket", "strip")]
 
 
 def test_rows_that_do_not_fit_are_counted_on_the_last_page() -> None:

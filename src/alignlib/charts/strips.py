@@ -6,7 +6,7 @@ from alignlib.charts.rows import TEAMS
 from alignlib.charts.tables import number
 from alignlib.result import Direction, Finding, Measure, Row
 
-CELL = 156  # pixels: the width of a picture in a cell of the strip of conversations
+_CELL = 156  # pixels: the width of a picture in a cell of the strip of conversations
 
 
 def interval_strip(finding: Finding, width: int = 212, currency: str = "") -> Canvas | None:
@@ -31,7 +31,7 @@ def limit_word(measure: Measure) -> str:
     return "claim" if measure.value is None and ends_word(measure) == "range over rules" else "agreed"
 
 
-def happened_strip(row: Row, width: int = CELL) -> Canvas | None:
+def happened_strip(row: Row) -> Canvas | None:
     """Which small picture shows what happened to leads in a conversation? None when that was not recorded.
 
     ``row`` is one of the strip's: ``value``, ``low``, ``high`` and ``limit`` are shares (0-1); the limit is a floor.
@@ -39,17 +39,17 @@ def happened_strip(row: Row, width: int = CELL) -> Canvas | None:
     value, low, high, limit = (number(row, name) for name in ("value", "low", "high", "limit"))
     method = "counted" if low is None or high is None else "interval"
     measure = Measure(value=value, unit="share", low=low, high=high, method=method)
-    return _strip(measure, limit, "at_least", width, "")
+    return _strip(measure, limit, "at_least", _CELL, "")
 
 
-def said_strip(row: Row, width: int = CELL) -> Canvas | None:
+def said_strip(row: Row) -> Canvas | None:
     """Which small picture shows what both teams said of a conversation? None when neither mean may be shown.
 
     Mean answers on 1 to 5 with their intervals, Sales on the upper lane.
     """
     if all(number(row, team) is None for team in TEAMS):
         return None
-    c = Canvas(width, 8, width - 8, 1.0, 5.0, row=52, rows=1)
+    c = Canvas(_CELL, 8, _CELL - 8, 1.0, 5.0, row=52, rows=1)
     c.rule(3, 2, 3, 36, RULE, z=1)
     for at in (1.0, 5.0):
         c.text(c.px(at), 46, words.number(at), MUTED, 12, align="center")

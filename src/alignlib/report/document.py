@@ -136,8 +136,7 @@ class Document(NamedTuple):
         """Where do the things stand that the first page leaves open and has no room for? Empty when there are none."""
         if not self.more_limits:
             return ""
-        n, verb = len(self.more_limits), "is" if len(self.more_limits) == 1 else "are"
-        return f"The other {words.spelled(n)} {verb} in section {self.contents['open'][0]}."
+        return f"Section {self.contents['open'][0]} lists the other {words.spelled(len(self.more_limits))}."
 
     @property
     def made(self) -> tuple[str, ...]:
@@ -163,11 +162,7 @@ def build(record: Record, audience: str = "client") -> Document:
 
     An audience chooses sections, never other figures. Pure: equal records make equal documents.
     """
-    results, known = list(record.results.values()), plays()
-    audit = record.results.get("audit") or Result(
-        diagnostic="audit", question="", headline="The audit of this record is missing", summary="",
-        findings=[f for r in results for f in r.findings], not_judged=[gap for r in results for gap in r.not_judged],
-    )  # fmt: skip
+    results, known, audit = list(record.results.values()), plays(), record.results["audit"]
     figures, gaps, without = tuple(_figures(record, known, audience)), audit.not_judged, AUDIENCES[audience]
     sections = {figure.exhibit.key: figure.id for figure in figures}
     items = tuple(Item(f, known.get(f.play or ""), sections.get(_proof(f.key), "")) for f in audit.findings)
@@ -176,7 +171,7 @@ def build(record: Record, audience: str = "client") -> Document:
         record=record, audience=audience, left_out=_left_out(record, audience, len(items[TOP:]) - len(others)),
         audit=audit, as_of=as_day(record.as_of),
         period=f"{as_day(record.period_start)} to {as_day(record.period_end)}",
-        strands=tuple(_strand(record.results.get(name), title) for name, title in _STRANDS.items()),
+        strands=tuple(_strand(record.results[name], title) for name, title in _STRANDS.items()),
         contents=_contents(figures, bool(others), len(gaps) > OPEN),
         top_title=words.tally([finding.level for finding in audit.findings]), top=items[:TOP], others=others,
         limits_title=f"{words.count_spelled(len(gaps) + 1, 'thing').capitalize()} these data leave open",
@@ -249,9 +244,9 @@ def _id(exhibit: Exhibit) -> str:
     return exhibit.key.replace(".", "-")
 
 
-def _strand(result: Result | None, title: str) -> Strand:
-    if result is None or not (result.findings or result.exhibits):
-        why = result.not_judged[0].why if result and result.not_judged else "nothing was supplied"
+def _strand(result: Result, title: str) -> Strand:
+    if not (result.findings or result.exhibits):
+        why = result.not_judged[0].why if result.not_judged else "nothing was supplied"
         return Strand(title, False, (), (f"Not judged: {why}",))
     answered = tuple(_answered(result))
     lines = [line for line in result.basis if not line.startswith(tuple(f"{team.name}: " for team in answered))]

@@ -54,7 +54,7 @@ def notes(record: Record) -> Iterator[tuple[str, tuple[str, ...]]]:
     methods = {f.measure.method for r in results.values() for f in r.findings} - {"counted", "withheld", ""}
     methods -= {method.removesuffix(" 95 %").removesuffix(",") for method in methods if method.endswith(" 95 %")}
     yield "Intervals", tuple(sorted(methods)) or ("Nothing estimated: every figure is counted.",)
-    agreed, units, meanings = (_named(results.get("audit"), name) for name in ("limits", "units", "meanings"))
+    agreed, units, meanings = (_named(results["audit"], name) for name in ("limits", "units", "meanings"))
     limits = ((meanings.get(key) or _plain(key), float(n or 0), str(units.get(key, ""))) for key, n in agreed.items())
     yield "Agreed limits", tuple(f"{words.capital(str(what))}: {words.value(n, unit)}" for what, n, unit in limits)
     for name, result in results.items():
@@ -94,9 +94,9 @@ def _settings(settings: Mapping[str, object], unsaid: set[str]) -> Iterator[str]
         yield re.sub(r"(?<![\d.,])1 (day|hour)s\b", r"1 \1", said)
 
 
-def _named(result: Result | None, name: str) -> dict[str, Scalar]:
+def _named(result: Result, name: str) -> dict[str, Scalar]:
     """What did a result record under this name, if it recorded names and values there?"""
-    found = result.settings.get(name) if result else None
+    found = result.settings.get(name)
     return found if isinstance(found, dict) else {}
 
 

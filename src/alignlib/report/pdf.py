@@ -10,7 +10,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from alignlib import words
 from alignlib.files import write_file
 from alignlib.report.brand import PLAIN, Brand
 from alignlib.report.document import Document
@@ -33,7 +32,9 @@ def render(document: Document, brand: Brand = PLAIN) -> bytes:
     folder = resource("templates", "report", "fonts")
     printing = Printing((*sorted(str(path) for path in folder.glob("*.ttf")), *brand.fonts))
     data = printing.printed(printed(document, brand))
-    data["method"]["caveats"] += printing.printed(_unprinted(len(printing.missing)))
+    if missing := len(printing.missing):
+        said = f"Characters that no font at hand has, each printed as a square: {missing}. The HTML report holds them."
+        data["method"]["caveats"].append(said)
     with _loaded(folder, brand.fonts) as fonts:
         return _compiled(data, fonts, document.record.as_of)
 
@@ -66,13 +67,3 @@ def _loaded(folder: Path, more: tuple[str, ...]) -> Iterator[Any]:
             write_file(Path(own, f"{i:02}{Path(font).suffix}"), Path(font).read_bytes())
         folders = [str(folder), *([own] if more else [])]
         yield typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=folders)
-
-
-def _unprinted(n: int) -> list[str]:
-    """Which sentence says how many characters the fonts lack?"""
-    if not n:
-        return []
-    stands = "stands as a square: no font at hand has it" if n == 1 else "stand as squares: no font at hand has them"
-    return [
-        f"{words.count(n, 'character')} of this report {stands}. The HTML report holds {'it' if n == 1 else 'them'}."
-    ]

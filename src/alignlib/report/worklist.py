@@ -28,8 +28,7 @@ def workbook(record: Record) -> bytes | None:
     ``asset_decisions``. Days are dates, counts numbers, all else text: no formula and no link; a list offers the
     decisions. A second sheet tells how to correct it.
     """
-    content = record.results.get("content")
-    found = next((each for each in content.exhibits if each.key == KEY), None) if content else None
+    found = next((each for each in record.results["content"].exhibits if each.key == KEY), None)
     if found is None:
         return None
     out = io.BytesIO()
