@@ -1,8 +1,8 @@
 """Whose report is it? A firm's name, logo, two team colours and page size, checked before anything is made."""
 
-import difflib
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -60,8 +60,8 @@ def read_brand(path: Path) -> Brand:
             continue
         try:
             given[key] = _KEYS[key](value, path.parent)
-        except _Refused as refused:
-            problems.append(Problem("E-BRAND", f"{key}: {refused.what}", where=where, fix=refused.fix))
+        except AlignError as refused:
+            problems += [replace(problem, what=f"{key}: {problem.what}", where=where) for problem in refused.problems]
     brand = PLAIN._replace(**given)
     problems += [Problem("E-BRAND", what, where=path.name, fix=fix) for what, fix in _clashes(brand)]
     if problems:
@@ -74,10 +74,8 @@ def sets_nothing(path: Path) -> bool:
     return not _read(path)[0]
 
 
-class _Refused(Exception):
-    def __init__(self, what: str, fix: str) -> None:
-        self.what, self.fix = what, fix
-        super().__init__(what)
+def _refused(what: str, fix: str) -> AlignError:
+    return AlignError(Problem("E-BRAND", what, fix=fix))
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
@@ -99,27 +97,28 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
 
 
 def _unknown(key: str, where: str) -> Problem:
-    near = difflib.get_close_matches(key, _KEYS, n=1)
-    what = f"{key} is not a known setting" + (f"; did you mean {near[0]!r}?" if near else "")
+    from alignlib.plain_yaml import nearest
+
+    what = f"{key} is not a known setting{nearest(key, [*_KEYS])}"
     return Problem("E-BRAND", what, where=where, allowed=", ".join(_KEYS), fix="correct or remove it")
 
 
 def _name(value: Any, folder: Path) -> str:
     name = legible(" ".join(value.split())) if isinstance(value, str) else ""
     if not name or len(name) > LONGEST_NAME:
-        raise _Refused("this is no name, or longer than 80 characters", "write the name as it stands on your letters")
+        raise _refused("this is no name, or longer than 80 characters", "write the name as it stands on your letters")
     return name
 
 
 def _colour(value: Any, folder: Path) -> str:
     if not (isinstance(value, str) and re.fullmatch(r"#[0-9A-Fa-f]{6}", value)):
-        raise _Refused("this is no colour", 'write it as "#14497F", in quotation marks, for # begins a comment')
+        raise _refused("this is no colour", 'write it as "#14497F", in quotation marks, for # begins a comment')
     return value.upper()
 
 
 def _paper(value: Any, folder: Path) -> str:
     if value not in get_args(Paper):
-        raise _Refused("this is no page size of the kit", "write a4 or letter")
+        raise _refused("this is no page size of the kit", "write a4 or letter")
     return str(value)
 
 
@@ -128,13 +127,13 @@ def _logo(value: Any, folder: Path) -> bytes:
     try:
         return bare_png(content)
     except ValueError as error:
-        raise _Refused(f"{value}: {error}", "save it as a PNG of at most 200 KB and 2,000 pixels a side") from error
+        raise _refused(f"{value}: {error}", "save it as a PNG of at most 200 KB and 2,000 pixels a side") from error
 
 
 def _fonts(value: Any, folder: Path) -> tuple[str, ...]:
     """Links are followed nowhere; how many there are is limited by what a person would list."""
     if not isinstance(value, list) or len(value) > 20:
-        raise _Refused("this is no list of font files, or of more than 20", "write fonts: [NotoSansCJK-Regular.ttc]")
+        raise _refused("this is no list of font files, or of more than 20", "write fonts: [NotoSansCJK-Regular.ttc]")
     return tuple(str(_font(name, folder)) for name in value)
 
 
@@ -143,7 +142,7 @@ def _font(value: Any, folder: Path) -> Path:
     with path.open("rb") as handle:
         known = handle.read(4) in _FONTS
     if not known or path.suffix.lower() not in (".ttf", ".otf", ".ttc"):
-        raise _Refused(f"{value} is no font file", fix)
+        raise _refused(f"{value} is no font file", fix)
     return path
 
 
@@ -151,15 +150,15 @@ def _beside(value: Any, folder: Path, most: int) -> Path:
     """Which file beside brand.yml is meant?"""
     fix = f"put the file beside {BRAND_FILE} and write its name"
     if not isinstance(value, str):
-        raise _Refused("this is no name of a file", fix)
+        raise _refused("this is no name of a file", fix)
     try:
         path = inside(folder, value).resolve()
-    except (AlignError, ValueError, OSError) as error:
-        raise _Refused(f"{value!r} is a link or leads out of the folder", fix) from error
+    except AlignError as error:
+        raise _refused(f"{value!r} is a link or leads out of the folder", fix) from error
     if not path.is_file():
-        raise _Refused(f"{value!r} is not there", fix)
+        raise _refused(f"{value!r} is not there", fix)
     if path.stat().st_size > most:
-        raise _Refused(f"{value!r} is larger than {most // 1_000_000} MB", "choose a smaller file")
+        raise _refused(f"{value!r} is larger than {most // 1_000_000} MB", "choose a smaller file")
     return path
 
 
@@ -180,9 +179,8 @@ def _clashes(brand: Brand) -> list[tuple[str, str]]:
                 found.append((f"{team} {colour}: too close to {name}, {taken}, {seen}", "take another hue"))
     if seen := _alike(brand.sales, brand.marketing, APART, APART):
         pair = f"sales {brand.sales} and marketing {brand.marketing}"
-        found.append(
-            (f"{pair}: cannot be told apart well enough {seen}", "take a blue and an orange, or leave both out")
-        )
+        cure = "take a blue and an orange, or leave both out"
+        found.append((f"{pair}: cannot be told apart well enough {seen}", cure))
     return found
 
 

@@ -7,11 +7,10 @@ from alignlib import charts, words
 from alignlib.charts.tables import NOTHING, Table
 from alignlib.report import phrases
 from alignlib.report.brand import Brand
-from alignlib.report.cards import Conversation, Entry, Lane
+from alignlib.report.cards import Conversation, Entry
 from alignlib.report.document import Document, Figure, Item
 from alignlib.report.pictures import draw
 from alignlib.resources import Play
-from alignlib.result import NotJudged
 
 _ROWS = 12  # of a table; the rest stands in the workbook
 _FIGURES_MOST = 330.0  # points: of the width, for all columns of figures
@@ -49,12 +48,12 @@ def printed(document: Document, brand: Brand) -> dict[str, Any]:
         "findings": _section(document, "findings", phrases.ALL if is_all else phrases.MOST, document.top_title,
                              [_found(item, sections, pictures) for item in document.top]),
         "limits": {"kicker": phrases.CANNOT_SAY, "title": document.limits_title, "more": document.more,
-                   "items": [_limit(gap) for gap in document.limits]},
+                   "items": [gap.model_dump() for gap in document.limits]},
         "figures": [*_figures(shown, sections, pictures)],
         "others": _section(document, "others", phrases.OTHERS, phrases.OTHERS_TITLE,
                            [*_levels(document, sections, pictures)]),
         "open": _section(document, "open", phrases.NOT_JUDGED, phrases.OPEN_TITLE,
-                         [_limit(gap) for gap in document.more_limits]),
+                         [gap.model_dump() for gap in document.more_limits]),
         "method": _method(document),
         "elsewhere": {"title": _ELSEWHERE, "columns": _columns([*_elsewhere(document)], 2)},
     }  # fmt: skip
@@ -77,36 +76,25 @@ def _strands(document: Document) -> Iterator[dict[str, Any]]:
            "lines": () if left else (phrases.NOTHING_LEFT_OUT,)}  # fmt: skip
 
 
-def _limit(gap: NotJudged) -> dict[str, str]:
-    return {"what": gap.what, "why": gap.why, "settle": gap.settle}
-
-
 def _found(item: Item, sections: set[str], pictures: dict[str, str]) -> dict[str, Any]:
     finding = item.finding
-    return _level(finding.level) | {
-        "title": finding.title, "detail": item.detail, "picture": _picture(pictures.get(finding.key)),
-        "section": item.section if item.section in sections else "", "play": _play(item.play, finding.level == "act"),
+    return {
+        "level": finding.level, "title": finding.title, "detail": item.detail,
+        "picture": _picture(pictures.get(finding.key)), "play": _play(item.play, finding.level == "act"),
+        "section": item.section if item.section in sections else "",
     }  # fmt: skip
 
 
 def _levels(document: Document, sections: set[str], pictures: dict[str, str]) -> Iterator[dict[str, Any]]:
     for name, heading, items in document.by_level:
-        yield _level(name) | {"heading": heading, "items": [_found(item, sections, pictures) for item in items]}
-
-
-def _level(name: str) -> dict[str, str]:
-    return {"level": name, "word": name.capitalize()}
+        found = [_found(item, sections, pictures) for item in items]
+        yield {"level": name, "heading": heading, "items": found}
 
 
 def _play(play: Play | None, is_act: bool = False) -> dict[str, Any] | None:
     if play is None:
         return None
-    return {
-        "id": play.id,
-        "title": play.title,
-        "minutes": words.minutes(play.minutes),
-        "is_act": is_act,
-    }
+    return {"id": play.id, "title": play.title, "minutes": words.minutes(play.minutes), "is_act": is_act}
 
 
 def _picture(svg: str | None) -> dict[str, Any] | None:
@@ -198,10 +186,9 @@ def _words_weight(cells: list[str], head: str) -> float:
 
 
 def _entry(entry: Entry, sections: set[str], picture: str | None) -> dict[str, Any]:
-    return {
-        "label": entry.label, "says": entry.says, "claimants": entry.claimants, "complaint": f"“{entry.complaint}”",
-        "lanes": [lane._asdict() for lane in entry.lanes], "evidence": entry.evidence, "ends": entry.ends,
-        "section": entry.section if entry.section in sections else "", "verdict": entry.verdict,
+    return entry._asdict() | {
+        "complaint": f"“{entry.complaint}”", "lanes": [lane._asdict() for lane in entry.lanes],
+        "section": entry.section if entry.section in sections else "",
         "is_open": entry.verdict in ("Cannot tell", "No outside evidence possible", "Not raised"),
         "why": [said for said in (entry.note, entry.also) if said], "picture": _picture(picture),
         "play": _play(entry.play, entry.is_act),
@@ -209,19 +196,12 @@ def _entry(entry: Entry, sections: set[str], picture: str | None) -> dict[str, A
 
 
 def _conversation(told: Conversation, said: str | None, happened: str | None) -> dict[str, Any]:
-    return {
-        "label": told.label, "name": told.name, "when": told.when, "said": [_spoken(lane) for lane in told.said],
-        "said_unit": "of 5", "said_picture": _picture(said), "said_nothing": "Withheld or not asked",
-        "supplied": told.supplied, "supplied_unit": "segments", "supplied_nothing": "Not recorded",
-        "n_supplied": told.n_supplied, "segments": told.segments, "standing": told.standing, "happened": told.happened,
-        "ends": f"({told.ends})" if told.ends else "", "happened_picture": _picture(happened), "basis": told.basis,
-        "happened_nothing": words.capital(told.basis or "not recorded"), "reading": told.reading,
-        "level": _level(told.level),
+    return told._asdict() | {
+        "said": [lane._asdict() for lane in told.said], "said_unit": "of 5", "said_nothing": "Withheld or not asked",
+        "said_picture": _picture(said), "supplied_unit": "segments", "supplied_nothing": "Not recorded",
+        "ends": f"({told.ends})" if told.ends else "", "happened_picture": _picture(happened),
+        "happened_nothing": words.capital(told.basis or "not recorded"),
     }  # fmt: skip
-
-
-def _spoken(lane: Lane) -> dict[str, str]:
-    return {"team": lane.team, "text": lane.text}
 
 
 def _method(document: Document) -> dict[str, Any]:
