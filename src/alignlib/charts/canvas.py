@@ -160,16 +160,22 @@ def wrapped(text: str, room: float, size: int = 13, bold: bool = False, most: in
     >>> wrapped("Focus on the same customers", 110)
     ['Focus on the', 'same customers']
     """
+    lines = broken(text, room, size, bold)
+    if len(lines) > most:
+        lines[most - 1 :] = [" ".join(lines[most - 1 :])]
+    return [fitted(line, room, size, bold) for line in lines]
+
+
+def broken(text: str, room: float, size: int = 13, bold: bool = False) -> list[str]:
+    """On which lines does a text stand when it breaks between words alone? A longer word has a line to itself."""
     lines = [""]
-    for word in text.split():
-        if len(lines) == most and span(lines[-1], size, bold) > room:
-            break
+    for word in text.split(" "):
         longer = f"{lines[-1]} {word}".strip()
-        if span(longer, size, bold) <= room or not lines[-1] or len(lines) == most:
+        if not lines[-1] or span(longer, size, bold) <= room:
             lines[-1] = longer
         else:
             lines.append(word)
-    return [fitted(line, room, size, bold) for line in lines]
+    return lines
 
 
 def axis(low: float, high: float, unit: str, steps: int = 4) -> list[float]:

@@ -6,9 +6,8 @@ from math import ceil
 from typing import NamedTuple
 
 from alignlib import words
-from alignlib.charts.canvas import Canvas, span, wrapped
+from alignlib.charts.canvas import Canvas, broken, span, wrapped
 from alignlib.report.document import Figure
-from alignlib.result import Exhibit
 
 SIZES = (13.0, 12.0, 11.0, 10.0, 9.0)  # points, of a table: the largest with which it fits
 LEADING = 1.22
@@ -73,26 +72,26 @@ class Listing(NamedTuple):
     drawn: int = 0
 
     @classmethod
-    def of(cls, figure: Figure, exhibit: Exhibit, width: float) -> "Listing":
+    def of(cls, figure: Figure, width: float) -> "Listing":
         """Which listing shows the table of a figure? Each column takes what its longest word needs, then what it can.
 
         The size of the words is at most that in which no word breaks, if there is one.
         """
-        table = figure.table
+        table, is_grid = figure.table, figure.exhibit.shape == "grid"
         columns = list(zip(table.head, *table.rows, strict=True))
-        joint = " (" if exhibit.shape == "grid" else " "
+        joint = " (" if is_grid else " "
         needs = [
             1.06 * max(span(word, 10, True) for cell in cells for word in cell.split(joint)) / 10 for cells in columns
         ]
         full = [min(1.04 * max(span(cell, 10, True) for cell in cells) / 10, 30) for cells in columns]
-        if exhibit.shape == "grid":
+        if is_grid:
             needs[1:], full[1:] = [max(needs[1:])] * len(needs[1:]), [max(full[1:])] * len(full[1:])
         room = width - PAD * len(columns)
         size = next((size for size in SIZES if sum(needs) * size <= room), SIZES[-1])
         spare = [max(most - least, 0.0) for most, least in zip(full, needs, strict=True)]
         share = min(max(room / size - sum(needs), 0.0) / (sum(spare) or 1.0), 1.0)
         wanted = [(least + share * more) * size + PAD for least, more in zip(needs, spare, strict=True)]
-        tints = _tints(table.rows) if exhibit.shape == "grid" else ()
+        tints = _tints(table.rows) if is_grid else ()
         return cls(table.head, table.rows, tuple(each / max(sum(wanted), width) for each in wanted), table.figures,
                    bold=frozenset({0}), tints=tints, size=size)  # fmt: skip
 
@@ -141,15 +140,16 @@ def lines(text: str, width: float, size: float, is_bold: bool = False) -> int:
     >>> lines("Public sector", 200, 12), lines("one\\ntwo", 200, 12)
     (1, 2)
     """
-    return sum(sum(ceil(max(span(line, 1, is_bold) * size, 1) / width) for line in _wrapped(part, width, size, is_bold))
-               for part in text.split("\n"))  # fmt: skip
+    room = width / size * 10  # ``span`` counts in whole pixels, so it is asked at ten
+    found = (line for part in text.split("\n") for line in broken(part, room, 10, is_bold))
+    return sum(ceil(max(span(line, 10, is_bold), 1) / room) for line in found)
 
 
 def cut(text: str, width: float, size: float, most: int, is_bold: bool = False) -> str:
     """How much of a text stands on so many lines? All of it, or its beginning with an ellipsis."""
     if lines(text, width, size, is_bold) <= most:
         return text
-    return " ".join(wrapped(text, width / size * 10, 10, is_bold, most))
+    return " ".join(wrapped(text.replace("\n", " "), width / size * 10, 10, is_bold, most))
 
 
 def sentences(text: str, width: float, size: float, most: int) -> str:
@@ -158,18 +158,6 @@ def sentences(text: str, width: float, size: float, most: int) -> str:
     while len(parts) > 1 and lines(" ".join(parts), width, size) > most:
         parts.pop()
     return cut(" ".join(parts), width, size, max(most, 1))
-
-
-def _wrapped(text: str, width: float, size: float, is_bold: bool = False) -> list[str]:
-    """A text in lines; ``span`` counts in whole pixels, so it is asked at ten and the width is scaled."""
-    pieces: list[str] = [""]
-    for word in text.split(" "):
-        longer = f"{pieces[-1]} {word}" if pieces[-1] else word
-        if span(longer, 10, is_bold) <= width / size * 10 or not pieces[-1]:
-            pieces[-1] = longer
-        else:
-            pieces.append(word)
-    return pieces
 
 
 def _heights(listing: Listing, width: float, size: float) -> tuple[float, ...]:

@@ -224,7 +224,7 @@ def _shown(
             about = " ".join(f"{head}: {text.split(chr(10))[0]}." if head == phrases.RUN else text
                              for head, text in beside)  # fmt: skip
         left = (room.beneath(about) if beside else room.below(about)) if is_wide else room.below(about).left()
-        listings = pages(Listing.of(figure, exhibit, left.width), left, 1)
+        listings = pages(Listing.of(figure, left.width), left, 1)
         words_beside = () if is_wide else words_beside
     rest = tuple(line for line in (exhibit.lead, *_notes_of(figure)) if line)
     return Slide("figure", figure.topic, title, about, figure, listings, tuple(w for w in words_beside if w[1]),
