@@ -164,7 +164,7 @@ def test_an_edition_leaves_out_slides_and_the_cover_says_so() -> None:
 
 
 def test_rows_that_do_not_fit_are_counted_on_the_last_page() -> None:
-    listing = Listing(("No.", "What"), tuple((str(i), f"Row {i}") for i in range(200)), (0.2, 0.8))
+    listing = Listing(("No.", "What"), tuple((str(i), f"Row {i}") for i in range(200)), (0.2, 0.8), ("", ""))
     made = pages(listing, Room(400, 300), 2)
     shown = sum(len(page.rows) for page in made)
     assert len(made) == 2 and made[-1].more == f"{200 - shown} more rows in the report."
@@ -172,14 +172,14 @@ def test_rows_that_do_not_fit_are_counted_on_the_last_page() -> None:
 
 
 def test_a_table_takes_the_largest_size_with_which_it_fits() -> None:
-    few = Listing(("No.", "What"), (("1", "Row"),), (0.2, 0.8))
+    few = Listing(("No.", "What"), (("1", "Row"),), (0.2, 0.8), ("", ""))
     many = few._replace(rows=tuple((str(i), f"Row {i}") for i in range(18)))
     assert pages(few, Room(400, 300), 1)[0].size > pages(many, Room(400, 300), 1)[0].size
 
 
 def test_rows_are_tall_enough_for_a_typeface_with_tall_lines() -> None:
     """Noto Sans, which stands in for Arial where that is missing, needs 1.36 of its size a line."""
-    told = Listing(("No.", "What"), (("1", "word " * 30),), (0.2, 0.8))
+    told = Listing(("No.", "What"), (("1", "word " * 30),), (0.2, 0.8), ("", ""))
     made = pages(told, Room(300, 400), 1)[0]
     assert made.heights[1] >= lines(told.rows[0][1], 300 * 0.8 - 10, made.size) * made.size * 1.36
 

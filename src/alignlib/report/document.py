@@ -127,6 +127,11 @@ class Document(NamedTuple):
         return f"{phrases.NAME}: {self.record.client}"
 
     @property
+    def top_topic(self) -> str:
+        """What stands over the findings of the first page: that these are all, or the ones that matter most?"""
+        return phrases.ALL if len(self.top) == len(self.audit.findings) else phrases.MOST
+
+    @property
     def edition(self) -> str:
         """For whom is this edition, where it is not the client's?"""
         return "" if self.audience == "client" else f"Edition for {phrases.READERS[self.audience]}"

@@ -13,7 +13,7 @@ _POINT = 12_700
 _NO_STYLE = "{2D5ABB26-0587-4C30-8999-92F81FD0307C}"  # a table without the theme's stripes and lines
 _LEVELS = {"Act": ACT, "Watch": INK, "Good": INK, "Unclear": MUTED}
 _TINTS = {"full": "#DDE0E4"}
-_SIGNS = {0: "● ", 1: "◆ "}  # before the names of Sales and of Marketing: shape, not colour alone
+_SIGNS = {"sales": "● ", "marketing": "◆ "}  # before the names of both teams: shape, not colour alone
 
 Box = tuple[float, float, float, float]
 Styled = tuple[str, dict[str, Any]]
@@ -49,9 +49,9 @@ def add_chart(slide: Any, plot: Plot, box: Box, name: str, alt: str) -> Any:
 def add_key(slide: Any, at: tuple[float, float], brand: Brand) -> float:
     """How wide, in points, is the line that names the marks of both teams?"""
     taken = 0.0
-    for sign, name, colour in zip(_SIGNS.values(), TEAM_NAMES.values(), (brand.sales, brand.marketing), strict=True):
-        width = span(f"{sign}{name}", 10, True) * 1.2 + 12
-        style = {"size": 10.0, "colour": colour, "bold": True, "sign": sign}
+    for team, name in TEAM_NAMES.items():
+        width = span(f"{_SIGNS[team]}{name}", 10, True) * 1.2 + 12
+        style = {"size": 10.0, "colour": getattr(brand, team), "bold": True, "sign": _SIGNS[team]}
         add_words(slide, f"Key, {name}", (at[0] + taken, at[1], width, 16), [(name, style)])
         taken += width
     return taken
@@ -81,7 +81,7 @@ def add_table(slide: Any, listing: Listing, box: Box, alt: str, brand: Brand) ->
     describe(frame, "Table", alt)
     for r, strip in enumerate(listing.strips, start=1):
         if strip:
-            at = left + sum(listing.widths[: listing.drawn]) * width
+            at = left + sum(listing.widths[: listing.kinds.index("rule")]) * width
             add_strip(slide, strip, (at, top + sum(heights[:r]) + 4), f"Measured {r}")
     if listing.more:
         add_words(slide, "More", (left, top + sum(heights) + 2, width, 14), [(listing.more, {"size": 10.0})])
@@ -122,16 +122,16 @@ def _add_line(group: Any, ends: list[float], style: dict[str, str]) -> None:
 
 
 def _cell_style(listing: Listing, brand: Brand, r: int, c: int, text: str) -> dict[str, Any]:
-    style: dict[str, Any] = {"size": listing.size, "colour": INK, "side": "r" if c in listing.figures else "l"}
+    kind = listing.kinds[c]
+    style: dict[str, Any] = {"size": listing.size, "colour": INK, "side": "r" if kind == "figure" else "l"}
     if not r:
         style |= {"size": min(listing.size, 11.0), "colour": MUTED}
-        if c in listing.teams:
-            team = listing.teams.index(c)
-            style |= {"colour": (brand.sales, brand.marketing)[team], "bold": True, "sign": _SIGNS[team]}
-    elif c in listing.levels:
+        if kind in TEAM_NAMES:
+            style |= {"colour": getattr(brand, kind), "bold": True, "sign": _SIGNS[kind]}
+    elif kind == "level":
         style |= {"colour": _LEVELS.get(text, INK), "bold": text in ("Act", "Watch")}
     else:
-        style |= {"serif": c in listing.serif, "bold": c in listing.bold}
+        style |= {"serif": kind == "serif", "bold": kind == "bold"}
     return style
 
 

@@ -48,28 +48,23 @@ class Room(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """A table as strings, the share of the width that each column takes, and how its columns are set.
+    """A table as strings, the share of the width that each column takes, and of what kind each is.
 
-    ``figures`` align right, ``serif`` and ``bold`` say how columns are set, ``levels`` hold a level's name, ``teams``
-    the two columns of Sales and of Marketing. ``size`` in points is the largest that may be, until ``pages``
-    sets it with the ``heights`` of the head and of each row; ``more`` are the words that say what is left out.
-    ``strips`` are the small rules that are drawn in the column ``drawn``, a row each.
+    Kinds: ``figure`` aligns right, ``serif`` and ``bold`` are set so, ``level`` holds a level's name, ``sales`` and
+    ``marketing`` what a team says, ``rule`` the small rules of ``strips``, a row each; all else is "". ``size`` in
+    points is the largest that may be, until ``pages`` sets it with the ``heights`` of the head and of each row;
+    ``more`` are the words that say what is left out.
     """
 
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     widths: tuple[float, ...]
-    figures: frozenset[int] = frozenset()
-    serif: frozenset[int] = frozenset()
-    bold: frozenset[int] = frozenset()
-    levels: frozenset[int] = frozenset()
-    teams: tuple[int, ...] = ()
+    kinds: tuple[str, ...]
     tints: tuple[tuple[str, ...], ...] = ()
     size: float = SIZES[0]
     heights: tuple[float, ...] = ()
     more: str = ""
     strips: tuple[Strip | None, ...] = ()
-    drawn: int = 0
 
     @classmethod
     def of(cls, figure: Figure, width: float) -> "Listing":
@@ -91,9 +86,9 @@ class Listing(NamedTuple):
         spare = [max(most - least, 0.0) for most, least in zip(full, needs, strict=True)]
         share = min(max(room / size - sum(needs), 0.0) / (sum(spare) or 1.0), 1.0)
         wanted = [(least + share * more) * size + PAD for least, more in zip(needs, spare, strict=True)]
-        tints = _tints(table.rows) if is_grid else ()
-        return cls(table.head, table.rows, tuple(each / max(sum(wanted), width) for each in wanted), table.figures,
-                   bold=frozenset({0}), tints=tints, size=size)  # fmt: skip
+        widths = tuple(each / max(sum(wanted), width) for each in wanted)
+        kinds = ("bold", *("figure" if i in table.figures else "" for i in range(1, len(columns))))
+        return cls(table.head, table.rows, widths, kinds, _tints(table.rows) if is_grid else (), size)
 
 
 def pages(listing: Listing, room: Room, most: int) -> tuple[Listing, ...]:
@@ -163,8 +158,8 @@ def sentences(text: str, width: float, size: float, most: int) -> str:
 def _heights(listing: Listing, width: float, size: float) -> tuple[float, ...]:
     def height(cells: tuple[str, ...], is_head: bool) -> float:
         rooms = _rooms(listing, width)
-        taken = [lines(cell, room, size, is_head or i in listing.bold)
-                 for i, (cell, room) in enumerate(zip(cells, rooms, strict=True))]  # fmt: skip
+        taken = [lines(cell, room, size, is_head or kind == "bold")
+                 for cell, room, kind in zip(cells, rooms, listing.kinds, strict=True)]  # fmt: skip
         return min(max(taken), _MOST_LINES) * size * _LEADING + size * _AIR
 
     strips = [strip[0].height * SCALE + 8 if strip else 0.0 for strip in listing.strips] or [0.0] * len(listing.rows)
@@ -179,13 +174,15 @@ def _rooms(listing: Listing, width: float) -> list[float]:
 
 def _cut(row: tuple[str, ...], listing: Listing, width: float, size: float) -> tuple[str, ...]:
     rooms = _rooms(listing, width)
-    return tuple(cut(cell, rooms[i], size, _MOST_LINES, i in listing.bold) for i, cell in enumerate(row))
+    told = zip(row, rooms, listing.kinds, strict=True)
+    return tuple(cut(cell, room, size, _MOST_LINES, kind == "bold") for cell, room, kind in told)
 
 
 def _breaks(listing: Listing, width: float, size: float) -> bool:
     """Would a word of the head, of a level or of what a team says break within its column?"""
-    narrow, rooms = {*listing.levels, *listing.teams}, _rooms(listing, width)
-    told = [(i, f"◆{cell}" if i in listing.teams else cell, min(size, 11.0)) for i, cell in enumerate(listing.head)]
+    is_team, rooms = [kind in words.TEAM_NAMES for kind in listing.kinds], _rooms(listing, width)
+    narrow = {i for i, kind in enumerate(listing.kinds) if kind == "level" or is_team[i]}
+    told = [(i, f"◆{cell}" if is_team[i] else cell, min(size, 11.0)) for i, cell in enumerate(listing.head)]
     told += [(i, row[i], size) for row in listing.rows for i in narrow]
     return any(span(word, 10, i in narrow) * at / 10 > rooms[i] for i, cell, at in told for word in cell.split(" "))
 

@@ -29,7 +29,6 @@ def printed(document: Document, brand: Brand) -> dict[str, Any]:
     record, shown = document.record, tuple(figure for figure in document.figures if figure.is_open)
     pictures = draw(document._replace(figures=shown), brand)
     sections = {figure.id for figure in shown}
-    is_all = len(document.top) == len(document.audit.findings)
     as_of = f"as of {document.as_of}"
     mark = phrases.SYNTHETIC if record.synthetic else ""
     edition = f"{document.edition} · " if document.edition else ""
@@ -45,7 +44,7 @@ def printed(document: Document, brand: Brand) -> dict[str, Any]:
         "headline": document.audit.headline, "summary": document.audit.summary, "left_out": document.left_out,
         "strands": [*_strands(document)],
         "contents": [{"id": at, "number": n, "name": name} for at, (n, name) in document.contents.items()],
-        "findings": _section(document, "findings", phrases.ALL if is_all else phrases.MOST, document.top_title,
+        "findings": _section(document, "findings", document.top_topic, document.top_title,
                              [_found(item, sections, pictures) for item in document.top]),
         "limits": {"kicker": phrases.CANNOT_SAY, "title": document.limits_title, "more": document.more,
                    "items": [gap.model_dump() for gap in document.limits]},

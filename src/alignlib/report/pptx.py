@@ -10,9 +10,9 @@ from alignlib.charts.canvas import ACT, INK, MUTED, TEXT
 from alignlib.errors import AlignError, Problem
 from alignlib.report import listings, native, phrases
 from alignlib.report.brand import PLAIN, Brand
-from alignlib.report.document import Document
+from alignlib.report.document import Document, Figure
 from alignlib.report.firm import LAYOUTS, layout, open_template, plain, title_of
-from alignlib.report.frames import Styled, add_chart, add_key, add_strip, add_table, add_words, describe, set_words
+from alignlib.report.frames import Box, Styled, add_chart, add_key, add_strip, add_table, add_words, describe, set_words
 from alignlib.report.lanes import Look
 from alignlib.report.listings import AIR, BESIDE, GAP, LEADING, SCALE, Room
 from alignlib.report.slides import Slide, slides
@@ -117,7 +117,7 @@ def _cover(slide: Any, told: Slide, brand: Brand, grid: Grid) -> None:
     _logo(slide, brand, (grid.left + grid.width - 150, 40.0, 150.0, 60.0))
 
 
-def _logo(slide: Any, brand: Brand, box: tuple[float, float, float, float]) -> None:
+def _logo(slide: Any, brand: Brand, box: Box) -> None:
     slot = next((shape for shape in slide.placeholders if shape.placeholder_format.type == 18), None)  # for a picture
     if slot is not None:  # it stays in the layout, “Reset Slide” brings it back: other programs print it when empty
         slot._element.getparent().remove(slot._element)
@@ -131,7 +131,7 @@ def _logo(slide: Any, brand: Brand, box: tuple[float, float, float, float]) -> N
         add_words(slide, "Firm", (box[0] - 150, box[1] + 6, 300, 24), [(brand.name, {"size": 13.0, "side": "r"})])
 
 
-def _strands(slide: Any, strands: list[tuple[str, str]], box: tuple[float, float, float, float]) -> None:
+def _strands(slide: Any, strands: list[tuple[str, str]], box: Box) -> None:
     """What the audit rests on, a column each, below the verdict as on the report's first page."""
     left, top, width, height = box
     each, size = (width - GAP * (len(strands) - 1)) / max(len(strands), 1), 12.0
@@ -162,8 +162,8 @@ def _content(slide: Any, told: Slide, document: Document, brand: Brand, grid: Gr
         x, y = left + width - beside, top if told.beside else grid.top
         add_strip(slide, told.strip, (x, y), "Measured, against agreed")
     main = main if told.beside else width
-    if told.figure is not None and native.is_charted(told.figure.exhibit):
-        _chart(slide, told, document, brand, (left, top, main, height))
+    if told.chart:
+        _chart(slide, told.chart, document, brand, (left, top, main, height))
     else:
         _tables(slide, told, brand, (left, top, main, height))
     if told.beside:
@@ -172,7 +172,7 @@ def _content(slide: Any, told: Slide, document: Document, brand: Brand, grid: Gr
         _beside(slide, told, (x, top + taken, beside if told.listings or told.figure else width, height - taken))
 
 
-def _tables(slide: Any, told: Slide, brand: Brand, box: tuple[float, float, float, float]) -> None:
+def _tables(slide: Any, told: Slide, brand: Brand, box: Box) -> None:
     """The findings and what stays open one below the other; other tables side by side."""
     left, top, width, height = box
     n = 1 if told.kind == "verdict" else max(len(told.listings), 1)
@@ -182,11 +182,9 @@ def _tables(slide: Any, told: Slide, brand: Brand, box: tuple[float, float, floa
         top += sum(listing.heights) + AIR if n == 1 else 0
 
 
-def _chart(slide: Any, told: Slide, document: Document, brand: Brand, box: tuple[float, float, float, float]) -> None:
-    if told.figure is None:
-        return
+def _chart(slide: Any, figure: Figure, document: Document, brand: Brand, box: Box) -> None:
     left, top, width, height = box
-    exhibit, y = told.figure.exhibit, top + height - 16
+    exhibit, y = figure.exhibit, top + height - 16
     taken = 0.0
     if exhibit.shape in ("dumbbell", "paired"):
         taken = add_key(slide, (left, y), brand)
@@ -195,10 +193,10 @@ def _chart(slide: Any, told: Slide, document: Document, brand: Brand, box: tuple
                   [(text, {"size": 10.0, "colour": MUTED, "side": "r"})])  # fmt: skip
     height -= 18 if text or taken else 0
     look = Look(brand.sales, brand.marketing, document.record.currency, width, height, document.record.as_of)
-    add_chart(slide, native.plot(exhibit, told.figure.table, look), (left, top, width, height), exhibit.key, told.alt)
+    add_chart(slide, native.plot(exhibit, figure.table, look), (left, top, width, height), exhibit.key, exhibit.alt)
 
 
-def _beside(slide: Any, told: Slide, box: tuple[float, float, float, float]) -> None:
+def _beside(slide: Any, told: Slide, box: Box) -> None:
     """Words at the right, each below its head, in the largest size with which all fit.
 
     Where that is none, how to read it and what it does not say are cut to whole sentences: the notes have all of it.
@@ -251,8 +249,7 @@ def _foot(slide: Any, document: Document, brand: Brand, grid: Grid) -> None:
 
 def _notes(slide: Any, told: Slide) -> None:
     frame = slide.notes_slide.notes_text_frame
-    is_chart = told.figure is not None and native.is_charted(told.figure.exhibit)
-    lines = [told.title, *(line for line in told.notes if line), *([_RETYPE] if is_chart else [])]
+    lines = [told.title, *(line for line in told.notes if line), *([_RETYPE] if told.chart else [])]
     if frame is not None:
         frame.text = words.legible("\n".join(dict.fromkeys(lines)))
 

@@ -45,6 +45,11 @@ class Slide(NamedTuple):
     alt: str = ""
     notes: tuple[str, ...] = ()
 
+    @property
+    def chart(self) -> Figure | None:
+        """Which of its exhibits is drawn as a native chart?"""
+        return self.figure if self.figure and is_charted(self.figure.exhibit) else None
+
 
 def slides(document: Document, room: Room) -> tuple[Slide, ...]:
     """Which slides make the deck? ``room`` is what a slide has below its title, in points."""
@@ -108,8 +113,7 @@ def _verdict(document: Document, n: int, size: float, room: Room) -> Slide | Non
     widths = (0.065, 0.27, 0.225, 0.29, 0.15)
     strips = tuple(_rule(item.finding, document, room.width * widths[2] - 12) for item in document.top)
     listing = Listing(("Level", "Finding", "Measured, against agreed", "Interval, count and what was agreed", "Run"),
-                      rows, widths, serif=frozenset({1}), levels=frozenset({0}), size=size, strips=strips,
-                      drawn=2)  # fmt: skip
+                      rows, widths, ("level", "serif", "rule", "", ""), size=size, strips=strips)  # fmt: skip
     about = document.audit.summary if not n else ""
     listings = pages(listing, room.below(about), 1) if rows else ()
     if n:
@@ -119,9 +123,7 @@ def _verdict(document: Document, n: int, size: float, room: Room) -> Slide | Non
         if left.height <= 0 or listings[-1].rows != gaps.rows or listings[-1].size < 10:
             return None
     notes = tuple(line for item in document.top for line in (item.finding.title, item.detail, *_method_of(item)))
-    is_all = len(document.top) == len(document.audit.findings)
-    return Slide("verdict", phrases.ALL if is_all else phrases.MOST, document.top_title, about,
-                 listings=listings, alt=document.top_title,
+    return Slide("verdict", document.top_topic, document.top_title, about, listings=listings, alt=document.top_title,
                  notes=(document.audit.headline, document.audit.summary, *notes))  # fmt: skip
 
 
@@ -136,8 +138,8 @@ def _docket(document: Document, room: Room) -> Iterator[Slide]:
         for entry in figure.docket.entries)  # fmt: skip
     names = tuple(lane.name for lane in figure.docket.entries[0].lanes)
     head = ("Case", "Complaint", *(f"{name}, who agree" for name in names), "Evidence", "Verdict", "Run")
-    listing = Listing(head, rows, (0.045, 0.185, 0.075, 0.095, 0.265, 0.23, 0.105), serif=frozenset({1}), teams=(2, 3),
-                      bold=frozenset({5}))  # fmt: skip
+    listing = Listing(head, rows, (0.045, 0.185, 0.075, 0.095, 0.265, 0.23, 0.105),
+                      ("", "serif", "sales", "marketing", "", "bold", ""))  # fmt: skip
     said = [f"{entry.label}: {entry.also}" for entry in figure.docket.entries if entry.also]
     for page in pages(listing, room, 2):
         yield Slide("docket", figure.topic, figure.exhibit.title, listings=(page,), alt=figure.exhibit.alt,
@@ -156,8 +158,8 @@ def _strip(document: Document, room: Room) -> Iterator[Slide]:
         for told in figure.conversations)  # fmt: skip
     names = tuple(lane.name for lane in figure.conversations[0].said)
     head = ("Conversation", *(f"{name} says, of 5" for name in names), "Segments supplied", "Go on", "Level", "Reading")
-    listing = Listing(head, rows, (0.23, 0.08, 0.1, 0.14, 0.14, 0.08, 0.23), serif=frozenset({0}), teams=(1, 2),
-                      levels=frozenset({5}))  # fmt: skip
+    listing = Listing(head, rows, (0.23, 0.08, 0.1, 0.14, 0.14, 0.08, 0.23),
+                      ("serif", "sales", "marketing", "", "", "level", ""))  # fmt: skip
     alts = [f"{told.label}: {told.said_alt}. {told.happened_alt}" for told in figure.conversations]
     yield Slide("strip", figure.topic, figure.exhibit.title, figure.exhibit.lead,
                 listings=pages(listing, room.below(figure.exhibit.lead), 1), alt=figure.exhibit.alt,
@@ -241,7 +243,7 @@ def _limits(gaps: tuple[NotJudged, ...], title: str, room: Room) -> Iterator[Sli
 def _open(gaps: tuple[NotJudged, ...]) -> Listing:
     rows = tuple((gap.what, gap.why, gap.settle.removeprefix(f"{phrases.SETTLE}: ")) for gap in gaps)
     head = ("What these data leave open", "Why", phrases.SETTLE)
-    return Listing(head, rows, (0.3, 0.32, 0.38), serif=frozenset({0}))
+    return Listing(head, rows, (0.3, 0.32, 0.38), ("serif", "", ""))
 
 
 def _others(items: list[Item], most: int, room: Room) -> Iterator[Slide]:
@@ -250,7 +252,7 @@ def _others(items: list[Item], most: int, room: Room) -> Iterator[Slide]:
     rows = tuple((words.capital(item.finding.level), item.finding.title) for item in ranked)
     if not rows:
         return
-    listing = Listing(("Level", "Finding"), rows, (0.15, 0.85), serif=frozenset({1}), levels=frozenset({0}))
+    listing = Listing(("Level", "Finding"), rows, (0.15, 0.85), ("level", "serif"))
     title = words.tally([item.finding.level for item in items])
     columns = pages(listing, room.half(), 2 * most)
     told = [f"{row[0]}: {row[1]}. {item.finding.detail}" for row, item in zip(rows, ranked, strict=True)]
@@ -268,7 +270,8 @@ def _method(document: Document, room: Room) -> Slide:
     told += [(phrases.MADE_TITLE, f"alignlib {record.kit_version}, settings SHA-256 {record.settings_sha256[:12]}…")]
     counts = document.counts
     rows = tuple((row[0], *row[2:6]) for row in counts.rows)
-    listing = Listing((counts.head[0], *counts.head[2:6]), rows, (0.4, 0.15, 0.15, 0.15, 0.15), frozenset({1, 2, 3, 4}))
+    kinds = ("", *["figure"] * 4)
+    listing = Listing((counts.head[0], *counts.head[2:6]), rows, (0.4, 0.15, 0.15, 0.15, 0.15), kinds)
     notes = [f"{title}: {'; '.join(lines)}" for title, lines in document.notes]
     notes += [*(f"{row[0]}: {row[6]}" for row in counts.rows if row[6]), *document.caveats]
     return Slide("method", "Appendix: method and data", phrases.METHOD_TITLE,
