@@ -16,6 +16,7 @@ _DAYS: tuple[tuple[Callable[[str], date], Callable[[date], str], str], ...] = (
     (date.fromisoformat, date.isoformat, DAY),
     (lambda said: datetime.strptime(said, "%d %B %Y").date(), words.day, "[$-809]d mmmm yyyy"),  # months in English
 )
+AS_TEXT = {f"strings_to_{what}": False for what in ("formulas", "urls", "numbers")}
 LONGEST = 32_767  # what a cell holds, in UTF-16 units
 _UNDER = {"share": 0.0005, "p": 0.001}  # below it words.figure says "under"
 _SCALES: dict[str, tuple[int | Decimal, str]] = {
@@ -31,9 +32,8 @@ def open_book(out: BinaryIO, title: str, record: Record) -> Any:
     """Which empty workbook takes every text as text, and says of itself only title, kit and the day of the record?"""
     from xlsxwriter import Workbook
 
-    as_text = {f"strings_to_{what}": False for what in ("formulas", "urls", "numbers")}
     font = {"default_format_properties": {"font_name": "Arial", "font_size": 10}}
-    book = Workbook(out, {"in_memory": True, **as_text, **font})
+    book = Workbook(out, {"in_memory": True, **AS_TEXT, **font})
     made = datetime.combine(date.fromisoformat(record.as_of), time())
     book.set_properties({"title": text(title)[:255], "author": f"alignlib {text(record.kit_version)}", "created": made})
     return book

@@ -39,11 +39,9 @@ def set_words(shape: Any, paragraphs: list[Styled]) -> None:
         _add_paragraph(body, text, style)
 
 
-def add_chart(slide: Any, plot: Plot, box: Box, name: str, alt: str) -> Any:
+def add_chart(slide: Any, plot: Plot, box: Box, name: str, alt: str) -> None:
     """Which native chart stands on a slide, with its workbook, and which words describe it?"""
-    frame = slide.shapes.add_chart(None, *(int(each * _POINT) for each in box), plot)
-    describe(frame, name, alt)
-    return frame
+    describe(slide.shapes.add_chart(None, *(int(each * _POINT) for each in box), plot), name, alt)
 
 
 def add_key(slide: Any, at: tuple[float, float], brand: Brand) -> float:
@@ -63,7 +61,7 @@ def describe(shape: Any, name: str, alt: str) -> None:
     shape._element.xpath("./*/p:cNvPr")[0].set("descr", legible(alt))
 
 
-def add_table(slide: Any, listing: Listing, box: Box, alt: str, brand: Brand) -> Any:
+def add_table(slide: Any, listing: Listing, box: Box, alt: str, brand: Brand) -> None:
     """Which native table stands on a slide? A head, hairlines between the rows, nothing else drawn."""
     left, top, width, _ = box
     n, heights = len(listing.rows) + 1, listing.heights
@@ -85,7 +83,6 @@ def add_table(slide: Any, listing: Listing, box: Box, alt: str, brand: Brand) ->
             add_strip(slide, strip, (at, top + sum(heights[:r]) + 4), f"Measured {r}")
     if listing.more:
         add_words(slide, "More", (left, top + sum(heights) + 2, width, 14), [(listing.more, {"size": 10.0})])
-    return frame
 
 
 def add_strip(slide: Any, strip: Strip, at: tuple[float, float], name: str) -> None:

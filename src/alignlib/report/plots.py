@@ -7,6 +7,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from alignlib import words
 from alignlib.charts.canvas import HAIR, HATCH, INK, MUTED, RULE
+from alignlib.report.cells import AS_TEXT
 
 Values = Sequence[float | None]
 _NAMESPACES = (
@@ -89,30 +90,24 @@ class Plot(NamedTuple):
 
     @property
     def xlsx_blob(self) -> bytes:
-        """Which workbook opens when somebody edits the chart's data? Nothing but the sheet, and no formula."""
-        return workbook(self)
+        """Which workbook opens when somebody edits the chart's data? Texts stay texts, however they begin."""
+        from datetime import datetime
 
+        import xlsxwriter
 
-def workbook(plot: Plot) -> bytes:
-    """Which workbook holds the figures of this chart? Texts stay texts, however they begin."""
-    from datetime import datetime
-
-    import xlsxwriter
-
-    file = io.BytesIO()
-    as_text = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    book = xlsxwriter.Workbook(file, as_text)
-    book.set_properties({"created": datetime.fromisoformat(plot.made or "1980-01-01")})
-    sheet = book.add_worksheet("Data")
-    for at, (name, values) in enumerate(plot.sheet.items()):
-        sheet.write_string(0, at, words.legible(name))
-        for row, value in enumerate(values, start=1):
-            if isinstance(value, str):
-                sheet.write_string(row, at, words.legible(value))
-            elif value is not None:
-                sheet.write_number(row, at, value)
-    book.close()
-    return file.getvalue()
+        file = io.BytesIO()
+        book = xlsxwriter.Workbook(file, {"in_memory": True, **AS_TEXT})
+        book.set_properties({"created": datetime.fromisoformat(self.made)})
+        sheet = book.add_worksheet("Data")
+        for at, (name, values) in enumerate(self.sheet.items()):
+            sheet.write_string(0, at, words.legible(name))
+            for row, value in enumerate(values, start=1):
+                if isinstance(value, str):
+                    sheet.write_string(row, at, words.legible(value))
+                elif value is not None:
+                    sheet.write_number(row, at, value)
+        book.close()
+        return file.getvalue()
 
 
 def chart_xml(plot: Plot) -> str:
