@@ -39,12 +39,12 @@ def lanes(e: Exhibit, table: Table, look: Look) -> Plot:
     lanes = {} if e.shape == "intervals" else _WIDE_LANES if has_data else _LANES
     drawn = (*lanes, *(("value",) if has_data else ()))
     unit: Unit = next(c.unit for c in e.columns if c.name == drawn[0])
-    marks, scale, height = marks_of(e, drawn), SCALES.get(unit, 1.0), (look.height - 40) / n
+    scale, height = SCALES.get(unit, 1.0), (look.height - 40) / n
+    marks = [mark * scale for mark in marks_of(e, drawn)]
     size = 11.0 if height >= 26 else 10.0 if height >= 19 else 9.0
-    low, high = marks[0] * scale, marks[-1] * scale
     sheet: Sheet = {
         "Name": [str(row.get("label") or "") for row in e.rows],
-        "Place": [i + 0.5 for i in range(n)], "Left": [low] * n, "Right": [high] * n,
+        "Place": [i + 0.5 for i in range(n)], "Left": [marks[0]] * n, "Right": [marks[-1]] * n,
     }  # fmt: skip
     unders = [counted(row) or (_both(row, unit, look.currency) if lanes and height >= 40 else "") for row in e.rows]
     named = [_named(row, under, look.width * 0.34, height, size) for row, under in zip(e.rows, unders, strict=True)]
@@ -53,78 +53,70 @@ def lanes(e: Exhibit, table: Table, look: Look) -> Plot:
         Series("Names", "Place", "Left", labels=tuple((i, Label(text, "l")) for i, text in enumerate(named))),
         Series("Figures", "Place", "Right", labels=tuple((i, Label(t, "r", INK, True)) for i, t in enumerate(told))),
     ]
+    scaled = e.model_copy(update={"rows": [_scaled(row, scale) for row in e.rows]})
     for team, lane in lanes.items():
-        series += _team(e, sheet, team, lane, marks, scale, look)
-    series += _measured(e, sheet, marks, scale) if has_data else []
-    series += [*_silent(e, sheet, drawn, lanes, low, high), *_agreed(e, sheet, unit, scale, look.currency)]
+        series += _team(scaled, sheet, team, lane, marks, look)
+    series += _measured(scaled, sheet, marks) if has_data else []
+    series += _silent(scaled, sheet, drawn, lanes, marks)
+    if e.limit is not None and e.shape == "intervals":  # one line through all rows, in words at its foot
+        label = Label(f"agreed {words.value(e.limit, unit, look.currency)}", "b")
+        sheet |= {"Agreed": [e.limit * scale] * 2, "From row to row": [0.0, float(n)]}
+        line = Line(INK, 1.25, True)
+        series.append(Series("Agreed", "From row to row", "Agreed", line=line, labels=((1, label),)))
     left = max(span(line, 11) for text in named for line in text.split("\n")) * size / 11 + 14
     right = max(max(span(line, 11, True) for text in told for line in text.split("\n")) + 14, 30)
-    across = Axis(low, high, (marks[1] - marks[0]) * scale, _format(e, unit, marks, look.currency), has_grid=True)
+    across = Axis(marks[0], marks[-1], marks[1] - marks[0], _format(e, unit, marks, look.currency), has_grid=True)
     margins = (left / look.width, 20 / look.height, right / look.width, (20 if "Agreed" in sheet else 6) / look.height)
     return Plot(sheet, tuple(series), across, Axis(0, n, 1, has_grid=True, is_turned=True), margins=margins, size=size)
 
 
-def _agreed(e: Exhibit, sheet: Sheet, unit: Unit, scale: float, currency: str) -> list[Series]:
-    """What was agreed, as one line through all rows of estimates, in words at its foot."""
-    if e.limit is None or e.shape != "intervals":
-        return []
-    sheet |= {"Agreed": [e.limit * scale] * 2, "From row to row": [0.0, float(len(e.rows))]}
-    label = Label(f"agreed {words.value(e.limit, unit, currency)}", "b")
-    return [Series("Agreed", "From row to row", "Agreed", line=Line(INK, 1.25, True), labels=((1, label),))]
-
-
-def _team(
-    e: Exhibit, sheet: Sheet, team: str, lane: float, marks: list[float], scale: float, look: Look
-) -> list[Series]:
+def _team(e: Exhibit, sheet: Sheet, team: str, lane: float, marks: list[float], look: Look) -> list[Series]:
     """One team's figures with their intervals, hollow what the other team expects of it."""
     name, (mark, size) = words.TEAM_NAMES[team], _MARKS[team]
     colour = look.sales if team == "sales" else look.marketing
     places = [i + 0.5 + lane for i in range(len(e.rows))]
-    series = _interval(e, sheet, name, (f"{team}_low", f"{team}_high"), places, marks, scale, Line(colour, 2.0))
+    series = _interval(e, sheet, name, (f"{team}_low", f"{team}_high"), places, marks, Line(colour, 2.0))
     for column, head in ((f"{team}_guess", f"{name}, as expected by the other team"), (team, name)):
         if has(e, column):
             values = [number(row, column) for row in e.rows]
-            sheet[head] = [_scaled(value, scale) for value in values]
-            sheet[f"{head}, place"] = _placed(values, places)
+            sheet |= {head: values, f"{head}, place": _placed(values, places)}
             series.append(Series(head, f"{head}, place", head, mark, size, colour, column != team))
     return series
 
 
-def _measured(e: Exhibit, sheet: Sheet, marks: list[float], scale: float) -> list[Series]:
+def _measured(e: Exhibit, sheet: Sheet, marks: list[float]) -> list[Series]:
     """What the data say: an upright tick in the grey bar of its interval; a range over rules has heads and no tick."""
     places = [i + 0.5 for i in range(len(e.rows))]
     head = headed(next(column for column in e.columns if column.name == "value"))
     values = [number(row, "value") for row in e.rows]
-    sheet[head] = [_scaled(value, scale) for value in values]
+    sheet[head] = values
     estimates = e.model_copy(update={"rows": [row if number(row, "value") is not None else {} for row in e.rows]})
-    series = _interval(estimates, sheet, head, ("low", "high"), places, marks, scale, Line(canvas.INTERVAL, 6.0))
+    series = _interval(estimates, sheet, head, ("low", "high"), places, marks, Line(canvas.INTERVAL, 6.0))
     sheet[f"{head}, place"] = _placed(values, places)
     series.append(Series(head, f"{head}, place", head))
-    ticks = [((v * scale, y - 0.2), (v * scale, y + 0.2))
-             for v, y in zip(values, places, strict=True) if v is not None]  # fmt: skip
+    ticks = [((v, y - 0.2), (v, y + 0.2)) for v, y in zip(values, places, strict=True) if v is not None]
     series += strokes(sheet, f"{head}, tick", ticks, Line(INK, 2.5))
     for row, y in zip(e.rows, places, strict=True):
         low, high = number(row, "low"), number(row, "high")
         if number(row, "value") is None and low is not None and high is not None:
-            ends = ((low * scale, y), (high * scale, y))
             is_left = low - marks[0] > marks[-1] - high  # where there is more room
             label = ((0, Label(_kind(row), "l", TEXT)),) if is_left else ((1, Label(_kind(row), "r", TEXT)),)
-            made = strokes(sheet, f"Range in row {y + 0.5:.0f}", [ends], Line(INK, 1.75, has_heads=True))
+            line = Line(INK, 1.75, has_heads=True)
+            made = strokes(sheet, f"Range in row {y + 0.5:.0f}", [((low, y), (high, y))], line)
             series += [each._replace(labels=label) for each in made]
     return series
 
 
 def _interval(
-    e: Exhibit, sheet: Sheet, name: str, ends: tuple[str, str], places: list[float], marks: list[float], scale: float,
-    line: Line,
-) -> list[Series]:  # fmt: skip
+    e: Exhibit, sheet: Sheet, name: str, ends: tuple[str, str], places: list[float], marks: list[float], line: Line
+) -> list[Series]:
     """The interval of each row as a stroke, within the axis; an upper end alone reaches from the figure."""
     pieces = []
     for row, y in zip(e.rows, places, strict=True):
         low, high = (number(row, end) for end in ends)
         low = number(row, "value") if low is None else low
         if low is not None and high is not None:
-            start, stop = (min(max(at, marks[0]), marks[-1]) * scale for at in (low, high))
+            start, stop = (min(max(at, marks[0]), marks[-1]) for at in (low, high))
             pieces.append(((start, y), (stop, y)))
     return strokes(sheet, f"{name}, interval", pieces, line)
 
@@ -138,7 +130,7 @@ def _kind(row: Row) -> str:
 
 
 def _silent(
-    e: Exhibit, sheet: Sheet, drawn: Sequence[str], lanes: dict[str, float], low: float, high: float
+    e: Exhibit, sheet: Sheet, drawn: Sequence[str], lanes: dict[str, float], marks: list[float]
 ) -> list[Series]:
     """Words where nothing is drawn, in a row or in a team's lane: withheld, not recorded, not judged."""
     said: list[tuple[float, float, Label]] = []
@@ -146,9 +138,9 @@ def _silent(
         is_range = None not in (number(row, "low"), number(row, "high"))
         if not is_range and all(number(row, name) is None for name in drawn):
             text = str(row.get("note") or ("not judged" if e.shape == "intervals" else "withheld"))
-            said.append(((low + high) / 2, i + 0.5, Label(text, "ctr", TEXT)))
+            said.append(((marks[0] + marks[-1]) / 2, i + 0.5, Label(text, "ctr", TEXT)))
         else:
-            said += [(low, i + 0.5 + lane, Label(f"{words.TEAM_NAMES[team]}: withheld", "r", TEXT))
+            said += [(marks[0], i + 0.5 + lane, Label(f"{words.TEAM_NAMES[team]}: withheld", "r", TEXT))
                      for team, lane in lanes.items() if number(row, team) is None]  # fmt: skip
             said += [(v, i + 0.5 + lane, Label(_EXPECTED, "l" if v > 3 else "r", TEXT))
                      for team, lane in lanes.items() if has(e, f"{team}_guess")
@@ -212,8 +204,9 @@ def has(e: Exhibit, name: str) -> bool:
     return any(column.name == name for column in e.columns)
 
 
-def _scaled(value: float | None, scale: float) -> float | None:
-    return None if value is None else value * scale
+def _scaled(row: Row, scale: float) -> Row:
+    """A row with its figures as a workbook shows them."""
+    return {name: said if (figure := number(row, name)) is None else figure * scale for name, said in row.items()}
 
 
 def _placed(values: Sequence[float | None], places: list[float]) -> list[float | None]:
@@ -227,10 +220,8 @@ def _format(e: Exhibit, unit: Unit, marks: list[float], currency: str) -> str:
         return "0"
     if unit == "money":
         symbol = words.money(0, currency).removesuffix("0")
-        top = max(abs(mark) for mark in marks) / 100
-        how = (
-            f'"{symbol}"0.0,,"m"' if top >= 999_500 else f'"{symbol}"#,##0,"k"' if top >= 9_950 else f'"{symbol}"#,##0'
-        )
+        top = max(map(abs, marks))
+        how = f'"{symbol}"' + ('0.0,,"m"' if top >= 999_500 else '#,##0,"k"' if top >= 9_950 else "#,##0")
         return f'{how};"{words.MINUS}"{how};"{symbol}"0'
     how = _FORMATS.get(unit, "#,##0")
     return f'{how};"{words.MINUS}"{how}'
