@@ -36,6 +36,7 @@ def read_ahead() -> None:
     from alignlib.intake.exports import name_asked
     from alignlib.intake.synonyms import synonyms
     from alignlib.report import html
+    from alignlib.report.plots import chart_template
     from alignlib.report.printable import characters
     from alignlib.resources import plays, resource
     from alignlib.show import view_template
@@ -45,6 +46,7 @@ def read_ahead() -> None:
         ask()
     for language in languages():
         read_instrument(language)
+    chart_template()
     templates = html.templates()
     for name in templates.list_templates(extensions=["j2", "css"]):
         templates.get_template(name)
