@@ -277,6 +277,12 @@ def test_units_levels_and_verdicts_are_explained_and_rows_counted_as_numbers(
 ) -> None:
     told = {row[1].value for row in book["Units"].iter_rows()}
     assert {"Percentage points", "Money", "Act", "Watch", "Good", "Unclear", "Cannot tell", "Not raised"} <= told
+    assert {
+        "Interval",
+        "Empty cell",
+        "Rounding",
+        *(words.capital(name) for name in xlsx.UNITS.values() if name),
+    } <= told
     head, labels = table_of(book["Row counts"])
     row = dict(zip(labels, (cell.value for cell in book["Row counts"][head + 1]), strict=False))
     assert row["Read"] == row["Used"] + row["Rejected"] + row["Excluded"] > 0

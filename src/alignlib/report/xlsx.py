@@ -4,6 +4,7 @@ import io
 import re
 from collections.abc import Iterable
 from functools import cache
+from typing import get_args
 
 from alignlib import words
 from alignlib.charts.tables import CODES, headed, interval_of
@@ -13,28 +14,11 @@ from alignlib.report.cells import open_book
 from alignlib.report.document import Document, Figure, Item
 from alignlib.report.sheets import Cell, Page, Sheet, write
 from alignlib.resources import resource
-from alignlib.result import Column, Exhibit
+from alignlib.result import Column, Exhibit, Unit
 
-UNITS = {  # what the units of the record are called in a workbook, and what its cells hold then
-    "share": ("share", "A part of a whole: the cell holds 0 to 1 and shows per cent, so 0.45 shows as 45 %."),
-    "pp": ("percentage points", "A difference of two shares: from 30 % to 42 % is 12 percentage points."),
-    "points": ("points", "Points of a scale, of answers from 1 to 5 where no other is named, or a difference of them."),
-    "days": ("days", "Days of 24 hours."),
-    "count": ("count", "A number of things counted, or worked out from things counted."),
-    "money": ("money", "An amount: the cell holds it whole and shows it rounded."),
-    "delta": ("coefficient", "A figure without a unit, as Cliff’s delta or alpha, mostly between −1 and 1."),
-    "p": ("probability", "How often chance alone would make a difference so wide, from 0 to 1."),
-    "date": ("date", "A day of the calendar, written year, month, day."),
-    "text": ("", ""),
-}
-_WORDS = (
-    ("Interval", "Columns “from” and “to” hold an interval: 95 % unless the head names another. Where Method or Note "
-     "says so they hold bounds, or a range over rules."),
-    ("n, k", "n: how many cases a figure rests on. k: how many of them count as yes."),
-    ("Empty cell", "No figure: withheld to protect those who answered, not recorded, or not judged. It is not zero."),
-    ("Rounding", "Figures show as the report prints them; the cell holds more digits. One between two printed ones "
-     "is stored a billionth nearer to zero, so that both round alike."),
-)  # fmt: skip
+UNITS = {unit: str(unit) for unit in get_args(Unit)} | {  # what they are called in a workbook
+    "pp": "percentage points", "delta": "coefficient", "p": "probability", "text": "",
+}  # fmt: skip
 _FINDINGS = (("Level", "text"), ("Finding", "text"), ("Detail", "text"), ("Value", "text"), ("From", "text"),
              ("To", "text"), ("Unit", "text"), ("n", "count"), ("k", "count"), ("Direction", "text"),
              ("Limit", "text"), ("Play", "text"), ("Sheet", "text"), ("Would settle it", "text"),
@@ -52,7 +36,7 @@ def render(document: Document, brand: Brand = PLAIN) -> bytes:
     out = io.BytesIO()
     record = document.record
     book = open_book(out, document.title, record)
-    units = {unit: name for unit, (name, _) in UNITS.items()} | {"money": record.currency}
+    units = UNITS | {"money": record.currency}
     page = Page(record.client, f"As of {document.as_of}", brand.name or f"alignlib {record.kit_version}", brand.paper)
     style = cache(lambda **look: book.add_format({"valign": "top", **look}))
     for sheet in _sheets(document, brand):
@@ -98,7 +82,7 @@ def _finding(item: Item, names: dict[str, str]) -> tuple[Cell, ...]:
     play = f"{item.play.id} {item.play.title}" if item.play else f.play
     return (
         level, Cell(f.title), Cell(f.detail), *(Cell(v, m.unit) for v in (m.value, m.low, m.high)),
-        Cell(UNITS[m.unit][0]), Cell(m.n, "count"), Cell(m.k, "count"), Cell((f.direction or "").replace("_", " ")),
+        Cell(UNITS[m.unit]), Cell(m.n, "count"), Cell(m.k, "count"), Cell((f.direction or "").replace("_", " ")),
         Cell(f.limit, m.unit), Cell(play), Cell(name, link=name), *map(Cell, (f.settle, m.method, f.rule)),
     )  # fmt: skip
 
@@ -151,10 +135,8 @@ def _method(document: Document) -> Sheet:
 
 
 def _units() -> Sheet:
-    said = [("Unit", words.capital(name), meaning) for name, meaning in UNITS.values() if name]
-    said += [("Reading", *told) for told in _WORDS]
-    for kind, page in (("Level", "Levels"), ("Verdict", "The docket")):
-        said += [(kind, words.capital(word), words.capital(meaning)) for word, meaning in _guide(page)]
+    pages = {"Unit": "Units", "Reading": "Cells", "Level": "Levels", "Verdict": "The docket"}
+    said = [(kind, *map(words.capital, told)) for kind, page in pages.items() for told in _guide(page)]
     head = (("Kind", "text"), ("Word", "text"), ("It means", "text"))
     return Sheet("Units", "What units, levels and verdicts mean", (), head, _texts(said), "Method")
 
