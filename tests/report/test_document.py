@@ -79,13 +79,12 @@ def test_without_an_earlier_audit_there_is_no_section_on_it() -> None:
 
 
 def test_a_row_of_the_docket_holds_who_agrees_the_evidence_and_the_play() -> None:
-    docket = next(figure.docket for figure in build(sample_record()).figures if figure.exhibit.key == DOCKET.key)
-    assert docket is not None
-    assert docket.tally == (
+    figure = next(figure for figure in build(sample_record()).figures if figure.exhibit.key == DOCKET.key)
+    assert figure.tally == (
         (4, "Borne out"), (2, "Both have a point"), (2, "Not borne out"), (2, "Cannot tell"),
         (1, "No rule settles it"), (1, "No outside evidence possible"), (1, "Not raised"),
     )  # fmt: skip
-    entries = {entry.label: entry for entry in docket.entries}
+    entries = {entry.label: entry for entry in figure.docket}
     quality, credit, regard = entries["G1"], entries["G9"], entries["G13"]
     assert [(lane.text, lane.at) for lane in quality.lanes] == [("10 of 12", 10 / 12), ("0–1 of 8", 0.5 / 8)]
     assert quality.ends == "(39 to 51; n = 318)" and quality.also.startswith("Also tested: ")
@@ -97,8 +96,7 @@ def test_a_row_of_the_docket_holds_who_agrees_the_evidence_and_the_play() -> Non
 
 def test_the_accent_of_a_play_needs_a_complaint_that_holds_and_a_finding_to_act_on() -> None:
     docket = next(figure.docket for figure in build(sample_record()).figures if figure.exhibit.key == DOCKET.key)
-    assert docket is not None
-    assert [entry.label for entry in docket.entries if entry.is_act] == ["G2", "G3", "G6", "G10"]  # G4, G5 are to watch
+    assert [entry.label for entry in docket if entry.is_act] == ["G2", "G3", "G6", "G10"]  # G4, G5 are to watch
 
 
 def test_a_conversation_says_its_three_strands_in_words_and_a_missing_one_too() -> None:

@@ -167,7 +167,7 @@ def test_the_findings_the_docket_and_the_limits_are_all_there(record: Record, te
     said += [s for gap in (*told.limits, *told.more_limits) for s in (gap.what, gap.why, gap.settle)]
     for figure in told.figures:
         said += [figure.exhibit.title] + ([figure.exhibit.read, figure.exhibit.source] if figure.is_open else [])
-        for entry in figure.docket.entries if figure.docket else ():
+        for entry in figure.docket:
             said += [
                 entry.complaint,
                 entry.evidence,

@@ -255,7 +255,7 @@ def cells_of(deck: Any, head: str) -> list[tuple[str, ...]]:
 
 
 def test_the_cells_of_the_docket_are_the_documents_entries_column_by_column(document: Document, deck: Any) -> None:
-    entries = next(figure.docket for figure in document.figures if figure.docket).entries
+    entries = next(figure.docket for figure in document.figures if figure.docket)
     rows = cells_of(deck, "Case")
     assert len(rows) == len(entries) > 10
     for entry, cells in zip(entries, rows, strict=True):

@@ -158,7 +158,7 @@ def test_every_finding_stands_in_every_format_with_the_same_title_and_detail(bot
 
 def test_every_complaint_has_the_same_evidence_and_verdict_in_every_format(both: tuple[Document, Shown]) -> None:
     doc, seen = both
-    entries = next(figure.docket.entries for figure in doc.figures if figure.docket)
+    entries = next(figure.docket for figure in doc.figures if figure.docket)
     strings = [text for e in entries for text in (e.complaint, e.evidence, e.ends, e.verdict) if text]
     strings += [lane.text for entry in entries for lane in entry.lanes if lane.text]
     assert len(strings) >= 40

@@ -97,7 +97,7 @@ def test_findings_to_act_on_come_first_and_good_ones_only_fill_up_to_five(deck: 
 
 def test_the_docket_shows_every_complaint_once(document: Document, deck: tuple[Slide, ...]) -> None:
     told = next(figure.docket for figure in document.figures if figure.docket)
-    assert [row[0] for row in cells(deck, "docket")] == [entry.label for entry in told.entries]
+    assert [row[0] for row in cells(deck, "docket")] == [entry.label for entry in told]
 
 
 def test_what_stays_open_is_told_with_what_would_settle_it(deck: tuple[Slide, ...]) -> None:

@@ -1,13 +1,12 @@
 """How do the docket and the five conversations stand in a report: strings, counts and places, row by row?"""
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from alignlib import words
 from alignlib.charts.tables import between, number
 from alignlib.resources import Play
-from alignlib.result import Exhibit, Row
+from alignlib.result import Row
 
 HOLDS = ("Borne out", "Both have a point")
 VERDICTS = (*HOLDS, "Not borne out", "Cannot tell", "No rule settles it", "No outside evidence possible", "Not raised")
@@ -50,13 +49,6 @@ class Entry(NamedTuple):
     is_act: bool
 
 
-class Docket(NamedTuple):
-    """Every grievance in order, and how many of each verdict."""
-
-    entries: tuple[Entry, ...]
-    tally: tuple[tuple[int, str], ...]
-
-
 class Conversation(NamedTuple):
     """One conversation with buyers: what was said of it, what is supplied for it, what happened, and how that reads.
 
@@ -80,19 +72,8 @@ class Conversation(NamedTuple):
     reading: str
 
 
-def docket(exhibit: Exhibit, known: Mapping[str, Play], sections: Mapping[str, str]) -> Docket:
-    """Which grievances does this exhibit hold? ``sections``: where each finding, by its key, is proved."""
-    entries = tuple(_entry(row, known, sections) for row in exhibit.rows)
-    found = Counter(entry.verdict for entry in entries)
-    return Docket(entries, tuple((found[v], v) for v in dict.fromkeys((*VERDICTS, *found)) if found[v]))
-
-
-def conversations(exhibit: Exhibit, currency: str) -> tuple[Conversation, ...]:
-    """Which conversations does this exhibit hold, in order?"""
-    return tuple(_conversation(row, currency) for row in exhibit.rows)
-
-
-def _entry(row: Row, known: Mapping[str, Play], sections: Mapping[str, str]) -> Entry:
+def entry(row: Row, known: Mapping[str, Play], sections: Mapping[str, str]) -> Entry:
+    """Which grievance does a row of the docket hold? ``sections``: where each finding, by its key, is proved."""
     claimant, verdict, finding = (_text(row, name) for name in ("claimant", "verdict", "finding"))
     ends, also = _bracketed(_text(row, "ends"))
     return Entry(
@@ -121,7 +102,8 @@ def _agreeing(row: Row, team: str) -> Lane:
     return Lane(team, words.TEAM_NAMES[team], _text(row, team), (low + high) / 2 / n, span)
 
 
-def _conversation(row: Row, currency: str) -> Conversation:
+def conversation(row: Row, currency: str) -> Conversation:
+    """What does a row of the strip say of one conversation?"""
     value, low, high, n = (number(row, name) for name in ("value", "low", "high", "n"))
     supplied, segments, amount = (number(row, name) for name in ("supplied", "segments", "amount"))
     ends = between(low, high, "share") if low is not None and high is not None else ""

@@ -1,12 +1,13 @@
 """What does a report say, in which order? The record as one ordered document of plain strings, without any markup."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from alignlib import words
 from alignlib.charts.tables import Table, number, table
 from alignlib.report import method, phrases
-from alignlib.report.cards import Conversation, Docket, conversations, docket
+from alignlib.report.cards import VERDICTS, Conversation, Entry, conversation, entry
 from alignlib.report.method import as_day
 from alignlib.resources import Play, plays
 from alignlib.result import Exhibit, Finding, NotJudged, Record, Result
@@ -91,8 +92,14 @@ class Figure(NamedTuple):
     table: Table
     play: Play | None
     is_open: bool
-    docket: Docket | None = None
-    conversations: tuple[Conversation, ...] = ()
+    docket: tuple[Entry, ...]
+    conversations: tuple[Conversation, ...]
+
+    @property
+    def tally(self) -> tuple[tuple[int, str], ...]:
+        """How many grievances of the docket end in each verdict?"""
+        found = Counter(entry.verdict for entry in self.docket)
+        return tuple((found[v], v) for v in dict.fromkeys((*VERDICTS, *found)) if found[v])
 
 
 class Document(NamedTuple):
@@ -211,8 +218,8 @@ def _figures(record: Record, known: dict[str, Play], audience: str) -> Iterator[
             yield Figure(
                 _id(e), at, topic, e, table(e, record.currency), play,
                 not e.is_detail and (i == 1 or e.key in proving),
-                docket(e, known, proofs) if e.shape == "docket" else None,
-                conversations(e, record.currency) if e.shape == "strip" else (),
+                tuple(entry(row, known, proofs) for row in e.rows if e.shape == "docket"),
+                tuple(conversation(row, record.currency) for row in e.rows if e.shape == "strip"),
             )  # fmt: skip
 
 

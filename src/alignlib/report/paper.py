@@ -127,8 +127,8 @@ def _shown(figure: Figure, sections: set[str], pictures: dict[str, str]) -> dict
     key, exhibit = figure.exhibit.key, figure.exhibit
     notes = _notes(figure)
     if figure.docket:
-        entries = [_entry(entry, sections, pictures.get(f"{key} {entry.finding}")) for entry in figure.docket.entries]
-        tally = [(words.number(n), verdict, verdict.lower()) for n, verdict in figure.docket.tally]
+        entries = [_entry(entry, sections, pictures.get(f"{key} {entry.finding}")) for entry in figure.docket]
+        tally = [(words.number(n), verdict, verdict.lower()) for n, verdict in figure.tally]
         head = ("Complaint", "Who agrees", "Evidence against what was agreed", "Verdict", "Play to run")
         rows = {"entries": entries, "tally": tally, "head": head, "key": [*words.TEAM_NAMES.items()]}
         return {"kind": "docket", "docket": rows, "notes": notes}

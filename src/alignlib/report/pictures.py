@@ -36,7 +36,7 @@ def _all(document: Document) -> Iterator[tuple[str, Canvas | None, str]]:
 def _in_cells(figure: Figure, findings: dict[str, Finding], currency: str) -> Iterator[tuple[str, Canvas | None, str]]:
     """The small pictures in the cells of a docket (by its finding's key) and of a strip (by its row, from 0)."""
     key = figure.exhibit.key
-    for entry in (e for e in (figure.docket.entries if figure.docket else ()) if e.finding in findings):
+    for entry in (each for each in figure.docket if each.finding in findings):
         finding = findings[entry.finding]
         # the tint marks the side on which the complaint holds, which is not always the bad side of the finding
         side = {"below": "at_least", "above": "at_most"}.get(entry.holds_where, finding.direction)

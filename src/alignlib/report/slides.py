@@ -129,18 +129,18 @@ def _verdict(document: Document, n: int, size: float, room: Room) -> Slide | Non
 
 def _docket(document: Document, room: Room) -> Iterator[Slide]:
     figure = next((figure for figure in document.figures if figure.docket), None)
-    if figure is None or figure.docket is None:
+    if figure is None:
         return
     rows = tuple(
         (entry.label, f"{entry.says}: “{entry.complaint}”", *(lane.text for lane in entry.lanes),
          " ".join(filter(None, [entry.evidence, entry.ends])),
          "\n".join(filter(None, [entry.verdict, entry.note])), minutes(entry.play) if entry.play else "")
-        for entry in figure.docket.entries)  # fmt: skip
-    names = tuple(lane.name for lane in figure.docket.entries[0].lanes)
+        for entry in figure.docket)  # fmt: skip
+    names = tuple(lane.name for lane in figure.docket[0].lanes)
     head = ("Case", "Complaint", *(f"{name}, who agree" for name in names), "Evidence", "Verdict", "Run")
     listing = Listing(head, rows, (0.045, 0.185, 0.075, 0.095, 0.265, 0.23, 0.105),
                       ("", "serif", "sales", "marketing", "", "bold", ""))  # fmt: skip
-    said = [f"{entry.label}: {entry.also}" for entry in figure.docket.entries if entry.also]
+    said = [f"{entry.label}: {entry.also}" for entry in figure.docket if entry.also]
     for page in pages(listing, room, 2):
         yield Slide("docket", figure.topic, figure.exhibit.title, listings=(page,), alt=figure.exhibit.alt,
                     notes=(*_notes_of(figure), *said))  # fmt: skip
