@@ -10,13 +10,11 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path, PureWindowsPath
 from typing import BinaryIO
 
 from alignlib.errors import AlignError, Problem
-
-PRIVATE_MODE = 0o700
-_CHUNK = 1 << 20
 
 
 def write_file(path: Path, content: bytes | str, private: bool = False) -> Path:
@@ -58,7 +56,7 @@ def copy_file(path: Path, target: Path) -> Path:
     refuse_another(path, target)
     if not target.exists():
         with path.open("rb") as source, writing(target) as handle:
-            shutil.copyfileobj(source, handle, _CHUNK)
+            shutil.copyfileobj(source, handle)
     return target
 
 
@@ -81,7 +79,7 @@ def make_folder(path: Path, private: bool = False) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
         if private:
-            path.chmod(PRIVATE_MODE)
+            path.chmod(0o700)
     except OSError as error:
         raise AlignError(_write_problem(path, error)) from error
     return path
@@ -97,13 +95,10 @@ def is_portable(name: str) -> bool:
     return is_plain and len(name.encode(errors="replace")) <= 200 and not PureWindowsPath(name).is_reserved()
 
 
-def sha256(path: Path) -> str:
-    """What is the fingerprint of a file's content?"""
-    digest = hashlib.sha256()
-    with path.open("rb") as handle:
-        while chunk := handle.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+def sha256(file: Path | BufferedReader) -> str:
+    """What is the fingerprint of a file's content? One that is open already is closed then."""
+    with file.open("rb") if isinstance(file, Path) else file as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def inside(root: Path, name: str) -> Path:
@@ -118,7 +113,7 @@ def inside(root: Path, name: str) -> Path:
     return target
 
 
-def open_inside(root: Path, name: str) -> BinaryIO:
+def open_inside(root: Path, name: str) -> BufferedReader:
     """Which ordinary file of a folder is meant? Open for reading: what is read is what was checked.
 
     Follows no link, and refuses a pipe or a device without waiting for it. Raises AlignError (E-OPEN).
@@ -136,30 +131,6 @@ def open_inside(root: Path, name: str) -> BinaryIO:
     except OSError as error:
         raise _refused(root, f"{name!r} cannot be opened ({error.strerror})", "check its permissions") from error
     raise _refused(root, f"{name!r} is no ordinary file, or was exchanged just now")
-
-
-def _refused(root: Path, what: str, fix: str = "copy the file into the data folder") -> AlignError:
-    return AlignError(Problem("E-OPEN", what, where=root.name, fix=fix))
-
-
-def _write_problem(path: Path, error: OSError) -> Problem:
-    full = error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None))
-    return Problem(
-        "E-WRITE",
-        "the disk is full" if full else f"cannot be written ({error.strerror})",
-        where=str(path),
-        fix="make room and run again" if full else "check the folder's permissions, or close the file",
-    )
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":  # Windows cannot open a folder to flush it
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def move_folder(folder: Path, target: Path) -> Path:
@@ -189,24 +160,20 @@ def locked(path: Path, seconds: float = 0) -> Iterator[None]:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
     except OSError as error:
         raise AlignError(_write_problem(path, error)) from error
-    until = time.monotonic() + seconds
     try:
-        while not _lock(descriptor, is_last=time.monotonic() >= until):
+        until = time.monotonic() + seconds
+        while not _is_ours(descriptor):
+            if time.monotonic() >= until:
+                fix = "wait until it has ended, or give --out another folder"
+                what = "another run is working on this folder"
+                raise AlignError(Problem("E-LOCKED", what, str(path.parent), fix=fix))
             time.sleep(0.05)
-    except OSError as error:
-        os.close(descriptor)
-        fix = "wait until it has ended, or give --out another folder"
-        raise AlignError(
-            Problem("E-LOCKED", "another run is working on this folder", str(path.parent), fix=fix)
-        ) from error
-    try:
         yield
     finally:
         os.close(descriptor)  # and so lets go of it
 
 
-def _lock(descriptor: int, is_last: bool) -> bool:
-    """Is it ours now? The last try raises OSError where it is not."""
+def _is_ours(descriptor: int) -> bool:
     try:
         if os.name == "nt":
             import msvcrt
@@ -217,7 +184,29 @@ def _lock(descriptor: int, is_last: bool) -> bool:
 
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        if is_last:
-            raise
         return False
     return True
+
+
+def _refused(root: Path, what: str, fix: str = "copy the file into the data folder") -> AlignError:
+    return AlignError(Problem("E-OPEN", what, where=root.name, fix=fix))
+
+
+def _write_problem(path: Path, error: OSError) -> Problem:
+    full = error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None))
+    return Problem(
+        "E-WRITE",
+        "the disk is full" if full else f"cannot be written ({error.strerror})",
+        where=str(path),
+        fix="make room and run again" if full else "check the folder's permissions, or close the file",
+    )
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":  # Windows cannot open a folder to flush it
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

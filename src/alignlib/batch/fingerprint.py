@@ -1,6 +1,5 @@
 """Is an audit still that of its inputs? Everything it is worked out from, in one fingerprint, and its files checked."""
 
-import difflib
 import hashlib
 import json
 import platform
@@ -8,14 +7,14 @@ import re
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from alignlib import __version__
 from alignlib.comments import APPROVED_FILE
 from alignlib.editions import DONE, RESULTS, find_brand, recorded
 from alignlib.engagement import LOCK_FILE, SETTINGS_FILE, Settings, lock_state, read_engagement
 from alignlib.errors import AlignError, Problem
-from alignlib.files import inside, open_inside
+from alignlib.files import inside, open_inside, sha256
 from alignlib.pipeline import ENGINES
 from alignlib.resources import resource
 from alignlib.words import legible
@@ -35,9 +34,9 @@ def kit_fingerprint() -> str:
     files = _files(Path(__file__).resolve().parents[1])
     for part in _PARTS:  # which lie there in a wheel
         files |= {f"_kit/{part}/{name}": path for name, path in _files(resource(part)).items()}
-    digests = {name: _digest(path.open("rb")) for name, path in files.items()}
+    digests = {name: sha256(path) for name, path in files.items()}
     engines = {"python": platform.python_version(), **{name: version(name) for name in ENGINES}}
-    return _sha256({"version": __version__, "files": digests, "engines": engines})
+    return _of_parts({"version": __version__, "files": digests, "engines": engines})
 
 
 def fingerprint(engagement: Path, since: Path | None = None) -> str | None:
@@ -47,17 +46,19 @@ def fingerprint(engagement: Path, since: Path | None = None) -> str | None:
     input file and the earlier audit compared with. What was published before (``release_log.json``) and the survey's
     key are not in it: they say whether an audit may be published, not what it says, and the audit itself writes them.
     None where it cannot be known before the run: an input is read from a database server.
-    Raises AlignError: E-CONFIG, E-BRAND, E-OPEN for every input file that is not there.
+    Raises AlignError: E-CONFIG, E-BRAND, E-OPEN for an input file that is not there; OSError where one cannot be read.
     """
     settings = read_engagement(engagement)
     brand, lock = find_brand(engagement), lock_state(engagement, settings)
     names, is_whole = _inputs(settings)
+    has_comments = (engagement / APPROVED_FILE).exists()
     parts: dict[str, Any] = {
         "kit": kit_fingerprint(), "settings": settings.sha256(), "lock": lock, "brand": _brand(brand, engagement),
-        "comments": _digest_if_there(engagement, APPROVED_FILE), "inputs": _contents(engagement / _DATA, names),
-        "since": _digest(open_inside(since.parent, since.name)) if since else None,
+        "comments": sha256(open_inside(engagement, APPROVED_FILE)) if has_comments else None,
+        "inputs": {name: sha256(open_inside(engagement / _DATA, name)) for name in names},
+        "since": sha256(open_inside(since.parent, since.name)) if since else None,
     }  # fmt: skip
-    return _sha256(parts) if is_whole else None
+    return _of_parts(parts) if is_whole else None
 
 
 def files_read(engagement: Path) -> tuple[list[Path], bool]:
@@ -94,7 +95,7 @@ def verify(folder: Path) -> list[Problem]:
     problems = []
     for name, digest in sorted(files.items()):
         try:
-            what = "" if _digest(open_inside(folder, name)) == digest else "it is not what was written"
+            what = "" if sha256(open_inside(folder, name)) == digest else "it is not what was written"
         except (AlignError, OSError):
             what = "it is missing or cannot be read"
         if what:
@@ -109,31 +110,6 @@ def _inputs(settings: Settings) -> tuple[list[str], bool]:
     return sorted({name for name in names if name}), all(names)  # "": on a server, or named by the environment
 
 
-def _contents(data: Path, names: list[str]) -> dict[str, str]:
-    digests, problems = {}, []
-    for name in names:
-        try:
-            if not inside(data, name).exists():
-                raise AlignError(_missing(data, name))
-            digests[name] = _digest(open_inside(data, name))
-        except AlignError as error:
-            problems += error.problems
-        except OSError as error:
-            what = f"cannot be read ({error.strerror})"
-            problems.append(Problem("E-OPEN", what, where=name, fix="check its permissions"))
-    if problems:
-        raise AlignError(problems)
-    return digests
-
-
-def _missing(data: Path, name: str) -> Problem:
-    names = sorted(path.relative_to(data).as_posix() for path in data.rglob("*") if path.is_file())[:1000]
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or names[:10]
-    allowed = ", ".join(map(legible, near)) or "the data folder is empty"
-    fix = "correct the file's name in engagement.yml or copy the file into data"
-    return Problem("E-OPEN", "there is no such file in the data folder", where=name, allowed=allowed, fix=fix)
-
-
 def _brand(path: Path | None, engagement: Path) -> dict[str, Any] | None:
     """What a brand.yml and the files it names put on a report; and whose it is, for reports are made again from it."""
     from alignlib.report.brand import read_brand
@@ -141,7 +117,7 @@ def _brand(path: Path | None, engagement: Path) -> dict[str, Any] | None:
     if path is None:
         return None
     brand = read_brand(path)
-    fonts = [_digest(open_inside(Path(font).parent, Path(font).name)) for font in brand.fonts]
+    fonts = [sha256(open_inside(Path(font).parent, Path(font).name)) for font in brand.fonts]
     logo = hashlib.sha256(brand.logo).hexdigest()
     return brand._asdict() | {"logo": logo, "fonts": fonts, "own": path.parent == engagement.resolve()}
 
@@ -162,18 +138,6 @@ def _files(folder: Path) -> dict[str, Path]:
     return {name.as_posix(): path for name, path in found.items() if name not in left}
 
 
-def _digest_if_there(folder: Path, name: str) -> str | None:
-    return _digest(open_inside(folder, name)) if (folder / name).exists() else None
-
-
-def _digest(handle: BinaryIO) -> str:
-    digest = hashlib.sha256()
-    with handle:
-        while chunk := handle.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def _sha256(parts: dict[str, Any]) -> str:
+def _of_parts(parts: dict[str, Any]) -> str:
     text = json.dumps(parts, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()

@@ -1,6 +1,7 @@
 """One engagement of a batch: left as it is when nothing changed, else audited in a stage that one rename publishes."""
 
 import json
+import os
 import re
 import shutil
 import sys
@@ -83,9 +84,8 @@ def carry_out(order: Order, tell: Tell, apart: Apart) -> JobRecord:
         told |= {"state": "failed", "problem": failure(Problem("E-FAULT", what))}
     finally:
         shutil.rmtree(stage, ignore_errors=True)
-    used = _used()
-    peak = apart.peak / 1e6 if isinstance(apart, Children) else 0.0
-    return JobRecord(**told, seconds=round(time.monotonic() - begun, 3), cpu_seconds=used, peak_mb=round(peak, 1))
+    told["seconds"], told["cpu_seconds"] = round(time.monotonic() - begun, 3), round(sum(os.times()[:4]), 3)
+    return JobRecord(**told, peak_mb=round(apart.peak / 1e6, 1) if isinstance(apart, Children) else 0)
 
 
 def _audited(order: Order, stage: Path, tell: Tell, apart: Apart) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def _audited(order: Order, stage: Path, tell: Tell, apart: Apart) -> dict[str, A
     since = Path(order.since) if order.since else None
     try:
         before = fingerprint(engagement, since)
-    except AlignError:
+    except (AlignError, OSError):
         before = None  # the audit says all that is wrong, where this would say the first of it
     folder = unchanged(out, order.job, before) if before and not order.force else None
     if folder and not recorded(folder).get("undelivered"):  # a format that could not be made may be made now
@@ -158,16 +158,6 @@ def _keep_for_inspection(stage: Path, target: Path) -> None:
     if came.is_dir() and any(came.iterdir()):
         make_folder(target.parent, private=True)
         move_folder(came, target)
-
-
-def _used() -> float:
-    """CPU seconds of this process and of those it collected."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return round(time.process_time(), 3)
-    both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return round(sum(each.ru_utime + each.ru_stime for each in both), 3)
 
 
 def in_fork(given: dict[str, Any], descriptors: list[int]) -> int:
