@@ -71,7 +71,7 @@ def runner(given: dict[str, Any], more: list[int]) -> None:
     """Runs a batch while the n-th call of the runner itself fails; its jobs are carried out in the same process."""
     from alignlib.batch import console, job, runner
     from alignlib.batch.overview import write_overview
-    from alignlib.batch.state import read_records
+    from alignlib.batch.state import what_became
     from alignlib.errors import AlignError
     from alignlib.runs.children import Children
 
@@ -89,7 +89,7 @@ def runner(given: dict[str, Any], more: list[int]) -> None:
             told = self
 
     def overview(out: Path, made_at: Any) -> None:
-        write_overview(out, read_records(out), [record.job for record in runner.what_became(out)], made_at)
+        write_overview(out, what_became(out), made_at)
 
     runner._Heard, runner._run, runner._overview = Heard, here, overview  # type: ignore[assignment,misc]
     disk = Disk(Path(given["out"]), given["at"], getattr(errno, given["error"]))

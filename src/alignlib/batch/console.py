@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from alignlib.batch import progress
-from alignlib.batch.state import REPORTED, JobRecord
+from alignlib.batch.state import REPORTED, JobRecord, reported, what_became
 from alignlib.errors import AlignError, Problem
 from alignlib.words import count
 
@@ -35,7 +35,7 @@ def run(portfolio: Path, out: Path, tell: progress.Tell, **chosen: Any) -> tuple
     Only what this run did decides: 1 when an audit failed or lacks a format. An interrupt or a request to end stops all
     that runs at once; what had ended stays, and the same command goes on.
     """
-    from alignlib.batch.runner import run_batch, what_became
+    from alignlib.batch.runner import run_batch
 
     asked = (signal.SIGINT, signal.SIGTERM)
 
@@ -66,10 +66,8 @@ def run(portfolio: Path, out: Path, tell: progress.Tell, **chosen: Any) -> tuple
 
 def summary(records: list[JobRecord], out: Path) -> str:
     """How did it go, in one line whose numbers add up to the plan, and where is the overview?"""
-    tally = dict.fromkeys(REPORTED, 0)
-    for record in records:
-        tally[record.state if record.state in tally else "not started"] += 1
-    parts = ", ".join(f"{n} {state}" for state, n in tally.items())
+    states = list(map(reported, records))
+    parts = ", ".join(f"{states.count(state)} {state}" for state in REPORTED)
     return f"{count(len(records), 'engagement')}: {parts}. Overview: {out / 'index.html'}"
 
 

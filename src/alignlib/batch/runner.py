@@ -18,7 +18,8 @@ from alignlib.batch.fingerprint import CLIENTS, kit_fingerprint, verify
 from alignlib.batch.job import LOGS, STAGE, Order, Tell
 from alignlib.batch.local import MARK, Place, carry_out
 from alignlib.batch.plan import Job, read_plan, refuse_addresses, select
-from alignlib.batch.state import PLAN, JobRecord, damaged_records, read_records, write_record
+from alignlib.batch.progress import Tell
+from alignlib.batch.state import PLAN, JobRecord, damaged_records, read_records, what_became, write_record
 from alignlib.errors import AlignError, Problem
 from alignlib.files import locked, make_folder, write_file
 from alignlib.preload import PRELOAD
@@ -172,14 +173,6 @@ def verify_batch(out: Path) -> list[Problem]:
     ]
     told = {out / record.folder for record in read_records(out) if record.folder}
     return damaged + [problem for folder in sorted({*told, *(out / CLIENTS).glob("*/*")}) for problem in verify(folder)]
-
-
-def what_became(out: Path) -> list[JobRecord]:
-    """What is known of each job that was planned in this batch: its record, or that it was not started? [] if none."""
-    path, known = out / PLAN, {record.job: record for record in read_records(out)}
-    planned = json.loads(path.read_text(encoding="utf-8"))["jobs"] if path.is_file() else []
-    names = [(str(job["job"]), Path(job["engagement"]).name) for job in planned]
-    return [known.get(job) or JobRecord(job=job, engagement=name, state="not started") for job, name in names]
 
 
 def _sweep(out: Path) -> None:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from alignlib.files import is_portable, write_file
+from alignlib.files import write_file
 from alignlib.words import legible
 
 JOBS, PLAN = "private/jobs", "private/batch.json"  # in a batch's folder
@@ -17,15 +17,8 @@ STANDS: tuple[State, ...] = ("done", "skipped")  # there is an audit in its fold
 REPORTED: tuple[State, ...] = ("done", "failed", "skipped", "not started")  # every job is one of these in the end
 
 
-def _portable(name: str) -> str:
-    if not is_portable(name):
-        raise ValueError("no name for a file")
-    return name
-
-
 # File names that are no UTF-8 reach us as halves of letters, which JSON cannot hold: they become a visible mark.
 Text = Annotated[str, BeforeValidator(lambda said: legible(said) if isinstance(said, str) else said)]
-Name = Annotated[str, AfterValidator(_portable)]
 
 
 class _Entry(BaseModel):
@@ -48,7 +41,7 @@ class JobRecord(_Entry):
     A failed job has a problem, one that is done or skipped a folder; ValidationError where it has not.
     """
 
-    job: Name
+    job: str
     engagement: Text
     client: Text | None = None
     state: State
@@ -70,6 +63,11 @@ class JobRecord(_Entry):
         if self.state in STANDS and not self.folder:
             raise ValueError(f"a job that is {self.state} says where its audit is")
         return self
+
+    @property
+    def called(self) -> str:
+        """By which name is the client known? By its own, once its settings could be read, else by its folder's."""
+        return self.client or self.engagement
 
     def as_data(self) -> dict[str, Any]:
         """How is it written in JSON, key by key?"""
@@ -93,6 +91,20 @@ def read_records(out: Path) -> list[JobRecord]:
 def damaged_records(out: Path) -> list[str]:
     """Of which jobs of the batch in ``out`` cannot the record be read?"""
     return [path.stem for path in _files(out) if _read(path) is None]
+
+
+def what_became(out: Path) -> list[JobRecord]:
+    """What is known of each job that was planned in this batch: its record, or that it was not started? [] if none."""
+    path, known = out / PLAN, {record.job: record for record in read_records(out)}
+    planned = json.loads(path.read_text(encoding="utf-8"))["jobs"] if path.is_file() else []
+    blank = (JobRecord(job=job["job"], engagement=Path(job["engagement"]).name, state="not started", attempt=0)
+             for job in planned)  # fmt: skip
+    return [known.get(record.job, record) for record in blank]
+
+
+def reported(record: JobRecord) -> State:
+    """How is a job told at the end: done, failed, skipped, or, whatever else became of it, not started?"""
+    return record.state if record.state in REPORTED else "not started"
 
 
 def _files(out: Path) -> Sequence[Path]:
