@@ -21,10 +21,10 @@ import pytest
 import yaml
 from typer.main import get_command
 
-from alignlib.batch import cluster
+from alignlib.batch import cluster, local
 from alignlib.batch.fingerprint import kit_fingerprint
 from alignlib.batch.job import CLIENTS, LOGS, STAGE, Order
-from alignlib.batch.plan import read_plan
+from alignlib.batch.plan import read_plan, refuse_addresses
 from alignlib.batch.runner import Choice, Limits, run_batch
 from alignlib.batch.state import JobRecord, read_records
 from alignlib.cli import app
@@ -214,11 +214,10 @@ def test_without_the_package_it_is_said_how_to_install_it(tmp_path: Path, monkey
 
 @pytest.mark.parametrize("address", ["s3://bucket/clients", "memory://x", "file:///clients", "/here/s3:/bucket"])
 def test_an_address_where_a_folder_is_wanted_is_refused_before_anything_is_asked(address: str, tmp_path: Path) -> None:
-    for given in ({"engagement": address}, {"out": address}):
-        order = replace(Order("a-1", str(tmp_path), str(tmp_path), "kit"), **given)
+    for portfolio, out in ((Path(address), tmp_path), (tmp_path, Path(address))):
         with pytest.raises(AlignError, match="not on addresses"):
-            next(cluster.carry_out([order], "tcp://127.0.0.1:1", nothing))
-    cluster.refuse_addresses(tmp_path, Path("C:/clients"), Path("a:b/c"))
+            run_batch(portfolio, out, nothing, Limits(), Choice(), "tcp://127.0.0.1:1")
+    refuse_addresses(tmp_path, Path("C:/clients"), Path("a:b/c"))
 
 
 @needs_dask
@@ -268,18 +267,25 @@ def test_a_job_is_carried_out_on_a_worker_and_one_that_cannot_be_done_right_is_n
 
 
 def test_a_kit_that_is_missing_on_a_worker_is_a_matter_of_settings() -> None:
-    assert cluster._why(ModuleNotFoundError("No module named 'alignlib'"))[0] == "settings"
-    assert cluster._why(ValueError("x")) == ("process", "its worker ended it with ValueError: x")
+    assert cluster._why(ModuleNotFoundError("No module named 'alignlib'")).kind == "settings"
+    why = cluster._why(ValueError("x"))
+    assert (why.kind, why.sentence) == ("process", "its worker ended it with ValueError: x")
 
 
-def test_where_nothing_can_be_forked_a_worker_gives_a_job_a_process_of_its_own(tmp_path: Path) -> None:
+def test_where_nothing_can_be_forked_a_worker_gives_a_job_a_process_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "unfit", lambda: "a test asks for it")
+    monkeypatch.setattr(cluster, "_PLACES", [])
     engagement = tmp_path / "client"
     engagement.mkdir()
     (engagement / "engagement.yml").write_text("client: [", encoding="utf-8")
     order, heard = order_of(engagement, tmp_path / "out"), list[Event]()
-    record = within(120, lambda: cluster._in_own_place(order, heard.append))
+    record = within(120, lambda: cluster.carried_out(order, heard.append, lambda: True))
     assert record.state == "failed" and record.problem and record.problem.code == "E-CONFIG"
-    assert [event["event"] for event in heard] == ["note", "begin"]
+    assert [(event["event"], event["job"]) for event in heard] == [("note", order.job), ("begin", order.job)]
+    record = within(60, lambda: cluster.carried_out(order, heard.append, lambda: False))
+    assert record.problem and record.problem.kind == "interrupted" and len(heard) == 2
 
 
 @needs_dask
@@ -413,20 +419,19 @@ def test_a_scheduler_that_goes_away_ends_the_batch_and_what_ran_is_interrupted(
 @needs_dask
 @needs_fork
 @pytest.mark.trust
-def test_a_keeper_or_a_warm_process_that_is_killed_is_replaced(dask: Cluster, portfolio: Path, tmp_path: Path) -> None:
+def test_a_warm_process_that_is_killed_is_replaced(dask: Cluster, portfolio: Path, tmp_path: Path) -> None:
     (pid,) = dask.add_workers(1).values()
     killed: list[str] = []
 
     def tell(event: Any) -> None:
-        kind = ("warm", "keeper")[len(killed)] if len(killed) < 2 else ""
-        if event["event"] == "step" and event["number"] == 2 and kind and event["job"] not in killed:
+        if event["event"] == "step" and event["number"] == 2 and not killed:
             killed.append(event["job"])
-            os.kill(_child_of(_child_of(pid)) if kind == "warm" else _child_of(pid), signal.SIGKILL)
+            os.kill(_child_of(pid), signal.SIGKILL)
 
     records = within(420, lambda: run_batch(portfolio, tmp_path / "out", tell, Limits(1), Choice(), dask.address))
     assert [record.state for record in records] == ["done"] * 4
     assert {record.job: record.attempt for record in records if record.attempt > 1} == dict.fromkeys(killed, 2)
-    assert len(killed) == 2
+    assert len(killed) == 1
 
 
 def _child_of(pid: int) -> int:

@@ -41,7 +41,7 @@ from running import (
 )  # fmt: skip
 
 from alignlib.batch.job import Order
-from alignlib.batch.local import MARK
+from alignlib.batch.runner import MARK
 from alignlib.files import sha256
 from alignlib.preload import PRELOAD
 from alignlib.runs.kernels import Warm

@@ -309,7 +309,8 @@ def test_a_machine_that_has_no_process_to_spare_costs_no_other_job_its_process(
 
     (tmp_path / LOGS).mkdir(parents=True)
     monkeypatch.setattr(local.time, "sleep", lambda _: None)
-    place = local.Place(tmp_path, (), lambda event: None)
+    place = local.Place((), lambda event: None, adopts=False)
+    place.close()
     place._warm = Busy()  # type: ignore[assignment]
     orders = [Order(name, str(tmp_path / name), str(tmp_path), "kit") for name in ("a", "b")]
     records_of_both = list(local.carry_out(orders, 2, lambda event: None, place))

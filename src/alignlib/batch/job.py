@@ -8,7 +8,7 @@ import sys
 import time
 import traceback
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from alignlib.batch.fingerprint import CLIENTS, fingerprint, unchanged, verify
+from alignlib.batch.progress import Tell
 from alignlib.batch.state import Failure, JobRecord, Kind
 from alignlib.editions import DONE, RESULTS, recorded
 from alignlib.errors import AlignError, Problem
@@ -26,7 +27,6 @@ from alignlib.runs.children import Apart, Children, at_once, end_all_with_parent
 
 NO_ROOM = 4  # exit code of a job that could not say what became of it
 STAGE, FAILED, LOGS = "private/stage", "private/failed", "private/logs"  # in a batch's folder
-Tell = Callable[[Mapping[str, Any]], None]
 # To which class a failure belongs, by the code of its first problem; what is not here lies in the client's data.
 _KINDS: dict[str, Kind] = {
     **dict.fromkeys(("E-CONFIG", "E-BRAND", "E-USE", "E-TEMPLATE", "E-OPEN"), "settings"),
@@ -60,6 +60,11 @@ class Order:
     def as_data(self) -> dict[str, Any]:
         """How is it sent to another process?"""
         return asdict(self)
+
+    def failed(self, problem: Failure, seconds: float = 0) -> JobRecord:
+        """Which record says that nothing came of it, where the job itself could not?"""
+        return JobRecord(job=self.job, engagement=Path(self.engagement).name, state="failed", attempt=self.attempt,
+                         problem=problem, seconds=round(seconds, 3))  # fmt: skip
 
 
 def carry_out(order: Order, tell: Tell, apart: Apart) -> JobRecord:

@@ -6,100 +6,89 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
+import uuid
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from alignlib.batch.job import LOGS, NO_ROOM, STAGE, Order, Tell, failure
+from alignlib.batch.job import LOGS, NO_ROOM, STAGE, Order, failure
+from alignlib.batch.progress import Tell
 from alignlib.batch.state import Failure, JobRecord
 from alignlib.errors import AlignError, Problem
 from alignlib.runs.kernels import Child, Warm
-from alignlib.runs.processes import adopt_orphans, end_strangers, unfit
+from alignlib.runs.processes import adopt_orphans, end_all, unfit
 
 ATTEMPTS = 3  # of a job whose process was ended from outside
 TRIES = 4  # to begin one
 LONGEST_LOG, KEPT_OF_LOG = 10_000_000, 100_000  # bytes of what a job prints; of them, once it is more
 GRACE, LOOK = 30.0, 0.1  # seconds beyond a job's own limit; between two looks at what runs
 TARGET = "alignlib.batch.job:in_fork"
-MARK = "ALIGNLIB_BATCH"  # in the environment of every process of a batch: its folder
 
 
-@dataclass
 class Place:
-    """Where do jobs run here? In forks of a warm process while one can be had; ``tell`` hears when none can."""
+    """Where do jobs run here? In forks of a warm process while one can be had; ``tell`` hears when none can.
 
-    out: Path
-    preload: Sequence[str]
-    tell: Tell
-    is_warm: bool = True
-    _warm: Warm | None = field(default=None, init=False)
+    ``adopts``: what jobs leave behind comes to this process and is ended by it, with any other child that it has.
+    """
 
-    def __enter__(self) -> "Place":
-        why = unfit() or ("" if self.is_warm else "so it was asked")
-        if not why:
-            # From its start, so that whoever comes after a runner that was killed finds its forks too: the environment
-            # that a fork is given later cannot be seen from outside.
-            os.environ[MARK] = str(self.out)
+    def __init__(self, preload: Sequence[str], tell: Tell, adopts: bool = True) -> None:
+        why = unfit()
+        self._preload, self._adopts, self._one_at_a_time = preload, adopts and not why, threading.Lock()
+        self._warm: Warm | None = None
+        if self._adopts:
             adopt_orphans()
+        if not why:
             try:
-                self._warm = Warm(self.preload)
+                self._warm = Warm(preload)
                 self._warm.ready()
                 for left_out in self._warm.missing:
-                    self.tell({"event": "note", "note": f"left out of the warm process: {left_out}"})
+                    tell({"event": "note", "note": f"left out of the warm process: {left_out}"})
             except AlignError as error:
                 why, self._warm = error.problems[0].what, None
         if why:
             what = "ordinary kernels are used, which takes several times longer and bounds no memory"
-            self.tell({"event": "note", "note": f"{what}: {why}"})
-        return self
+            tell({"event": "note", "note": f"{what}: {why}"})
 
-    def __exit__(self, *_: object) -> None:
-        os.environ.pop(MARK, None)
+    def close(self) -> None:
+        """Ends what runs here."""
         if self._warm:
             self._warm.close()
-        if self.is_warm and not unfit():
-            _end_orphans()
+        if self._adopts:
+            end_all()
 
     def begin(self, order: Order) -> "_Running":
         """Which process carries out this order?"""
-        log = self.out / LOGS / f"{order.job}-{order.attempt}"
-        events = log.with_suffix(".events")
+        logs = Path(order.out) / LOGS
+        log, events = logs / f"{order.job}-{order.attempt}.log", logs / f"{order.job}-{uuid.uuid4().hex}.events"
         try:
-            with log.with_suffix(".log").open("ab") as said, events.open("wb") as told:
+            with log.open("ab") as said, events.open("wb") as told, self._one_at_a_time:
                 said.truncate(0)
-                if self._warm is None:
-                    process: Child | subprocess.Popen[bytes] = _own_process(order, told, said)
-                else:
-                    process = self._forked(order, told, said)
-            return _Running(order, process, events.open("rb"), log.with_suffix(".log"))
+                process = self._forked(self._warm, order, told, said) if self._warm else _own_process(order, told, said)
+            return _Running(order, process, events.open("rb"), log)
         except OSError as error:
             what, fix = f"a job cannot be begun ({error.strerror})", "make room, or check the folder's permissions"
-            raise AlignError(Problem("E-WRITE", what, str(self.out / LOGS), fix=fix)) from error
+            raise AlignError(Problem("E-WRITE", what, str(logs), fix=fix)) from error
 
-    def _forked(self, order: Order, told: BinaryIO, said: BinaryIO) -> Child:
+    def _forked(self, warm: Warm, order: Order, told: BinaryIO, said: BinaryIO) -> Child:
+        here = {"TMPDIR": str(Path(order.out) / STAGE)}  # what a killed process leaves there is cleared with the rest
         with Path(os.devnull).open("rb") as nothing:
             streams, more = (nothing, said, said), [told.fileno()]
-            here = {"TMPDIR": str(self.out / STAGE)}  # what a killed process leaves there is cleared away with the rest
-            tried = 0
-            while True:
-                tried += 1
-                if self._warm is None:
-                    self._warm = Warm(self.preload)
-                try:
-                    return self._warm.fork(TARGET, order.as_data(), self.out, here, streams, more)
-                except AlignError:
-                    if tried == TRIES:
-                        raise
-                if self._warm.is_alive():  # this machine has no process or memory to spare just now
+            for tried in range(1, TRIES):
+                with suppress(AlignError):
+                    return warm.fork(TARGET, order.as_data(), Path(order.out), here, streams, more)
+                if warm.is_alive():  # this machine has no process or memory to spare just now
                     time.sleep(tried)
                     continue
-                self._warm.close()  # it was ended from outside; what it had forked went with it
-                _end_orphans()
-                self._warm = None
+                warm.close()  # it was ended from outside; what it had forked went with it
+                if self._adopts:
+                    end_all()
+                self._warm = warm = Warm(self._preload)
+            return warm.fork(TARGET, order.as_data(), Path(order.out), here, streams, more)
 
 
 @dataclass
@@ -150,59 +139,46 @@ class _Running:
             self.process.send_signal(getattr(signal, "SIGKILL", signal.SIGTERM))
 
 
-def carry_out(orders: Sequence[Order], workers: int, tell: Tell, place: Place) -> Iterator[JobRecord]:
+def carry_out(
+    orders: Sequence[Order], workers: int, tell: Tell, place: Place, wanted: Callable[[], bool] = lambda: True
+) -> Iterator[JobRecord]:
     """What became of each of these jobs, as they end? So many at a time; ``tell`` hears what happens meanwhile.
 
     A job whose process was ended from outside is tried twice more, one that took too much memory once more and alone;
-    a fault of the data is final.
+    a fault of the data is final. Once they are not ``wanted`` any more, what runs is ended and nothing is said of it.
     """
     waiting, alone, running = deque(orders), deque[Order](), list[_Running]()
     try:
-        yield from _each(waiting, alone, running, workers, tell, place)
+        while (waiting or alone or running) and wanted():
+            while waiting and len(running) < workers:
+                order = waiting.popleft()
+                tell({"event": "begin", "job": order.job, "attempt": order.attempt})
+                try:
+                    running.append(place.begin(order))
+                except AlignError as error:
+                    if error.problems[0].code != "E-KERNEL":
+                        raise
+                    yield order.failed(failure(error.problems[0]))
+            if alone and not running and not waiting:
+                waiting.append(alone.popleft())
+                continue
+            _wait(running)
+            for job in list(running):
+                record = job.look(tell)
+                if record is None:
+                    continue
+                running.remove(job)
+                kind = record.problem.kind if record.problem else ""
+                following = replace(job.order, attempt=job.order.attempt + 1)
+                if kind == "interrupted" and job.order.attempt < ATTEMPTS:
+                    waiting.append(following)
+                elif kind == "memory" and job.order.attempt == 1 and workers > 1:
+                    alone.append(following)
+                else:
+                    yield record
     finally:
         for job in running:
             job.stop()
-
-
-def _each(
-    waiting: deque[Order], alone: deque[Order], running: list["_Running"], workers: int, tell: Tell, place: Place
-) -> Iterator[JobRecord]:
-    while waiting or alone or running:
-        while waiting and len(running) < workers:
-            order = waiting.popleft()
-            try:
-                running.append(_begun(order, place, tell))
-            except AlignError as error:
-                if error.problems[0].code != "E-KERNEL":
-                    raise
-                yield _not_begun(order, error.problems[0])
-        if alone and not running and not waiting:
-            waiting.append(alone.popleft())
-            continue
-        _wait(running)
-        for job in list(running):
-            record = job.look(tell)
-            if record is None:
-                continue
-            running.remove(job)
-            order, kind = job.order, record.problem.kind if record.problem else ""
-            following = replace(order, attempt=order.attempt + 1)
-            if kind == "interrupted" and order.attempt < ATTEMPTS:
-                waiting.append(following)
-            elif kind == "memory" and order.attempt == 1 and workers > 1:
-                alone.append(following)
-            else:
-                yield record
-
-
-def _not_begun(order: Order, problem: Problem) -> JobRecord:
-    return JobRecord(job=order.job, engagement=Path(order.engagement).name, state="failed", attempt=order.attempt,
-                     problem=failure(problem))  # fmt: skip
-
-
-def _begun(order: Order, place: Place, tell: Tell) -> _Running:
-    tell({"event": "begin", "job": order.job, "attempt": order.attempt})
-    return place.begin(order)
 
 
 def _wait(running: list[_Running]) -> None:
@@ -218,9 +194,8 @@ def _wait(running: list[_Running]) -> None:
 
 
 def _own_process(order: Order, told: BinaryIO, said: BinaryIO) -> "subprocess.Popen[bytes]":
-    call, environment = [sys.executable, "-P", "-m", "alignlib.batch.job"], os.environ | {MARK: order.out}
-    process = subprocess.Popen(call, stdin=subprocess.PIPE, stdout=told, stderr=said, env=environment,
-                               start_new_session=True)  # fmt: skip
+    call = [sys.executable, "-P", "-m", "alignlib.batch.job"]
+    process = subprocess.Popen(call, stdin=subprocess.PIPE, stdout=told, stderr=said, start_new_session=True)
     if process.stdin:
         with process.stdin as pipe:
             pipe.write(json.dumps(order.as_data()).encode())
@@ -253,16 +228,8 @@ def _ended_early(order: Order, code: int, seconds: float, is_late: bool) -> JobR
     sentence = f"its process was ended from outside ({how}), {order.attempt} of {ATTEMPTS} times: run the batch again"
     problem = Failure(kind="interrupted", sentence=sentence)
     if code == NO_ROOM:
-        problem = Failure(kind="disk", code="E-WRITE", sentence=f"{order.out}: what became of it could not be written")
+        problem = failure(Problem("E-WRITE", "what became of it could not be written", order.out))
     if is_late:
-        sentence = f"the audit took longer than {order.job_seconds:g} seconds and was ended"
-        problem = Failure(kind="time", code="E-TIME", sentence=sentence)
-    return JobRecord(job=order.job, engagement=Path(order.engagement).name, state="failed", attempt=order.attempt,
-                     problem=problem, seconds=round(seconds, 3))  # fmt: skip
-
-
-def _end_orphans() -> None:
-    """What was left by a warm process that was ended from outside came to this one: ended, and collected."""
-    while end_strangers(set()):
-        with suppress(ChildProcessError):
-            os.waitpid(-1, 0)
+        what = f"the audit took longer than {order.job_seconds:g} seconds and was ended"
+        problem = failure(Problem("E-TIME", what))
+    return order.failed(problem, seconds)

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 from alignlib import __version__
 from alignlib.batch.fingerprint import CLIENTS, kit_fingerprint, verify
-from alignlib.batch.job import LOGS, STAGE, Order, Tell
-from alignlib.batch.local import MARK, Place, carry_out
+from alignlib.batch.job import LOGS, STAGE, Order
+from alignlib.batch.local import Place, carry_out
 from alignlib.batch.plan import Job, read_plan, refuse_addresses, select
 from alignlib.batch.progress import Tell
 from alignlib.batch.state import PLAN, JobRecord, damaged_records, read_records, what_became, write_record
@@ -26,6 +26,7 @@ from alignlib.preload import PRELOAD
 from alignlib.runs.processes import end_marked
 
 LOCK = "private/lock"  # in a batch's folder
+MARK = "ALIGNLIB_BATCH"  # in the environment of every process of a batch: its folder
 OWN = ("alignlib.batch.job", "alignlib.batch.fingerprint:kit_fingerprint")  # what each job needs besides
 SPARE = 500_000_000  # bytes that must be free beside three times the inputs
 
@@ -49,7 +50,7 @@ class Choice(NamedTuple):
 
 
 def run_batch(
-    portfolio: Path, out: Path, tell: Tell, limits: Limits, choice: Choice, scheduler: str = "", is_warm: bool = True
+    portfolio: Path, out: Path, tell: Tell, limits: Limits, choice: Choice, scheduler: str = ""
 ) -> list[JobRecord]:
     """What became of each engagement of this portfolio? One record for each that was planned, by name.
 
@@ -73,12 +74,14 @@ def run_batch(
         orders = [_order(job, out, kit, limits, choice.force) for job in meant]
         tell({"event": "plan", "jobs": len(orders), "workers": limits.workers})
         hear = _Heard(out, {order.job: Path(order.engagement).name for order in orders}, tell)
+        os.environ[MARK] = str(out)  # whoever comes after a runner that was killed finds by it what that had started
         try:
-            with closing(_run(orders, out, hear, limits, scheduler, is_warm)) as records_as_they_end:
+            with closing(_run(orders, hear, limits, scheduler)) as records_as_they_end:
                 for record in records_as_they_end:
                     hear.ended(record)
         finally:
             with _undisturbed():
+                del os.environ[MARK]
                 _clear(out)
                 hear.stopped()
                 records = what_became(out)
@@ -105,18 +108,14 @@ def _order(job: Job, out: Path, kit: str, limits: Limits, force: bool) -> Order:
                  limits.seconds, limits.job_seconds, limits.memory)  # fmt: skip
 
 
-def _run(
-    orders: list[Order], out: Path, tell: "_Heard", limits: Limits, scheduler: str, is_warm: bool
-) -> Generator[JobRecord]:
-    if not orders:
-        return
-    if scheduler:
+def _run(orders: list[Order], tell: "_Heard", limits: Limits, scheduler: str) -> Generator[JobRecord]:
+    if scheduler and orders:
         from alignlib.batch import cluster
 
         yield from cluster.carry_out(orders, scheduler, tell)
-        return
-    with Place(out, (*PRELOAD, *OWN), tell, is_warm) as place:
-        yield from carry_out(orders, limits.workers, tell, place)
+    elif orders:
+        with closing(Place((*PRELOAD, *OWN), tell)) as place:
+            yield from carry_out(orders, limits.workers, tell, place)
 
 
 def _overview(out: Path, made_at: datetime) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from alignlib.errors import AlignError, Problem
-from alignlib.runs.processes import children, end, end_strangers, end_with_parent, memory, tree
+from alignlib.runs.processes import children, end, end_all, end_with_parent, memory, tree
 from alignlib.runs.warm import seed_anew
 
 Step = Callable[[], None]
@@ -56,7 +56,7 @@ class Children:
             for child in running.values():
                 end(child.pid)
                 os.close(child.pipe)
-            _collect_all()
+            end_all()
 
     def _ended(self, running: "dict[int, _Child]") -> "list[_Child]":
         """Which of the children have ended, or are ended now because a limit was reached?"""
@@ -134,7 +134,7 @@ def end_all_with_parent() -> None:
     """
 
     def leave(*_: object) -> None:
-        _collect_all()
+        end_all()
         os._exit(128 + signal.SIGTERM)
 
     signal.signal(signal.SIGTERM, leave)
@@ -215,13 +215,3 @@ def _limit(most: int) -> None:
     if hard == resource.RLIM_INFINITY or limit < hard:
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def _collect_all() -> None:
-    """Ends and collects every process below this one: what a step started and left behind was adopted here."""
-    while True:
-        end_strangers(set())
-        try:
-            os.waitpid(-1, 0)
-        except ChildProcessError:
-            return

@@ -74,6 +74,16 @@ def memory(pids: list[int]) -> int:
 def end_strangers(known: set[int]) -> int:
     """How many processes stand below this one that it did not start? They are ended; call until none is."""
     strangers = [pid for pid in children(os.getpid()) if pid not in known]
+def end_all() -> None:
+    """Does anything stand below this process, its own or adopted? It is ended, and collected."""
+    while True:
+        end_strangers(set())
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            return
+
+
     for pid in strangers:
         end(pid)
     return len(strangers)
