@@ -57,7 +57,7 @@ def test_a_program_gets_every_event_as_one_line_of_json() -> None:
 
 
 def test_a_terminal_gets_a_bar_that_counts_jobs_and_a_line_for_each_failure(capsys: pytest.CaptureFixture[str]) -> None:
-    with progress.bar(print) as tell:
+    with progress.bar() as tell:
         for event in TWO:
             tell(event)
     shown = capsys.readouterr().err

@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -14,18 +14,17 @@ from alignlib.errors import AlignError, Problem
 from alignlib.words import count
 
 DONE, FAILED, DISK, INTERRUPTED, TERMINATED = 0, 1, 4, 130, 143
-Write = Callable[[str], None]
 
 
 @contextmanager
-def listener(as_json: bool, is_quiet: bool, write: Write) -> Iterator[progress.Tell]:
+def listener(as_json: bool, is_quiet: bool, write: progress.Write) -> Iterator[progress.Tell]:
     """Who hears what happens: a program, a log, or a person before a terminal?"""
     if as_json:
         yield progress.events(write)
     elif is_quiet or not sys.stderr.isatty():
         yield progress.lines(write, is_quiet)
     else:
-        with progress.bar(write) as tell:
+        with progress.bar() as tell:
             yield tell
 
 

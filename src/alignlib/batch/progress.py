@@ -2,7 +2,6 @@
 
 import json
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +11,7 @@ from alignlib.words import count, legible
 Event = Mapping[str, Any]
 Tell = Callable[[Event], None]
 Write = Callable[[str], None]
+LONG = 100_000  # seconds over which the speed of a batch is taken: its jobs end far apart
 
 
 def events(write: Write) -> Tell:
@@ -40,36 +40,34 @@ def lines(write: Write, is_quiet: bool = False) -> Tell:
 
 
 @contextmanager
-def bar(write: Write) -> Iterator[Tell]:
+def bar() -> Iterator[Tell]:
     """What does a person see? A bar of all jobs with the time left, and a line for each that is in hand."""
+    from rich import progress
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-               TextColumn("{task.fields[left]}", markup=False))  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
-        overall, in_hand, begun = shown.add_task("all", total=None, left=""), dict[str, Any](), time.monotonic()
+    columns = (progress.TextColumn("{task.description}", markup=False), progress.BarColumn(),
+               progress.MofNCompleteColumn(), progress.TimeElapsedColumn(), progress.TimeRemainingColumn(),
+               progress.TextColumn("{task.fields[step]}", markup=False))  # fmt: skip
+    console = Console(stderr=True)
+    with progress.Progress(*columns, console=console, transient=True, speed_estimate_period=LONG) as shown:
+        overall, in_hand = shown.add_task("all", total=None, step=""), dict[str, Any]()
 
         def tell(event: Event) -> None:
             kind, job = event["event"], event.get("job", "")
             if kind == "plan":
                 shown.update(overall, total=event["jobs"])
             elif kind == "begin" and job not in in_hand:
-                in_hand[job] = shown.add_task(legible(job)[:40], total=None, left="")
+                in_hand[job] = shown.add_task(legible(job)[:40], total=None, step="")
             elif kind == "step" and job in in_hand:
-                shown.update(in_hand[job], completed=event["number"] - 1, total=event["of"], left=event["step"])
+                shown.update(in_hand[job], completed=event["number"] - 1, total=event["of"], step=event["step"])
             elif kind == "note":
-                shown.console.print(f"Note: {note(event)}", markup=False, highlight=False)
+                console.print(f"Note: {note(event)}", markup=False, highlight=False)
             elif kind == "end":
-                if job in in_hand:
+                if job in in_hand:  # or it was refused before it began
                     shown.remove_task(in_hand.pop(job))
                 shown.advance(overall)
-                task = shown.tasks[0]
-                if task.total and task.completed:
-                    rest = (time.monotonic() - begun) / task.completed * (task.total - task.completed)
-                    shown.update(overall, left=f"about {duration(rest)} left" if rest else "")
                 if is_wrong(event["record"]):
-                    shown.console.print(said(event["record"]), markup=False, highlight=False)
+                    console.print(said(event["record"]), markup=False, highlight=False)
 
         yield tell
 
@@ -104,14 +102,3 @@ def said(record: Mapping[str, Any]) -> str:
     why = problem.get("sentence") or "; ".join([*record["undelivered"], *filter(None, [record.get("headline")])])
     more = f" (and {count(record['more'], 'other problem')})" if record.get("more") else ""
     return " ".join(legible(f"{record['state']}: {record['engagement']}{': ' if why else ''}{why}{more}").split())
-
-
-def duration(seconds: float) -> str:
-    """How long is that, in the words of a progress bar?
-
-    >>> duration(42), duration(170), duration(9000)
-    ('42 s', '3 min', '2.5 h')
-    """
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
