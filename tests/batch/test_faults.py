@@ -283,7 +283,7 @@ def forked(warm: Warm, target: str, given: dict[str, Any], folder: Path) -> dict
         child = warm.fork(f"injected:{target}", given, folder, streams=(log, log, log), more=[writing])
         os.close(writing)
         told = pipe.read() if select.select([pipe], [], [], 300)[0] else b""
-        child.let_go()
+        child.leash.close()
     assert told, (folder / "log").read_text()
     return dict(json.loads(told))
 

@@ -48,7 +48,7 @@ def run(warm: Warm, tmp_path: Path) -> Run:
             os.close(writing)
             ready, _, _ = select.select([pipe], [], [], PATIENCE)
             text = pipe.read() if ready else b""
-            child.let_go()
+            child.leash.close()
         assert text, (tmp_path / "said").read_text()
         told = json.loads(text)
         assert told["left"] == [] and told["files"][0] == told["files"][1]

@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from alignlib.errors import AlignError, Problem
 from alignlib.runs.processes import unfit
-from alignlib.runs.warm import MOST, MOST_DESCRIPTORS
+from alignlib.runs.warm import MOST
 
 # One thread a process: no pool of theirs may exist when a process is forked, and many run beside one another.
 ALONE = {
@@ -32,9 +32,9 @@ GONE = {"ended": -9}  # when the warm process is, its forks went with it
 class Child:
     """One fork of a warm process: who is it, has it ended and how, and what may be sent to it?
 
-    ``leash`` turns readable when there is something to ask ``poll`` for. The standard streams are None, or the ends of
-    pipes that whoever asked for it put there: as those of a process of subprocess. Raises AlignError (E-KERNEL) where
-    no process could be forked.
+    ``leash`` turns readable when there is something to ask ``poll`` for; closing it ends the fork. The standard streams
+    are None, or the ends of pipes that whoever asked for it put there: as those of a process of subprocess. Raises
+    AlignError (E-KERNEL) where no process could be forked.
     """
 
     stdin: IO[bytes] | None = None
@@ -83,15 +83,11 @@ class Child:
                 raise TimeoutError(f"process {self.pid} still runs after {seconds:g} seconds")
         return code
 
-    def send_signal(self, number: int, group: bool = True) -> None:
+    def send_signal(self, number: int) -> None:
         """Sends a signal to it, and to the group it leads. Nothing happens once it has ended."""
         if self.poll() is None:
             with suppress(OSError):
-                self.leash.send(json.dumps({"signal": number, "group": group}).encode(), socket.MSG_DONTWAIT)
-
-    def let_go(self) -> None:
-        """Ends it, if it has not ended."""
-        self.leash.close()
+                self.leash.send(json.dumps({"signal": number}).encode(), socket.MSG_DONTWAIT)
 
 
 class Warm:
@@ -106,15 +102,11 @@ class Warm:
             raise AlignError(Problem("E-KERNEL", why))
         self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            call = [sys.executable, "-c", BEGIN, str(theirs.fileno()), *preload]
+            call, alone = [sys.executable, "-c", BEGIN, str(theirs.fileno()), *preload], os.environ | ALONE
             self._process = subprocess.Popen(
-                call,
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                env=os.environ | ALONE,
-                start_new_session=True,
+                call, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=alone, start_new_session=True
             )
-        self.pid, self._is_ready, self._lock = self._process.pid, False, threading.Lock()
+        self.pid, self._is_ready = self._process.pid, False
         self.missing: list[str] = []
 
     def __enter__(self) -> "Warm":
@@ -125,22 +117,21 @@ class Warm:
 
     def ready(self) -> None:
         """Is it warm? Waits until it is. Raises AlignError (E-KERNEL) when it cannot be."""
-        with self._lock:
-            if self._is_ready:
-                return
-            try:
-                self._channel.settimeout(SECONDS_TO_START)
-                told = self._channel.recv(MOST)
-            except OSError:
-                told = b""
-            there: dict[str, Any] = json.loads(told) if told else {"threads": 0, "missing": []}
-            threads_there, self.missing = there["threads"], there["missing"]
-            if threads_there != 1:
-                what = f"{threads_there} threads run in it" if threads_there else "it ended, or took too long"
-                self.close()
-                raise AlignError(Problem("E-KERNEL", f"no warm process could be had: {what}"))
-            self._channel.settimeout(SECONDS_TO_FORK)
-            self._is_ready = True
+        if self._is_ready:
+            return
+        try:
+            self._channel.settimeout(SECONDS_TO_START)
+            told = self._channel.recv(MOST)
+        except OSError:
+            told = b""
+        there: dict[str, Any] = json.loads(told) if told else {"threads": 0, "missing": []}
+        threads_there, self.missing = there["threads"], there["missing"]
+        if threads_there != 1:
+            what = f"{threads_there} threads run in it" if threads_there else "it ended, or took too long"
+            self.close()
+            raise AlignError(Problem("E-KERNEL", f"no warm process could be had: {what}"))
+        self._channel.settimeout(SECONDS_TO_FORK)
+        self._is_ready = True
 
     def is_alive(self) -> bool:
         """Does it still run?"""
@@ -159,10 +150,9 @@ class Warm:
         self.ready()
         request = {"target": target, "given": given, "cwd": str(cwd), "environment": dict(environment or {})}
         message = json.dumps(request).encode()
-        if len(message) > MOST or len(more) > MOST_DESCRIPTORS - 4:
-            what = f"a request of {len(message)} bytes and {len(more)} descriptors is too long for a fork"
-            allowed = f"{MOST} bytes, {MOST_DESCRIPTORS - 4} descriptors"
-            raise AlignError(Problem("E-KERNEL", what, allowed=allowed))
+        if len(message) > MOST:
+            what = f"a request of {len(message)} bytes is too long for a fork"
+            raise AlignError(Problem("E-KERNEL", what, allowed=f"{MOST} bytes"))
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs, Path(os.devnull).open("rb") as nothing:
             standard = [each if isinstance(each, int) else each.fileno() for each in streams or (nothing, 1, 2)]

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,6 @@ PRELOAD = (
 _NEVER_STARTED = "Kernel died before replying to kernel_info"  # in jupyter_client's own words
 _MEMORY_ERRORS = ("MemoryError", "OutOfMemoryException")  # Python's and NumPy's, DuckDB's
 _NO_MEMORY = "the notebook ran out of memory"
-_NOT_HELD = "no notebook can hold what it put out"
 _TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
 _SECRET = re.compile(r"token|password|secret|api_?key|dsn", re.IGNORECASE)
 
@@ -112,10 +112,11 @@ def run_notebook(
     node = load_notebook_node(str(notebook))
     if parameters:
         node = parameterize_notebook(node, dict(parameters), kernel_name=KERNEL, language="python")
+    run = partial(_execute_here, node, cwd, failed.absolute()) if in_process else partial(_execute, node, cwd, seconds)
     try:
-        problem = _execute_here(node, cwd, failed.absolute()) if in_process else _execute(node, cwd, seconds)
+        problem = _stopped(node, run)
         if problem and _NEVER_STARTED in problem[1]:  # another program took a port that was free a moment before
-            problem = _execute(node, cwd, seconds)
+            problem = _stopped(node, run)
         problem = problem or _unfinished(node)
     finally:  # written in every case: a person who looks for the fault needs the notebook as far as it came
         text = str(nbformat.writes(node))
@@ -128,10 +129,28 @@ def run_notebook(
     return result
 
 
-def _execute(node: Any, cwd: Path, seconds: float) -> tuple[str, str] | None:
+def _stopped(node: Any, run: Callable[[], None]) -> tuple[str, str] | None:
     """Runs the cells in place; returns (code, what happened) when they did not all run."""
-    from nbclient.exceptions import CellControlSignal, DeadKernelError
+    from nbclient.exceptions import CellControlSignal
     from nbformat import ValidationError
+
+    try:
+        run()
+    except MemoryError:
+        code, what = "E-MEMORY", _NO_MEMORY
+    except ValidationError as error:
+        code, what = "E-NOTEBOOK", f"no notebook can hold what it put out ({str(error).splitlines()[0]})"
+    except TimeoutError as error:
+        code, what = "E-TIME", str(error)
+    except (CellControlSignal, RuntimeError) as error:
+        code, what = "E-KERNEL", f"the kernel died ({str(error).splitlines()[0]})"
+    else:
+        return None
+    return code, f"cell {_last_cell(node)}: {what}"
+
+
+def _execute(node: Any, cwd: Path, seconds: float) -> None:
+    """Runs the cells in an ordinary kernel. Raises TimeoutError when the time was up, RuntimeError when it died."""
     from papermill.clientwrap import PapermillNotebookClient
     from papermill.engines import NotebookExecutionManager
 
@@ -148,20 +167,16 @@ def _execute(node: Any, cwd: Path, seconds: float) -> tuple[str, str] | None:
     timer.start()
     try:
         client.execute()
-    except ValidationError as error:
-        return "E-NOTEBOOK", f"cell {_last_cell(node)}: {_NOT_HELD} ({str(error).splitlines()[0]})"
-    except (DeadKernelError, CellControlSignal, RuntimeError) as error:
-        cell = _last_cell(node)
+    except Exception as error:
         if expired.is_set():
-            return "E-TIME", f"cell {cell}: the notebook took longer than {seconds:g} seconds and was ended"
-        return "E-KERNEL", f"cell {cell}: the kernel died ({str(error).splitlines()[0]})"
+            raise TimeoutError(f"the notebook took longer than {seconds:g} seconds and was ended") from error
+        raise
     finally:
         timer.cancel()
-    return None
 
 
-def _execute_here(node: Any, cwd: Path, failed: Path) -> tuple[str, str] | None:
-    """Runs the cells in place, in this process; returns (code, what happened) when they did not all run.
+def _execute_here(node: Any, cwd: Path, failed: Path) -> None:
+    """Runs the cells in this process.
 
     Nobody can ask a process that was killed how far its notebook came. So it is written before the first cell, then
     before and after a cell where the last writing is over a second ago (each costs a cell's worth of time: two flushes
@@ -169,24 +184,13 @@ def _execute_here(node: Any, cwd: Path, failed: Path) -> tuple[str, str] | None:
     """
     from contextlib import chdir
 
-    from nbclient.exceptions import DeadKernelError
-    from nbformat import ValidationError
-
     from alignlib.runs.inprocess import run_cells
 
     def keep() -> None:
         write_file(failed, json.dumps(node), private=True)
 
-    try:
-        with chdir(cwd), _kept_when_asked_to_end(keep):
-            run_cells(node, KERNEL, _at_times(keep))
-    except MemoryError:
-        return "E-MEMORY", f"cell {_last_cell(node)}: {_NO_MEMORY}"
-    except ValidationError as error:
-        return "E-NOTEBOOK", f"cell {_last_cell(node)}: {_NOT_HELD} ({str(error).splitlines()[0]})"
-    except (DeadKernelError, RuntimeError) as error:
-        return "E-KERNEL", f"cell {_last_cell(node)}: the kernel died ({str(error).splitlines()[0]})"
-    return None
+    with chdir(cwd), _kept_when_asked_to_end(keep):
+        run_cells(node, KERNEL, _at_times(keep))
 
 
 def _at_times(keep: Callable[[], None]) -> Callable[..., None]:
@@ -216,9 +220,6 @@ def _kept_when_asked_to_end(keep: Callable[[], None]) -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
 
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     before = signal.signal(signal.SIGTERM, leave)
     try:
         yield

@@ -39,11 +39,6 @@ def end_with_parent(parent: int, number: int = signal.SIGKILL) -> None:
         os._exit(1)
 
 
-def threads() -> int:
-    """How many threads run in this process?"""
-    return len(list(Path("/proc/self/task").iterdir()))
-
-
 def children(pid: int) -> list[int]:
     """Which processes has this one started or adopted that are not yet collected? None where it is gone."""
     found: list[int] = []
@@ -74,6 +69,11 @@ def memory(pids: list[int]) -> int:
 def end_strangers(known: set[int]) -> int:
     """How many processes stand below this one that it did not start? They are ended; call until none is."""
     strangers = [pid for pid in children(os.getpid()) if pid not in known]
+    for pid in strangers:
+        end(pid)
+    return len(strangers)
+
+
 def end_all() -> None:
     """Does anything stand below this process, its own or adopted? It is ended, and collected."""
     while True:
@@ -82,11 +82,6 @@ def end_all() -> None:
             os.waitpid(-1, 0)
         except ChildProcessError:
             return
-
-
-    for pid in strangers:
-        end(pid)
-    return len(strangers)
 
 
 def end(pid: int) -> None:
