@@ -4,7 +4,7 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from fnmatch import fnmatchcase
@@ -17,7 +17,7 @@ from alignlib.errors import AlignError, Problem
 from alignlib.plain_yaml import SETTINGS_FILE, nearest, strict_yaml, yaml_text
 from alignlib.words import legible
 
-MOST_JOBS, LONGEST_SLUG, MOST_NEAR = 10_000, 40, 20  # for so many missing folders it is looked which may be meant
+LONGEST_SLUG = 40
 _TOP, _KEYS = ["engagements"], ["path", "since"]
 
 
@@ -54,9 +54,6 @@ def read_plan(portfolio: Path) -> list[Job]:
     else:
         fix = "name a portfolio file, a folder of engagements, or one engagement"
         raise AlignError(Problem("E-OPEN", "there is no such file or folder", where=str(portfolio), fix=fix))
-    if len(entries) > MOST_JOBS:
-        what, fix = f"there are more than {MOST_JOBS:,} engagements", "make several portfolios of them"
-        raise AlignError(Problem("E-CONFIG", what, where=portfolio.name, fix=fix))
     return _jobs(base, entries)
 
 
@@ -68,8 +65,9 @@ def select(jobs: Sequence[Job], only: Sequence[str] = (), since: date | None = N
     Raises AlignError (E-USE) for names that no job bears.
     """
     meant, problems = set[str](), []
+    named = {job.name: (job.engagement.name, job.name) for job in jobs}
     for pattern in only:
-        hits = {job.name for job in jobs if any(_fits(name, pattern) for name in (job.engagement.name, job.name))}
+        hits = {job for job, names in named.items() if pattern in names or any(fnmatchcase(n, pattern) for n in names)}
         meant |= hits
         if not hits:
             near = nearest(pattern, sorted({job.engagement.name for job in jobs}))
@@ -78,10 +76,6 @@ def select(jobs: Sequence[Job], only: Sequence[str] = (), since: date | None = N
         raise AlignError(problems)
     chosen = [job for job in jobs if not only or job.name in meant]
     return [job for job in chosen if _changed(job.engagement, since)] if since else chosen
-
-
-def _fits(name: str, pattern: str) -> bool:
-    return name == pattern or fnmatchcase(name, pattern)
 
 
 def _changed(engagement: Path, since: date) -> bool:
@@ -124,11 +118,11 @@ def _listed(file: Path) -> list[_Entry]:
         problems.append(Problem("E-USE", "it lists no engagement", where=file.name, fix=fix))
     entries = []
     for number, each in enumerate(listed if isinstance(listed, list) else [], start=1):
-        line = lines[_TOP[0], str(number - 1)] + 1
-        where = f"{file.name}, entry {number} (line {line})"
-        given, faults = _entry(where, each)
+        where = f"{file.name}, entry {number} (line {lines[_TOP[0], str(number - 1)] + 1})"
+        given = each if isinstance(each, dict) else {"path": each}
+        faults = list(_faults(where, given))
         problems += faults
-        entries += given
+        entries += [] if faults else [_Entry(where, given["path"], given.get("since"))]
     if problems:
         raise AlignError(problems)
     return entries
@@ -145,16 +139,17 @@ def _read(file: Path) -> tuple[Any, dict[tuple[str, ...], int]]:
         raise AlignError(told) from error
 
 
-def _entry(where: str, said: Any) -> tuple[list[_Entry], list[Problem]]:
-    """One entry of the list, with what is wrong with it."""
-    given = said if isinstance(said, dict) else {"path": said}
-    problems = [_unknown(where, key, _KEYS) for key in given if key not in _KEYS]
-    for key, example in (("path", "acme-2026"), ("since", "../2025/acme/results.json")):
-        value, needed = given.get(key), key == "path"
-        if (needed or value is not None) and not (isinstance(value, str) and value.strip()):
-            what = "no folder is named" if needed else "since names no file"
-            problems.append(Problem("E-CONFIG", what, where=where, fix=f"write {key}: {example}"))
-    return ([] if problems else [_Entry(where, given["path"], given.get("since"))]), problems
+def _faults(where: str, given: dict[str, Any]) -> Iterator[Problem]:
+    """What is wrong with one entry of the list?"""
+    yield from (_unknown(where, key, _KEYS) for key in given if key not in _KEYS)
+    if not _is_text(given.get("path")):
+        yield Problem("E-CONFIG", "no folder is named", where=where, fix="write path: acme-2026")
+    if given.get("since") is not None and not _is_text(given["since"]):
+        yield Problem("E-CONFIG", "since names no file", where=where, fix="write since: ../2025/acme/results.json")
+
+
+def _is_text(said: Any) -> bool:
+    return isinstance(said, str) and bool(said.strip())
 
 
 def _unknown(where: str, key: str, known: list[str]) -> Problem:
@@ -167,7 +162,7 @@ def _jobs(base: Path, entries: list[_Entry]) -> list[Job]:
     for entry in entries:
         try:
             engagement = _no_link(base, entry.path)
-            _is_engagement(engagement, look=len(problems) < MOST_NEAR)
+            _is_engagement(engagement)
             told = engagement.stat()
             place = seen.setdefault((told.st_dev, told.st_ino) if told.st_ino else engagement, entry.where)
             if place != entry.where:
@@ -195,15 +190,15 @@ def _no_link(base: Path, given: str) -> Path:
     return Path(os.path.normpath(path))
 
 
-def _is_engagement(folder: Path, look: bool) -> None:
-    """Is there an engagement? Raises AlignError (E-OPEN), with the nearest of its neighbours where one looks for it."""
+def _is_engagement(folder: Path) -> None:
+    """Is there an engagement? Raises AlignError (E-OPEN), with the nearest of its neighbours."""
     name = repr(legible(folder.name))
     if folder.is_dir():
         if (folder / SETTINGS_FILE).exists():
             return
         fix = "copy engagement.yml into it, or name another folder"
         raise AlignError(Problem("E-OPEN", f"the folder {name} holds no {SETTINGS_FILE}", fix=fix))
-    beside = [path.parent.name for path in folder.parent.glob(f"*/{SETTINGS_FILE}")] if look else []
+    beside = [path.parent.name for path in folder.parent.glob(f"*/{SETTINGS_FILE}")]
     what = f"there is no folder {name}{nearest(folder.name, sorted(beside))}"
     raise AlignError(Problem("E-OPEN", what, fix="correct the path, which is relative to the portfolio file"))
 
