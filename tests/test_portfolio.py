@@ -248,7 +248,7 @@ def test_four_clients_show_no_shrunk_figure_and_the_page_says_why() -> None:
     record = portfolio(firms(4))
     assert not any(result.exhibits for result in record.results.values())
     assert record.results["audit"].headline == "Too few clients to say what they have in common"
-    assert "The portfolio has 4 clients; with fewer than five" in page(record)
+    assert "With fewer than five clients that define a figure alike, what differs" in page(record)
     with pytest.raises(ValueError, match="at least one client"):
         portfolio([])
 

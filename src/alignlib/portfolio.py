@@ -182,7 +182,7 @@ def portfolio(records: Sequence[Record], is_named: bool = False) -> Record:
     clients = _clients(records)
     made, apart = _figures(clients, is_named)
     by_part = {part: [figure for figure in made if figure.key.startswith(f"{part}.")] for part in PARTS}
-    summary, of = _summary(made, apart, len(clients), len(records) - len(clients), is_named), clients.values()
+    summary, of = _summary(made, apart, len(records) - len(clients), is_named), clients.values()
     return Record(
         kit_version=__version__, client=f"Portfolio of {count(len(of), 'client')}", currency="",
         synthetic=any(r.synthetic for r in of), period_start=min(r.period_start for r in of),
@@ -254,7 +254,7 @@ def _definition(found: Finding, result: Result) -> tuple[str, ...]:
     """What makes a figure another one of the same name: settings it hangs on, and within what time it was read?"""
     hangs_on = [name for name, keys in _DEFINES.items() if any(fnmatchcase(found.key, key) for key in keys)]
     said = [(name.replace("_", " "), result.settings.get(name)) for name in hangs_on]
-    given = [f"{name} {number(at, 0 if float(at).is_integer() else 2) if isinstance(at, int | float) else at}"
+    given = [f"{name} {at:g}" if isinstance(at, int | float) else f"{name} {at}"
              for name, at in said if isinstance(at, int | float) or _KNOWN.fullmatch(str(at))]  # fmt: skip
     return *given, *sorted(set(_WITHIN.findall(f"{found.title} {found.detail}")))
 
@@ -375,7 +375,7 @@ def _lead(figure: Figure) -> str:
     return " ".join(said if figure.is_named else [*said, "Numbers of clients are drawn anew for each figure."])
 
 
-def _summary(figures: list[Figure], apart: list[str], n: int, left_out: int, is_named: bool) -> Result:
+def _summary(figures: list[Figure], apart: list[str], left_out: int, is_named: bool) -> Result:
     gaps = [NotJudged(what="Why clients differ", theme="", settle="",
                       why="Nobody was assigned to anything: these are differences, not effects.")]  # fmt: skip
     if apart:
@@ -385,8 +385,8 @@ def _summary(figures: list[Figure], apart: list[str], n: int, left_out: int, is_
     left = f"{capital(count_spelled(left_out, 'audit'))} left out: of one name, settings or files with a later one."
     caveats = [known] * (not is_named) + [left] * (left_out > 0)
     if not figures:
-        why = f"The portfolio has {count(n, 'client')}" if n < FEWEST else "Too few clients define a figure alike"
-        why += f"; with fewer than {spelled(FEWEST)}, what differs between clients cannot be told from chance."
+        why = f"With fewer than {spelled(FEWEST)} clients that define a figure alike, what differs between clients "
+        why += "cannot be told from chance."
         gaps.insert(0, NotJudged(what="Shrunk figures", why=why, settle="", theme=""))
     differ = number(sum(figure.pool.spread_low > 0 for figure in figures))
     said = f"Clients differ by more than chance in {differ} of {count(len(figures), 'figure')}"
