@@ -118,7 +118,7 @@ def open_inside(root: Path, name: str) -> BufferedReader:
 
     Follows no link, and refuses a pipe or a device without waiting for it. Raises AlignError (E-OPEN).
     """
-    flags = sum(getattr(os, flag, 0) for flag in ("O_RDONLY", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY", "O_CLOEXEC"))
+    flags = sum(getattr(os, flag, 0) for flag in ("O_RDONLY", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
     try:
         descriptor = os.open(inside(root, name), flags)
         try:
@@ -157,7 +157,7 @@ def locked(path: Path, seconds: float = 0) -> Iterator[None]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise AlignError(_write_problem(path, error)) from error
     try:

@@ -118,9 +118,20 @@ def run_audit(
             write_file(run_dir / PREVIOUS, to_json(_earlier(since, out, settings)), private=True)
 
     def finished() -> None:
+        from alignlib.report import worklist
+
         say("writing the report", LAST, LAST)
         record = _record(engagement, run_dir, settings, sha256(since) if since else "")
-        _finish(engagement, out, run_dir, settings, record, brand_file, assure)
+        _balanced(record)
+        _names_nobody(record)
+        shared, problems = report.make(record, brand=brand_of(brand_file))
+        if (listed := worklist.workbook(record)) is not None:
+            shared[worklist.FILE] = listed
+        shared[RESULTS], tables = to_json(record), load(str(run_dir)).tables
+        refuse(shared, (engagement, out), record.client, tables.connection)
+        assure()
+        safe_to_release(engagement, tables, settings)
+        _publish(out, run_dir, record, shared, brand_file, problems)
 
     def notebook(name: str, number: int) -> None:
         say(f"{name}.ipynb", number, LAST)
@@ -140,13 +151,12 @@ def _told_by_cell(folder: Path) -> Iterator[None]:
     try:
         yield
     except AlignError as error:
-        raise AlignError(_with_cell(problem, folder) for problem in error.problems) from error
-
-
-def _with_cell(problem: Problem, folder: Path) -> Problem:
-    cell = stopped_at(folder / problem.where.replace(".ipynb", ".failed.ipynb"))
-    is_open = problem.code in ("E-KERNEL", "E-MEMORY", "E-TIME") and not problem.what.startswith("cell ")
-    return replace(problem, what=f"cell {cell}: {problem.what}") if cell and is_open else problem
+        problems = []
+        for problem in error.problems:
+            cell = stopped_at(folder / problem.where.replace(".ipynb", ".failed.ipynb"))
+            is_told = not cell or problem.what.startswith("cell ")
+            problems.append(problem if is_told else replace(problem, what=f"cell {cell}: {problem.what}"))
+        raise AlignError(problems) from error
 
 
 def audit_apart(
@@ -214,25 +224,6 @@ def _record(engagement: Path, run_dir: Path, settings: Settings, since_sha256: s
         timezone=settings.timezone, path=settings.funnel.path, seed=SEED, rules_sha256=settings.sha256(RULES),
         since_sha256=since_sha256,
     )  # fmt: skip
-
-
-def _finish(
-    engagement: Path, out: Path, run_dir: Path, settings: Settings, record: Record, brand_file: Path | None,
-    assure: Step,
-) -> None:  # fmt: skip
-    """Makes what the client gets, once it is known that it may be given."""
-    from alignlib.report import worklist
-
-    _balanced(record)
-    _names_nobody(record)
-    shared, problems = report.make(record, brand=brand_of(brand_file))
-    if (listed := worklist.workbook(record)) is not None:
-        shared[worklist.FILE] = listed
-    shared[RESULTS], tables = to_json(record), load(str(run_dir)).tables
-    refuse(shared, (engagement, out), record.client, tables.connection)
-    assure()
-    safe_to_release(engagement, tables, settings)
-    _publish(out, run_dir, record, shared, brand_file, problems)
 
 
 def _earlier(path: Path, out: Path, settings: Settings) -> Record:

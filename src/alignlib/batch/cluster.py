@@ -171,8 +171,7 @@ def _killer(order: Order) -> JobRecord:
 
 def _marks(order: Order, run: str) -> list[Path]:
     """One file for each time that a worker began this job."""
-    folder = Path(order.out) / STAGE / run
-    return [path for path in folder.iterdir() if path.name.rpartition(".")[0] == order.job]
+    return list((Path(order.out) / STAGE / run).glob(f"{order.job}.*"))
 
 
 # --- in a Dask worker -------------------------------------------------------------------------------------------------

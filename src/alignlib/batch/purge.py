@@ -69,10 +69,8 @@ def _of_batch(out: Path) -> _Aged:
 
 
 def _of_audit(folder: Path) -> _Aged:
-    private, name = os.path.split(_RUN)
-    for path in _in(folder, private):
-        if path.name == name:
-            yield path, _made(folder) or _changed(path)
+    if (run := folder / _RUN) in _in(folder, "private"):
+        yield run, _made(folder) or _changed(run)
 
 
 def _made(folder: Path) -> date | None:
