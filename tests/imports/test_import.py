@@ -484,6 +484,14 @@ def test_a_file_of_one_other_currency_asks_for_it_and_is_read_in_it(engagement: 
     assert "1 question" not in "".join(said)
 
 
+def test_an_amount_that_is_missing_is_shown_as_nothing(engagement: Path, tmp_path: Path) -> None:
+    files = exported(tmp_path, deals=DEALS.replace("1000.00", ""))
+    said = list(import_files(engagement, files, answers_in(tmp_path, ANSWERS), None))
+    first = next(line.split() for line in said if line.startswith("  0061"))
+    assert "won" in first and not {"0", "nan", "<NA>", "None"} & {*first}
+    assert read_engagement(engagement).inputs
+
+
 def test_a_currency_that_the_answer_does_not_mend_is_a_fault_and_not_asked_for_ever(engagement: Path) -> None:
     deals = DEALS.replace("1000.00", "$1000.00").replace("500.00", "CHF 500.00")
     answers = said_of() | {"engagement": AGREED | {"currency": "USD"}}

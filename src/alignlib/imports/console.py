@@ -39,12 +39,7 @@ def import_files(folder: Path, files: Sequence[Path], answers: Path | None, ask:
             for question in found.questions:
                 _ask_one(question, said, ask)
             found = bring(folder, names, said)
-        except (
-            KeyboardInterrupt,
-            EOFError,
-            RuntimeError,
-            AlignError,
-        ):  # RuntimeError: what a prompt makes of the first
+        except (KeyboardInterrupt, EOFError, RuntimeError, AlignError):  # RuntimeError: a prompt's word for the first
             yield from _so_far(said)
             raise
     yield from found.recognised
@@ -54,11 +49,10 @@ def import_files(folder: Path, files: Sequence[Path], answers: Path | None, ask:
         yield from _so_far(said) if ask and any(said.values()) else ()
         raise AlignError(found.problems)
     if found.questions:
-        yield ""
-        yield from _open(found.questions)
-        what = (
-            f"{count(len(found.questions), 'question')} must be answered first; nothing was written into engagement.yml"
-        )
+        open_ones = count(len(found.questions), "question")
+        yield from ("", f"# {open_ones} that only a person can answer. One answer can raise another question.")
+        yield from sheet_of(found.questions).splitlines()
+        what = f"{open_ones} must be answered first; nothing was written into engagement.yml"
         fix = "save the lines above as answers.yml, fill them in, and run the import again with --answers answers.yml"
         raise AlignError(Problem("E-ASK", what, where=folder.name, fix=fix))
     if found.drafts:
@@ -80,28 +74,21 @@ def _ask_one(question: Question, said: dict[str, object], ask: Ask) -> None:
             print(error)
 
 
-def _open(questions: list[Question]) -> Iterator[str]:
-    yield f"# {count(len(questions), 'question')} that only a person can answer. One answer can raise another question."
-    yield from sheet_of(questions).splitlines()
-
-
 def _shown(part: "Part") -> Iterator[str]:
     """The first rows of an input as they are understood; what stands for a person is not shown."""
-    filled = [
-        column for column in part.rule.columns if column.name in part.data and part.data[column.name].notna().any()
-    ]
     if part.data.empty:
         yield f"{legible(part.entry.file)} as {part.entry.table}: no row is used."
         return
-    rows = part.data.head(ROWS)
-    table = [[column.name for column in filled]]
-    for at in range(len(rows)):
-        table.append([_cell(rows[column.name].iloc[at], column.name, column.kind) for column in filled])
-    widths = [max(len(row[at]) for row in table) for at in range(len(filled))]
     yield ""
     yield f"{legible(part.entry.file)} as {part.entry.table}, first of {count(len(part.data), 'row')}:"
-    for row in table:
-        yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+    columns: list[list[str]] = []
+    for rule in part.rule.columns:
+        if rule.name in part.data and part.data[rule.name].notna().any():
+            first = part.data[rule.name].head(ROWS)
+            values = zip(first, first.notna(), strict=True)
+            cells = [rule.name, *(_cell(value, rule.name, rule.kind) if is_there else "" for value, is_there in values)]
+            columns.append([cell.ljust(max(map(len, cells))) for cell in cells])
+    yield from (f"  {'  '.join(row)}".rstrip() for row in zip(*columns, strict=True))
 
 
 # What is not shown: what somebody answered or wrote, and titles, which may be names where it is no content after all.
@@ -109,14 +96,13 @@ HIDDEN = {"title": "a title", "answer": "an answer", "cannot_say": "an answer", 
 
 
 def _cell(value: Any, name: str, kind: str) -> str:
-    if name in PERSONAL and name not in ("lead_id",):
+    if name in PERSONAL and name != "lead_id":
         return "(a code)"
-    if kind == "money" and value == value and value is not None:
-        return number(int(value) / 100, 2 if int(value) % 100 else 0)  # kept in hundredths
     if name in HIDDEN:
-        return f"({HIDDEN[name]})" if value == value and value is not None and value != "" else ""
-    text = "" if value is None or value != value else str(value)
-    return masked(legible(text))[:WIDEST]
+        return f"({HIDDEN[name]})"
+    if kind == "money":
+        return number(int(value) / 100, 2 if int(value) % 100 else 0)  # kept in hundredths
+    return masked(legible(str(value)))[:WIDEST]
 
 
 def balance(rows: RowCount) -> list[str]:
