@@ -76,3 +76,11 @@ def test_an_agency_adds_an_export_by_one_file_and_may_replace_one_of_the_kit(tmp
     (tmp_path / "salesforce-lead.yml").write_text(text, encoding="utf-8")
     exports = read_exports([tmp_path])
     assert exports["ours"].name == exports["salesforce-lead"].name == "Ours"
+
+
+@pytest.mark.parametrize("text", ["- name: A list\n", "exports: [a, b]\n", "exports: {own: a word}\n"])
+def test_a_mapping_that_describes_no_export_is_refused_with_its_name(tmp_path: Path, text: str) -> None:
+    (tmp_path / "own.yml").write_text(text, encoding="utf-8")
+    with pytest.raises(AlignError) as error:
+        read_exports([tmp_path])
+    assert [(p.code, p.where) for p in error.value.problems] == [("E-CONFIG", "mappings/own.yml")]

@@ -79,7 +79,7 @@ def _draft_one(
         return
     entry: dict[str, Any] = {"table": rule.table, "file": file.name, "shape": rule.shape, **file.reading}
     entry |= {"columns": {ours: words[word] for ours, word in rule.columns.items() if word in words}}
-    entry |= {"constants": {**rule.constants}, "timezone": rule.timezone or _zone(file)}
+    entry |= {"constants": {**rule.constants}, "timezone": _zone(file)}
     entry |= {"separators": {ours: mark for ours, mark in rule.separators.items() if ours in entry["columns"]}}
     entry |= {key: words.get(getattr(rule, key)) for key in ("merged_ids", "merged_into", "keep_latest")}
     entry["only"], entry["exclude"] = (_rules(file, rule, key) for key in ("only", "exclude"))

@@ -76,11 +76,10 @@ class InputRule:
     merged_into: str = ""
     keep_latest: str = ""
     lookups: tuple[Partner, ...] = ()
-    timezone: str = ""
     whose: Literal["", "lead", "deal"] = ""
     known: dict[str, Stage] = field(default_factory=dict)
     outcomes: Outcomes | None = None
-    only_ends: Literal["", "true"] = ""
+    only_ends: bool = False
     why: dict[str, str] = field(default_factory=dict)
 
 
@@ -100,7 +99,7 @@ class Export:
     needs: tuple[str, ...]
     inputs: tuple[InputRule, ...] = ()
     never: tuple[str, ...] = ()
-    is_general: Literal["", "true"] = ""
+    is_general: bool = False
     unread: str = ""
     json: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -129,7 +128,7 @@ def read_exports(folders: Sequence[Path] = ()) -> dict[str, Export]:
                 for key, export in _exports_of(path.stem, path.read_text(encoding="utf-8")).items():
                     _check(export)
                     found[key] = export
-            except (AlignError, ValidationError, ValueError) as error:
+            except (AlignError, ValueError) as error:
                 problems += _as_problems(error, path.name)
     if problems:
         raise AlignError(problems)
@@ -153,6 +152,8 @@ def _exports_of(stem: str, text: str) -> dict[str, Export]:
     """The export of a file, under its stem; or several, each under its own key, below ``exports:``."""
     data: Any = strict_yaml(text)[0]
     several = data["exports"] if isinstance(data, dict) and data.keys() == {"exports"} else {stem: data}
+    if not isinstance(several, dict) or not all(isinstance(each, dict) for each in several.values()):
+        raise ValueError("an export is described by lines of a word and what it is")
     kinds: TypeAdapter[dict[str, Export]] = TypeAdapter(dict[str, Export], config={"extra": "forbid"})
     return kinds.validate_python({key: {**each, "key": key} for key, each in several.items()})
 
@@ -165,14 +166,8 @@ def _check(export: Export) -> None:
         ours = {column.name for column in TABLES[rule.table].columns}
         if wrong := sorted({*own, *rule.constants, *rule.values, *rule.separators} - ours):
             raise ValueError(f"{rule.table} has no column {', '.join(wrong)}; it has {', '.join(sorted(ours))}")
-        used += [
-            *rule.columns.values(),
-            *rule.needs,
-            *rule.stages.values(),
-            rule.merged_ids,
-            rule.merged_into,
-            rule.keep_latest,
-        ]
+        used += [*rule.columns.values(), *rule.needs, *rule.stages.values()]
+        used += [rule.merged_ids, rule.merged_into, rule.keep_latest]
         used += [word for word in (*rule.exclude, *rule.only) if word not in own]
         used += [word for partner in rule.lookups for word in partner.match]
         used += [rule.outcomes.won, rule.outcomes.closed] if rule.outcomes and not rule.outcomes.export else []
@@ -207,10 +202,10 @@ def match(export: Export, titles: Iterable[str]) -> Match | None:
     titles = list(titles)[::-1]
     bare = {_joined(title[len(PROPERTY) :]): title for title in titles if title.startswith(PROPERTY)}
     there = bare | {_joined(title): title for title in titles}
-    named = {
-        word: (there[w] for name in names if (w := _joined(name)) in there) for word, names in export.headers.items()
-    }
-    found = {word: title for word, hits in named.items() if (title := next(hits, None))}
+    found: dict[str, str] = {}
+    for word, names in export.headers.items():
+        if name := next((name for name in map(_joined, names) if name in there), ""):
+            found[word] = there[name]
     return Match(export, found) if found.keys() >= {*export.needs} and not found.keys() & {*export.never} else None
 
 
@@ -221,7 +216,7 @@ def recognise(exports: dict[str, Export], titles: Sequence[str]) -> list[Match]:
     then the one that needs more, then the one that knows more.
     """
     fits = [each for export in exports.values() if (each := match(export, titles))]
-    general, own = ([each for each in fits if bool(each.export.is_general) is way] for way in (True, False))
+    general, own = ([each for each in fits if each.export.is_general is way] for way in (True, False))
     knows_more = max(map(_known, general), default=0) > max(map(_known, own), default=0) + 1
     gives_inputs = all(each.export.inputs for each in own)
     among = general if not own or (knows_more and gives_inputs) else own
