@@ -14,17 +14,19 @@ from alignlib.intake.read import plain_name
 from alignlib.intake.synonyms import worded
 from alignlib.words import count
 
-_WON, _LOST = ("won", "gewonnen", "gagne", "vyhrano", "vyhrany"), (
-    "lost", "verloren", "perdu", "prohrano", "prohrany", "ztraceno", "ztraceny",
-)  # fmt: skip
 _TRUE = ("true", "1", "1.0", "yes", "t")
-# Labels that systems come with, and whose words leave no doubt that such a deal is open.
-_OPEN = (
-    "open", "offen", "active", "inprogress", "prospecting", "qualification", "qualifiedtobuy",
-    "needsanalysis", "valueproposition", "appointmentscheduled", "presentationscheduled", "idecisionmakers",
-    "perceptionanalysis", "proposal", "proposalpricequote", "proposalsent", "negotiation",
-    "negotiationreview", "contractsent", "discovery", "qualify", "meetpresent", "propose", "negotiate",
-)  # fmt: skip
+# What a deal's whole label says of it ("Won't buy" and "Lost contact" are asked). Open: labels that systems come with.
+_ENDS = {
+    "won": ("won", "gewonnen", "gagne", "vyhrano", "vyhrany"),
+    "lost": ("lost", "verloren", "perdu", "prohrano", "prohrany", "ztraceno", "ztraceny"),
+    "open": (
+        "open", "offen", "active", "inprogress", "prospecting", "qualification", "qualifiedtobuy",
+        "needsanalysis", "valueproposition", "appointmentscheduled", "presentationscheduled", "idecisionmakers",
+        "perceptionanalysis", "proposal", "proposalpricequote", "proposalsent", "negotiation",
+        "negotiationreview", "contractsent", "discovery", "qualify", "meetpresent", "propose", "negotiate",
+    ),
+}  # fmt: skip
+_END_OF = {word: end for end, words in _ENDS.items() for word in words}
 _OF_DEAL = ("opportunity", "won", "lost", NONE)
 
 
@@ -61,7 +63,7 @@ def words_of(
     """Which words for stages and ends do this input's labels have?"""
     agreed, said, known = (
         {plain_name(label): str(stage) for label, stage in labels.items()}
-        for labels in (settings.stages, answers.get("stages") or {}, rule.known)
+        for labels in (settings.stages, answers["stages"], rule.known)
     )
     return Words(agreed, said, known, _ends(rule.outcomes, file, others) if rule.outcomes else {})
 
@@ -79,22 +81,23 @@ def meanings(
     questions: list[Question] = []
     for label, n in labels.items():
         plain, stage = plain_name(label), words.of(label)
-        end = words.end(label) if rule.whose == "deal" else ""
-        if rule.whose == "deal" and not end and stage != NONE:
-            questions.append(_question(label, name, n, is_deal=True))
-        elif rule.whose == "deal" and (not end or (rule.only_ends and end == "open")):
+        if rule.whose == "deal":
+            end = words.end(label)
+            if not end and stage != NONE:
+                questions.append(_question(label, name, n, is_deal=True))
+            elif not end or (rule.only_ends and end == "open"):
+                left_out.append(label)
+            elif rule.table == "opportunities":
+                meant[label] = end
+            elif stage in ("", NONE) or plain in words.known:
+                meant[label] = "opportunity" if end == "open" else end
+        elif stage == NONE and rule.table != "leads":
             left_out.append(label)
-        elif rule.whose == "deal" and rule.table == "opportunities":
-            meant[label] = end
-        elif rule.whose == "deal" and (stage in ("", NONE) or plain in words.known):
-            meant[label] = {"open": "opportunity"}.get(end, end)
-        elif rule.whose == "lead" and stage == NONE and rule.table == "leads":
+        elif stage == NONE:
             meant[label] = ""
-        elif rule.whose == "lead" and stage == NONE:
-            left_out.append(label)
-        elif rule.whose == "lead" and plain in words.known and plain not in words.agreed:
+        elif plain in words.known and plain not in words.agreed:
             meant[label] = stage
-        elif rule.whose == "lead" and not stage and label not in (*STAGES, *EXITS):
+        elif not stage and label not in (*STAGES, *EXITS):
             questions.append(_question(label, name, n, is_deal=False))
     return meant, left_out, questions
 
@@ -169,15 +172,5 @@ def _end_in_words(label: str) -> str:
     ['won', 'lost', 'lost', 'won', 'open', '']
     """
     plain = unicodedata.normalize("NFD", worded(label)).replace("\u0301", "").replace(" ", "")
-    plain = plain.lstrip("0123456789").removeprefix(
-        "closed"
-    )  # the whole label: "Won't buy" and "Lost contact" are asked
-    return (
-        "won"
-        if plain in _WON
-        else "lost"
-        if plain in _LOST or plain.startswith("lostto")
-        else "open"
-        if plain in _OPEN
-        else ""
-    )
+    plain = plain.lstrip("0123456789").removeprefix("closed")
+    return _END_OF.get(plain, "lost" if plain.startswith("lostto") else "")
