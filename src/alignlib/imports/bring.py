@@ -11,9 +11,10 @@ from typing import Any
 from alignlib.engagement import Input, Reading, Settings, read_engagement
 from alignlib.errors import AlignError, Problem
 from alignlib.files import copy_file, open_inside, refuse_another, write_file
-from alignlib.imports.drafting import Delivered, Draft, draft
+from alignlib.imports.delivered import Delivered
+from alignlib.imports.drafting import Draft, draft
 from alignlib.imports.others import draft_other
-from alignlib.imports.questions import NONE, Answers, Question, answer_to, checked
+from alignlib.imports.questions import NONE, Answers, Question, checked
 from alignlib.imports.span import EVER, SAID, ask_span, ask_whose
 from alignlib.imports.vendors import FOLDER, Export, Match, match, read_exports, recognise
 from alignlib.imports.written import written
@@ -21,24 +22,23 @@ from alignlib.intake.delimited import LINE, decode, delimited
 from alignlib.intake.exports import recognise as survey_export
 from alignlib.intake.read import READABLE, TEXT_FILES, WORKBOOKS, Raw, read_table
 from alignlib.plain_yaml import SETTINGS_FILE
-from alignlib.words import count, legible, masked
+from alignlib.words import capital, count, legible, masked
 
 DEEPEST = 15  # rows above a header, at most
 FIRST_LINES, FIRST_BYTES = 60, 400_000  # of a text file: enough to see where its header stands
 LEAST = 3  # columns of what may be a table above another
 SHOWN, WIDEST = 3, 60  # lines above a header that are told; letters of each
-# What a fault of a reading asks for: {code: (setting, question)}.
-_ASKS = {
-    "E-DATEFMT": ("date_order", "In which order are its dates written?"),
-    "E-ZONE": ("timezone", "In which time zone are the times that name none, as in Europe/Berlin?"),
-    "E-SHEET": ("sheet", "Which sheet holds the table? One is read: save each other that is needed as its own file."),
-    "E-ENC": ("encoding", "In which encoding was it saved?"),
-    "E-ORPHAN": ("kind", f"Stop and export both anew, or leave this file aside with {NONE}?"),
+# What a fault of a reading asks for: {code: (setting, question, what may be answered; None: what the fault allows)}.
+_Asks = tuple[str, str, tuple[str, ...] | None]
+_ASKS: dict[str, _Asks] = {
+    "E-DATEFMT": ("date_order", "In which order are its dates written?", ("dmy", "mdy", "ymd")),
+    "E-ZONE": ("timezone", "In which time zone are the times that name none, as in Europe/Berlin?", ()),
+    "E-SHEET": ("sheet", "Which sheet holds the table? One is read: save each other as its own file.", None),
+    "E-ENC": ("encoding", "In which encoding was it saved?", None),
+    "E-ORPHAN": ("kind", f"Stop and export both anew, or leave this file aside with {NONE}?", (NONE,)),
 }
-_CURRENCY = ("currency", "In which currency are the amounts, as in EUR?")
-_DECIMAL = ("decimal", "Which sign stands before its decimals?")
-_ALLOWED = {"date_order": ("dmy", "mdy", "ymd"), "decimal": (".", ","), "timezone": (), "currency": (),
-            "kind": (NONE,)}  # fmt: skip
+_CURRENCY: _Asks = ("currency", "In which currency are the amounts, as in EUR?", ())
+_DECIMAL: _Asks = ("decimal", "Which sign stands before its decimals?", (".", ","))
 _OTHER_CURRENCY = re.compile(r".* is not in [A-Z]{3}|.* not all in [A-Z]{3}: .* says '[^']*' \([^)]*\)")  # of one alone
 _AS_ANSWER = re.compile(r"keep_latest|only:|column_\d")  # cures that an answer under the file carries out
 
@@ -118,7 +118,7 @@ def write(folder: Path, found: Brought) -> None:
 
 def _deliver(folder: Path, name: str, exports: dict[str, Export], answers: Answers, found: Brought) -> Delivered | None:
     """Reads a file as it is, or as answered, and tells what it is: a header may stand below some lines."""
-    said = answer_to(answers, "files", name) or {}
+    said = answers["files"].get(name, {})
     if said.get("kind") == NONE:
         found.aside.append(f"{name} is left aside, as answered.")
         return None
@@ -372,14 +372,15 @@ def _asked(problems: Sequence[Problem], names: Sequence[str], found: Brought, sa
     """Does each of these faults ask for something a person can say? Then it becomes a question."""
     for problem in problems:
         name = max((each for each in names if problem.where.startswith(each)), key=len, default="")
-        key, text = _ASKS.get(problem.code, ("", ""))
+        asks = _ASKS.get(problem.code)
         if problem.code == "E-NUM" and "decimal:" in problem.allowed:
-            key, text = _DECIMAL
+            asks = _DECIMAL
         elif problem.code == "E-NUM" and _OTHER_CURRENCY.fullmatch(problem.what):
-            key, text = _CURRENCY
-        if not name or not key or key in said:
+            asks = _CURRENCY
+        if not name or not asks or asks[0] in said:
             return False
+        key, text, allowed = asks
         place = ("engagement", key) if key == "currency" else ("files", name, key)
-        allowed = _ALLOWED.get(key, tuple(problem.allowed.split(", ")))
-        found.questions.append(Question(place, f"{text} {problem.what[:1].upper()}{problem.what[1:]}.", allowed))
+        allowed = tuple(problem.allowed.split(", ")) if allowed is None else allowed
+        found.questions.append(Question(place, f"{text} {capital(problem.what)}.", allowed))
     return True

@@ -1,5 +1,6 @@
 """One delivered file on its way into an engagement: what it holds, and which rows some rules leave of it."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -37,13 +38,17 @@ class Delivered:
         at = self.titles.index(title)
         return tidy_column(self.raw.column(at).astype("str"))[0].tolist()
 
+    def labels(self, title: str, only: Mapping[str, list[str]], exclude: Mapping[str, list[str]]) -> Counter[str]:
+        """Which labels stand in the column of this header, in the rows that these rules leave, and how often?"""
+        cells = zip(self.cells(title), self.left(only, exclude), strict=True)
+        return Counter(cell for cell, is_left in cells if cell and is_left)
+
     def left(self, only: Mapping[str, list[str]], exclude: Mapping[str, list[str]]) -> list[bool]:
         """Which rows do these rules leave? Rules on what is no header here (a look-up fills it) leave all."""
         kept = [True] * len(self.raw.rows)
         for rules, wanted in ((only, True), (exclude, False)):
             for title, labels in rules.items():
-                cells = self.cells(title) if title in self.titles else ()
-                kept = (
-                    [k and is_one_of(x, labels) == wanted for k, x in zip(kept, cells, strict=True)] if cells else kept
-                )
+                if title in self.titles:
+                    cells = zip(kept, self.cells(title), strict=True)
+                    kept = [was and is_one_of(cell, labels) == wanted for was, cell in cells]
         return kept

@@ -7,15 +7,15 @@ from itertools import takewhile
 from typing import Any, Literal
 
 from alignlib.engagement import Settings
-from alignlib.imports.delivered import Delivered as Delivered
+from alignlib.imports.delivered import Delivered
 from alignlib.imports.meanings import meanings, stage_columns, words_of
-from alignlib.imports.questions import FIELDS, NONE, Answers, Question, answer_to, placed
+from alignlib.imports.questions import FIELDS, NONE, Answers, Question, placed
 from alignlib.imports.vendors import PROPERTY, InputRule, Partner
 from alignlib.intake.synonyms import worded
 from alignlib.intake.tables import TABLES
 from alignlib.words import count
 
-_MADE = {"wide": ("stage", "entered_at"), "survey": ("item", "answer", "respondent_id")}
+_MADE = {"wide": ("stage", "entered_at")}  # what a shape fills without a column
 MOST_HELP = 0.5  # of a file's values that a look-up must hold
 
 
@@ -30,7 +30,7 @@ class Draft:
 
 @dataclass
 class Drafts:
-    """Which inputs do the files give, what must be asked, what was left aside, and which labels were settled?"""
+    """Which inputs does a file give, what must be asked, and what was left aside?"""
 
     inputs: list[Draft] = field(default_factory=list)
     questions: list[Question] = field(default_factory=list)
@@ -55,7 +55,7 @@ def draft(file: Delivered, others: Sequence[Delivered], answers: Answers, settin
 def _ask_repeats(file: Delivered, others: Sequence[Delivered], answers: Answers, settings: Settings) -> Question | None:
     """Asks what to do with a file some of whose rows stand in another one too, for they would count twice."""
     export, title = file.known.export, file.known.headers.get(file.known.export.row_id, "")
-    if not title or answer_to(answers, "files", file.name, "kind"):
+    if not title or "kind" in answers["files"].get(file.name, {}):
         return None
     mapped, ids = {entry.file for entry in settings.inputs}, {cell for cell in file.cells(title) if cell}
     before = [*takewhile(lambda each: each is not file, others), *(each for each in others if each.name in mapped)]
@@ -83,7 +83,7 @@ def _draft_one(
     entry |= {"separators": {ours: mark for ours, mark in rule.separators.items() if ours in entry["columns"]}}
     entry |= {key: words.get(getattr(rule, key)) for key in ("merged_ids", "merged_into", "keep_latest")}
     entry["only"], entry["exclude"] = (_rules(file, rule, key) for key in ("only", "exclude"))
-    said = answer_to(answers, "files", file.name) or {}
+    said = answers["files"].get(file.name, {})
     _take_answers(file, rule, said, entry)
     if not any(file.left(entry["only"], entry["exclude"])):
         return
@@ -147,11 +147,8 @@ def _plain(rule: InputRule) -> str:
 def _rules(file: Delivered, rule: InputRule, key: Literal["only", "exclude"]) -> dict[str, list[str]]:
     """Which rows does this rule leave out, or keep alone, by the file's own headers and labels?"""
     words, known = file.known.headers, file.known.export.headers.keys()
-    return {
-        words.get(word, word): list(labels)
-        for word, labels in getattr(rule, key).items()
-        if word in words or word not in known
-    }
+    rules = getattr(rule, key).items()
+    return {words.get(word, word): [*labels] for word, labels in rules if word in words or word not in known}
 
 
 def _says_better(other: Delivered, rule: InputRule) -> bool:
@@ -204,15 +201,10 @@ def _helping_files(
             continue
         theirs = {worded(title): title for title in reversed(other.titles)}
         adds = {ours: theirs[w] for ours, word in absent.items() for w in map(worded, names[word]) if w in theirs}
-        keys = [
-            title
-            for title in file.titles
-            if worded(title) in theirs and _holds(file, title, other, theirs[worded(title)])
-        ]
-        if adds and keys:
-            made.append(
-                {"file": other.name, **other.reading, "match": {keys[0]: theirs[worded(keys[0])]}, "columns": adds}
-            )
+        shared = {title: theirs[worded(title)] for title in file.titles if worded(title) in theirs}
+        match = next(({here: there} for here, there in shared.items() if _holds(file, here, other, there)), None)
+        if adds and match:
+            made.append({"file": other.name, **other.reading, "match": match, "columns": adds})
             absent = {ours: word for ours, word in absent.items() if ours not in adds}
             found.helpers.add(other.name)
     return made
@@ -231,7 +223,7 @@ def _ask_lacking(
     """Asks for what the table needs and nothing gives; True when the answer was to leave this table out."""
     of = {column.name: column.meaning for column in TABLES[rule.table].columns}
     for ours in lacking:
-        said = answer_to(answers, "files", file.name, ours)
+        said = answers["files"].get(file.name, {}).get(ours)
         if said == NONE:
             found.aside.append(f"{file.name} gives no {_plain(rule)}, as answered: it has no {ours}.")
             return True
@@ -243,10 +235,8 @@ def _ask_lacking(
 
 
 def _labels(file: Delivered, entry: dict[str, Any], ours: str, others: Sequence[Delivered]) -> Counter[str]:
-    """Which labels stand in this column, among the rows that will be read, and how often?"""
-    lookup = next((each for each in entry["lookups"] if ours in each["columns"]), None)
-    if lookup:
+    """Which labels stand in this column, here or in the file that a look-up names, and how often?"""
+    if lookup := next((each for each in entry["lookups"] if ours in each["columns"]), None):
         other = next(each for each in others if each.name == lookup["file"])
-        return Counter(cell for cell in other.cells(lookup["columns"][ours]) if cell)
-    cells = zip(file.cells(entry["columns"][ours]), file.left(entry["only"], entry["exclude"]), strict=True)
-    return Counter(cell for cell, is_left in cells if cell and is_left)
+        return other.labels(lookup["columns"][ours], {}, {})
+    return file.labels(entry["columns"][ours], entry["only"], entry["exclude"])

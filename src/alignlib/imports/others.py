@@ -2,20 +2,21 @@
 
 import re
 from collections import Counter
-from typing import Any
+from typing import Any, Literal
 
 from alignlib.engagement import Input, Settings
 from alignlib.errors import AlignError, Problem
-from alignlib.imports.drafting import Delivered, Draft, Drafts
+from alignlib.imports.delivered import Delivered
+from alignlib.imports.drafting import Draft, Drafts
 from alignlib.imports.meanings import meanings, words_of
-from alignlib.imports.questions import FIELDS, NONE, SURVEY, Answers, Question, answer_to, placed
+from alignlib.imports.questions import FIELDS, NONE, SURVEY, Answers, Question, placed
 from alignlib.imports.vendors import InputRule
-from alignlib.intake.exports import KIT, item_codes, recognise
+from alignlib.intake.exports import item_codes, recognise
 from alignlib.intake.headers import addresses
 from alignlib.intake.mappings import map_input
 from alignlib.intake.read import LISTS, plain_name
 from alignlib.intake.synonyms import map_by_headers, synonyms, worded
-from alignlib.intake.tables import TABLES
+from alignlib.intake.tables import TABLES, ColumnRule
 from alignlib.words import count
 
 MOST_NAMED = 12
@@ -26,12 +27,13 @@ _SIGN = re.compile(
     r"\b(assets?|content|documents?|files?|pages?|path|mime|slug|views?|pageviews|downloads?|conversations?"
     r"|personas?|pains?|customi[sz]able|publish\w*|expir\w+|search\w*|quer(y|ies))\b"
 )
+_WHOSE: dict[str, Literal["lead", "deal"]] = {"stage": "lead", "outcome": "deal"}  # our columns of labels
 _ABOUT = ("respondent_id", "team", "role", "wave")  # told beside the answers of a survey, and by other files too
 
 
 def draft_other(file: Delivered, answers: Answers, settings: Settings) -> tuple[str, Drafts]:
     """What is this file, in words, and which inputs does it give? A question when nothing tells."""
-    said = answer_to(answers, "files", file.name) or {}
+    said = answers["files"].get(file.name, {})
     kind = said.get("kind", "") or (SURVEY if said.get("items") else "")
     if file.name.endswith(LISTS):
         kind = "facts"
@@ -40,15 +42,12 @@ def draft_other(file: Delivered, answers: Answers, settings: Settings) -> tuple[
     if kind == SURVEY or (not kind and export.items([]).keys() - {*_ABOUT}):
         told = f"answers to a survey{f', from {export.tool.name}' if export.tool.name else ''}"
         return told, _survey(file, said, settings)
-    likely = SURVEY if export.tool.name and export.tool != KIT else ""
     if kind in TABLES or not kind:
         tables = [kind] if kind else list(synonyms().names)
-        found, near = _by_headers(file, tables, said, answers, settings, is_said=bool(kind))
-        likely = near or likely
-        if found:
+        if found := _by_headers(file, tables, said, answers, settings, is_said=bool(kind)):
             return f"read as {found.inputs[0].entry['table'].replace('_', ' ') if found.inputs else kind}", found
     text = f"What is it? A table of the kit, {SURVEY}, or {NONE} to leave it aside. {_columns(file)}"
-    return "", Drafts(questions=[Question(("files", file.name, "kind"), text, (*TABLES, SURVEY, NONE), likely)])
+    return "", Drafts(questions=[Question(("files", file.name, "kind"), text, (*TABLES, SURVEY, NONE))])
 
 
 def _columns(file: Delivered) -> str:
@@ -87,24 +86,23 @@ def _survey(file: Delivered, said: dict[str, Any], settings: Settings) -> Drafts
 
 def _by_headers(
     file: Delivered, tables: list[str], said: dict[str, Any], answers: Answers, settings: Settings, is_said: bool
-) -> tuple[Drafts | None, str]:
-    """The table that the headers fit best, its columns written out; None when none fits well, and which is likely."""
+) -> Drafts | None:
+    """The table that the headers fit best, its columns written out; None when none fits well."""
     best: tuple[int, Drafts] | None = None
-    near: tuple[int, str] = (LEAST - 1, "")
     for table in tables:
         entry = Input.model_validate(_entry(file, said, table=table))
         entry = _with_answers(file, entry, said, is_said)
         mapped, _, problems = map_by_headers(file.raw, entry, settings)
-        lacking = [name for name in _needed(table) if name not in {*mapped.columns, *mapped.constants}]
+        given = {*mapped.columns, *mapped.constants}
+        lacking = [column for column in TABLES[table].columns if column.required and column.name not in given]
         is_weak = lacking or len(mapped.columns) < max(LEAST, PART * len(file.titles))
         if not is_said and (is_weak or _signs(mapped) < SIGNS):
-            near = max(near, (len(mapped.columns) * (not lacking), table))
             continue
         if best is None or len(mapped.columns) > best[0]:
-            asked = [_lacks(file, table, name) for name in lacking]
+            asked = [_lacks(file, table, column) for column in lacking]
             asked = asked or [Question(("files", file.name, "separators"), f"{p.what}. {p.fix}") for p in problems]
             best = len(mapped.columns), Drafts(questions=asked) if asked else _made(file, mapped, answers, settings)
-    return best[1] if best else None, near[1] if near[0] >= LEAST else ""
+    return best[1] if best else None
 
 
 def _with_answers(file: Delivered, entry: Input, said: dict[str, Any], is_said: bool) -> Input:
@@ -132,16 +130,16 @@ def _signs(entry: Input) -> int:
 
 def _made(file: Delivered, entry: Input, answers: Answers, settings: Settings) -> Drafts:
     """The input as it is written down, what its labels of stages mean or must be asked, and which columns it leaves."""
-    found, table = Drafts(), entry.table
+    found, table, ours_of = Drafts(), entry.table, {column.name: column for column in TABLES[entry.table].columns}
     values, exclude = {**entry.values}, {**entry.exclude}
-    for ours, whose in (("stage", "lead"), ("outcome", "deal")):
+    for ours, whose in _WHOSE.items():
         theirs = entry.columns.get(ours, "")
         if theirs not in file.titles or table not in ("leads", "stage_events", "opportunities"):
             continue
-        rule = InputRule(table, whose="lead" if whose == "lead" else "deal")
-        agreed = {plain_name(label) for label in (*values.get(ours, {}), *_allowed(table, ours))}
-        there = zip(file.cells(theirs), file.left(entry.only, exclude), strict=True)
-        labels = Counter(cell for cell, is_left in there if cell and is_left and plain_name(cell) not in agreed)
+        rule = InputRule(table, whose=whose)
+        agreed = {plain_name(label) for label in (*values.get(ours, {}), *ours_of[ours].allowed)}
+        there = file.labels(theirs, entry.only, exclude).items()
+        labels = Counter({label: n for label, n in there if plain_name(label) not in agreed})
         meant, left_out, asked = meanings(labels, rule, words_of(rule, file, [], answers, settings), file.name)
         values |= {ours: values.get(ours, {}) | meant} if meant else {}
         exclude |= {theirs: [*exclude.get(theirs, ()), *left_out]} if left_out else {}
@@ -149,16 +147,13 @@ def _made(file: Delivered, entry: Input, answers: Answers, settings: Settings) -
     made = entry.model_copy(update={"values": values, "exclude": exclude})
     read = {plain_name(theirs) for theirs in made.columns.values()}
     if rest := [title for title in file.titles if title and plain_name(title) not in read]:
-        more = [column.name for column in TABLES[table].columns if column.name not in made.columns]
+        more = [name for name in ours_of if name not in made.columns]
         text = f"{file.name}: {count(len(rest), 'column')} not read: {_listed(rest)}."
         how = f"to have one read, answer under the file {more[0]}: THEIR HEADER." if more else ""
         found.aside.append(f"{text} {table} also has {_listed(more)}; {how}" if more else text)
-    found.inputs = [Draft(_explicit(made), f"read as {table} by its headers, each row {TABLES[table].row}")]
+    title = f"read as {table} by its headers, each row {TABLES[table].row}"
+    found.inputs = [Draft(made.model_dump(exclude_defaults=True), title)]
     return found
-
-
-def _allowed(table: str, ours: str) -> tuple[str, ...]:
-    return next((column.allowed for column in TABLES[table].columns if column.name == ours), ())
 
 
 def _listed(names: list[str]) -> str:
@@ -166,16 +161,6 @@ def _listed(names: list[str]) -> str:
     return f"{', '.join(name[:40] for name in names[:MOST_NAMED])}{more}"
 
 
-def _needed(table: str) -> list[str]:
-    return [column.name for column in TABLES[table].columns if column.required]
-
-
-def _lacks(file: Delivered, table: str, name: str) -> Question:
-    meaning = next(column.meaning for column in TABLES[table].columns if column.name == name)
-    text = f"{table} needs {name} ({meaning}). Answer with one of its columns, or the value that all its rows share."
-    return Question(("files", file.name, name), text)
-
-
-def _explicit(entry: Input) -> dict[str, Any]:
-    """The input with all that was found by its headers, as it is written down."""
-    return entry.model_dump(exclude_defaults=True)
+def _lacks(file: Delivered, table: str, column: ColumnRule) -> Question:
+    text = f"{table} needs {column.name} ({column.meaning}). Answer with one of its columns, or the value that all its"
+    return Question(("files", file.name, column.name), f"{text} rows share.")

@@ -4,7 +4,7 @@ import difflib
 import re
 import textwrap
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
@@ -68,28 +68,14 @@ def read_answers(path: Path) -> Answers:
         fix = "name a YAML file; without it the import lists what it would ask"
         raise AlignError(Problem("E-OPEN", "cannot be read as UTF-8 text", where=str(path), fix=fix)) from error
     except AlignError as error:
-        found = [
-            Problem(p.code, p.what, f"{path.name}, {p.where.partition(', ')[2]}", p.allowed, p.fix)
-            for p in error.problems
-        ]
+        found = [replace(p, where=f"{path.name}, {p.where.partition(', ')[2]}") for p in error.problems]
         raise AlignError(found) from error
-    if not isinstance(answers, dict) or any(not isinstance(answers.get(part) or {}, dict) for part in answers):
-        answers = {"": None}
-    if strange := set(answers) - set(_PARTS):
-        what, fix = (
-            f"answers stand under {', '.join(_PARTS)}, not under {min(strange)!r}",
-            "compare it with the list of questions",
-        )
+    given = answers.items() if isinstance(answers, dict) else [("a list", answers)]
+    if strange := [name for name, said in given if name not in _PARTS or not isinstance(said or {}, dict)]:
+        what = f"answers stand by name under {', '.join(_PARTS)}, not as in {strange[0]!r}"
+        fix = "compare it with the list of questions"
         raise AlignError(Problem("E-CONFIG", what, where=path.name, allowed=", ".join(_PARTS), fix=fix))
     return {part: answers.get(part) or {} for part in _PARTS}
-
-
-def answer_to(answers: Mapping[str, Any], *place: str) -> Any:
-    """What was answered to the question at this place? None when nothing was."""
-    found: Any = answers
-    for part in place:
-        found = found.get(part) if isinstance(found, Mapping) else None
-    return found
 
 
 def checked(answers: Answers, names: Collection[str], exports: Collection[str]) -> Answers:
@@ -171,9 +157,8 @@ def _valid(part: str, place: tuple[str, ...], said: Any) -> Any:
             return each
     near = nearest(str(said), sorted(available_timezones())) if key == "timezone" else ""
     why = str(faults[0]["msg"]).removeprefix("Value error, ") + near
-    raise AlignError(
-        _wrong(place, f"{_cut(said)} cannot be it: {why}", str(faults[0].get("ctx", {}).get("expected", "")))
-    )
+    expected = str(faults[0].get("ctx", {}).get("expected", ""))
+    raise AlignError(_wrong(place, f"{_cut(said)} cannot be it: {why}", expected))
 
 
 def _span(said: Any) -> Any:
@@ -247,11 +232,10 @@ def explained(questions: list[Question]) -> list[str]:
         steps = [f"{stage} ({_MEANT[stage]})" if stage in _MEANT else stage for stage in (*STAGES, *EXITS)]
         lines.append(f"Our stages, in order: {', '.join(steps[: len(STAGES)])}; and the ways out of them: "
                      f"{', '.join(steps[len(STAGES) :])}.")  # fmt: skip
-    if long := [
-        question.allowed for question in questions if len(question.allowed) > SHORT and question.place[-1] == "kind"
-    ]:
-        kinds = (f"{kind} ({_MEANT[kind]})" if kind in _MEANT else kind for kind in long[0])
-        lines.append(f"A kind is one of: {'; '.join(kinds)}.")
+    kinds = next((each.allowed for each in questions if each.place[-1] == "kind" and len(each.allowed) > SHORT), ())
+    if kinds:
+        meant = (f"{kind} ({_MEANT[kind]})" if kind in _MEANT else kind for kind in kinds)
+        lines.append(f"A kind is one of: {'; '.join(meant)}.")
     return lines
 
 
@@ -267,7 +251,6 @@ def sheet_of(questions: list[Question]) -> str:
         open_at, indent = question.place[:-1], "  " * (len(question.place) - 1)
         allowed = f" One of: {', '.join(question.allowed)}." if 0 < len(question.allowed) <= SHORT else ""
         lines.append(f"{indent}# {question.text}{allowed}".replace("\n", " "))
-        lines.append(
-            f"{indent}{quoted(question.place[-1])}: {quoted(question.likely) if question.likely else ''}".rstrip()
-        )
+        likely = f" {quoted(question.likely)}" if question.likely else ""
+        lines.append(f"{indent}{quoted(question.place[-1])}:{likely}")
     return "\n".join(lines) + "\n"

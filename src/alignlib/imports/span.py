@@ -69,9 +69,8 @@ def _ask_as_of(parts: "list[Part]", settings: Settings) -> list[Question]:
     late = sum(int((each > settings.as_of).sum()) for each in known)
     if late <= LATE_SHARE * sum(map(len, known)) and latest + timedelta(days=LATE_DAYS) >= settings.as_of:
         return []
-    text = (
-        f"On which day were the files exported? Their last moment is on {latest}, engagement.yml says {settings.as_of}."
-    )
+    text = f"On which day were the files exported? Their last moment is on {latest}, engagement.yml says"
+    text += f" {settings.as_of}."
     return [Question(("engagement", "as_of"), text, likely=str(latest))]
 
 

@@ -11,7 +11,6 @@ from alignlib.plain_yaml import SETTINGS_FILE
 from alignlib.words import count, legible
 
 MOST_NAMED = 10
-READY, NOTHING = "ready", "files"
 # What mends each code, as one counts it over many clients; a code that is not here needs "a look at its files".
 _NEEDS = {
     **dict.fromkeys(("E-MAP", "E-NOCOL", "E-DUPCOL"), "a mapping"),
@@ -51,7 +50,7 @@ def _standing(folder: Path) -> Standing:
     except AlignError as error:
         counts, problems = [], error.problems
     needs = tuple(dict.fromkeys(_NEEDS.get(problem.code, "a look at its files") for problem in problems))
-    return Standing(folder.name, needs or (() if counts else (NOTHING,)), tuple(problems))
+    return Standing(folder.name, needs or (() if counts else ("files",)), tuple(problems))
 
 
 def told(standings: list[Standing]) -> Iterator[str]:

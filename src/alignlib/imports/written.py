@@ -95,22 +95,22 @@ def input_lines(draft: Draft) -> list[str]:
             lines += ["  lookups:", *(line for lookup in value for line in _lookup_lines(lookup))]
         elif isinstance(value, Mapping):
             lines += _commented(f"  {key}:", why)
+            whys = draft.comments if key == "columns" else {}
             for name, each in value.items():
-                lines += _commented(
-                    f"    {quoted(name)}: {_inline(each)}", draft.comments.get(name, "") if key == "columns" else ""
-                )
+                lines += _commented(f"    {quoted(name)}: {_inline(each)}", whys.get(name, ""))
         else:
             lines += _commented(f"  {key}: {_inline(value)}", why)
     return lines
 
 
 def _filled(entry: Mapping[str, Any]) -> dict[str, Any]:
-    given = {key: value for key, value in entry.items() if value not in (None, "", {}, [])}
-    return {key: value for key, value in given.items() if (key, value) != ("shape", "rows")}
+    """What of an input is written: neither what is empty nor the shape that every file has of itself."""
+    unsaid: tuple[Any, ...] = (None, "", {}, [])
+    return {key: said for key, said in entry.items() if said not in unsaid and (key, said) != ("shape", "rows")}
 
 
 def _lookup_lines(lookup: Mapping[str, Any]) -> list[str]:
-    first, *rest = [f"{key}: {_inline(value)}" for key, value in lookup.items() if value not in (None, "", {}, [])]
+    first, *rest = [f"{key}: {_inline(value)}" for key, value in _filled(lookup).items()]
     return [f"    - {first}", *(f"      {line}" for line in rest)]
 
 
