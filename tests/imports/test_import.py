@@ -328,19 +328,6 @@ def test_of_two_exports_that_fit_alike_a_person_is_asked() -> None:
     assert match(one, ["ID", "at"]) is not None
 
 
-def test_every_mapping_of_the_kit_reads_and_gives_only_columns_that_exist() -> None:
-    from alignlib.intake.tables import TABLES
-
-    exports = read_exports()
-    assert len(exports) > 20
-    for export in exports.values():
-        for rule in export.inputs:
-            ours = {column.name for column in TABLES[rule.table].columns}
-            given = {*rule.columns, *rule.constants, *(name for partner in rule.lookups for name in partner.columns)}
-            assert given <= ours, export.key
-            assert {partner.export for partner in rule.lookups} <= exports.keys(), export.key
-
-
 def test_an_answer_that_is_none_of_the_allowed_is_refused() -> None:
     question = Question(("stages", "Open"), "What does it mean?", ("mql", "won"))
     answers: Answers = {"files": {}, "stages": {}, "engagement": {}}

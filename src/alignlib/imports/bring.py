@@ -195,7 +195,7 @@ def _find_header(
         return int(reading.get("skip_rows", 0)), [], False
     if Path(name).suffix.lower() in WORKBOOKS:
         return _find_in_sheet(read_table(folder, Reading(file=name, **reading)), exports)
-    at, is_first = 0, True
+    at: int | None = None
     with tempfile.TemporaryDirectory() as scratch:
         write_file(Path(scratch) / "start.csv", text)
         rest = {key: value for key, value in reading.items() if key != "encoding"}
@@ -203,15 +203,15 @@ def _find_header(
             try:
                 raw = read_table(Path(scratch), Reading(file="start.csv", **rest | {"skip_rows": skip}))
             except AlignError as error:
-                if is_first and error.problems[0].code == "E-WIDTH":
+                if at is None and error.problems[0].code == "E-WIDTH":
                     continue
                 break  # the whole file says what is wrong with it
             if recognise(exports, raw.titles):
                 lines = LINE.split(text)[:skip]
                 rows = delimited("\n".join(lines), Reading(file=name, delimiter=reading.get("delimiter")))[0]
                 return skip, lines, _is_table(rows)
-            at, is_first = (skip, False) if is_first else (at, False)
-    return at, [], False
+            at = skip if at is None else at
+    return at or 0, [], False
 
 
 def _find_in_sheet(raw: Raw, exports: dict[str, Export]) -> tuple[int, list[str], bool]:
@@ -263,15 +263,14 @@ def _all_standing(folder: Path, readings: Sequence[Reading], exports: dict[str, 
     """The files that came earlier, each once, for the look-ups of new ones; without those that cannot be read."""
     found: dict[str, Delivered] = {}
     for each in readings:
-        keys = [key for key in Reading.model_fields if key not in ("file", "columns")]
-        said = {key: getattr(each, key) for key in keys}
         if each.source or each.file in found:
             continue
+        said = each.model_dump(include=Reading.model_fields.keys() - {"file", "columns"}, exclude_unset=True)
         try:
             raw = read_table(folder / "data", Reading(file=each.file, **said))
         except AlignError:
             continue
-        file = Delivered(each.file, raw, reading={key: said[key] for key in keys if key in each.model_fields_set})
+        file = Delivered(each.file, raw, reading=said)
         file.match = next(iter(recognise(exports, file.titles)), None)
         found[each.file] = file
     return [*found.values()]
