@@ -74,6 +74,10 @@ def test_each_test_has_a_limit_that_can_be_agreed_and_says_what_it_measures(grie
         assert trial.holds_where in ("above", "below")
 
 
+def test_a_grievance_has_one_test_or_two_of_which_the_docket_says_one_is_enough_or_both_are_needed() -> None:
+    assert {len(grievance.tests) for grievance in read_docket()} == {0, 1, 2}
+
+
 def test_complaints_hold_on_the_bad_side_of_a_finding_but_for_what_showing_brings() -> None:
     bad = {"at_least": "below", "at_most": "above"}
     odd = [t.finding for g in DOCKET.values() for t in g.tests if t.holds_where != bad[THRESHOLDS[t.threshold][0]]]

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import Literal
 
 import yaml
+from pydantic import TypeAdapter
 
 from alignlib.resources import read_resource
 
@@ -64,6 +65,5 @@ def read_docket() -> tuple[Grievance, ...]:
     >>> [g.id for g in read_docket() if g.pair]
     ['G1', 'G2', 'G3', 'G4']
     """
-    rows: list[dict[str, Any]] = yaml.safe_load(read_resource("templates", "docket.yml"))
-    made = ({"tests": tuple(Trial(**test) for test in row["tests"]), "reads": tuple(row["reads"])} for row in rows)
-    return tuple(Grievance(**(row | parts)) for row, parts in zip(rows, made, strict=True))
+    rows = yaml.safe_load(read_resource("templates", "docket.yml"))
+    return TypeAdapter(tuple[Grievance, ...]).validate_python(rows)

@@ -1,7 +1,7 @@
 """How numbers are said in sentences: one place, so that every format prints the same string."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from math import isfinite
 
@@ -155,18 +155,19 @@ _LEVELS = {  # of one finding, of several
 }  # fmt: skip
 
 
-def tally(levels: list[str]) -> str:
-    """How is it said how many findings stand at each level?
+def tally(levels: Sequence[str], one: str = "finding", forms: Mapping[str, tuple[str, str]] = _LEVELS) -> str:
+    """How is it said how many findings stand at each level? ``forms``: what is said of one, and of several.
 
     >>> tally(["act", "good", "act"]), tally([])
     ('Two findings call for action and one is as agreed', 'Nothing could be judged')
     """
-    counted = [(levels.count(level), forms) for level, forms in _LEVELS.items() if level in levels]
+    said = [forms[level] for level in levels]
+    counted = [(said.count(form), form) for form in dict.fromkeys(forms.values()) if form in said]
     if not counted:
         return "Nothing could be judged"
     numbers = spelled_alike([n for n, _ in counted])
-    numbers[0] += " finding" if counted[0][0] == 1 else " findings"
-    return capital(listed([f"{said} {forms[n > 1]}" for said, (n, forms) in zip(numbers, counted, strict=True)]))
+    numbers[0] += f" {one}" if counted[0][0] == 1 else f" {one}s"
+    return capital(listed([f"{amount} {form[n > 1]}" for amount, (n, form) in zip(numbers, counted, strict=True)]))
 
 
 def capital(text: str) -> str:

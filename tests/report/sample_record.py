@@ -377,7 +377,7 @@ DOCKET = Exhibit(
                 "4 of 11 metrics have no line to revenue", "Not borne out", ends="(counted)", level="good", play="P11"),
         _charge("G8", "marketing", "Sales only thinks of this quarter", (2, 2), (0, 1),
                 "Not tested: at most one of Marketing makes this claim", "Not raised")
-        | {"says": "Usually Marketing’s"},
+        | {"says": "Usually Marketing"},
         _charge("G9", "both", "They take our credit", (7, 7), (5, 5), "18 to 64\u00a0% of won revenue is Marketing’s",
                 "No rule settles it", ends="(range over rules of credit; n = 38)", finding="funnel.credit_claim",
                 play="P10", note="The room chooses a rule; no data can."),

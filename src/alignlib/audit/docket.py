@@ -4,20 +4,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from alignlib.audit.exhibits import rows_of
 from alignlib.grievances import TEAMS, Grievance, Team, Trial, read_docket
 from alignlib.result import Exhibit, Finding, Measure, Result, Row, columns
-from alignlib.words import NBSP, TEAM_NAMES, capital, interval, listed, number, of, spelled, value
+from alignlib.words import NBSP, TEAM_NAMES, capital, interval, number, of, spelled, tally, value
 
 Verdict = Literal["borne out", "not borne out", "both have a point", "cannot tell", "no rule settles it",
                   "no outside evidence possible", "not raised"]  # fmt: skip
 LEAST_COUNT = 3  # of fewer counted things no share is a verdict
 _FIRST: tuple[Verdict, ...] = ("borne out", "no rule settles it", "cannot tell", "not borne out")
-_POSSESSIVE = {"sales": "", "marketing": "s"}
 MYTHS = "P18"  # what to run where a complaint is made and not borne out
 _NOTES: dict[Verdict, str] = {
     "no rule settles it": "The room chooses a rule; no data can.",
     "no outside evidence possible": "Talk about it; do not score it.",
 }
+_MUST = {"any": "One of the two is enough for the complaint.", "all": "The complaint needs both."}
+_HOLDS, _OPEN = ("holds", "hold"), ("stays open", "stay open")
+_STANDS: dict[str, tuple[str, str]] = {  # what the title says of one complaint with this verdict, and of several
+    "borne out": _HOLDS, "both have a point": _HOLDS, "not borne out": ("does not hold", "do not hold"),
+    "cannot tell": _OPEN, "no rule settles it": _OPEN, "no outside evidence possible": _OPEN,
+    "not raised": ("was hardly raised", "were hardly raised"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -67,7 +74,7 @@ def docket(results: Mapping[str, Result]) -> Exhibit:
     cases = judged(results)
     return Exhibit(
         key="audit.docket", shape="docket", rows=[_row(case) for case in cases], source="Responses and all findings",
-        title=_title([case.verdict for case in cases]),
+        title=tally([case.verdict for case in cases], "complaint", _STANDS),
         columns=columns(
             label=("Case", "text"), says=("Who", "text"), complaint=("Complaint", "text"), sales=("Sales", "text"),
             marketing=("Marketing", "text"), evidence=("Evidence against what was agreed", "text"),
@@ -171,9 +178,7 @@ def _is_across(finding: Finding | None) -> bool:
 
 def _makers(results: Mapping[str, Result]) -> dict[str, dict[Team, Count]]:
     """Who makes each complaint, as the survey published it, by the id of the grievance?"""
-    if "survey" not in results or not any(e.key == "survey.claims" for e in results["survey"].exhibits):
-        return {}
-    rows = results["survey"].exhibit("survey.claims").rows
+    rows = rows_of(results, "survey.claims")
     return {str(row["label"]).split(" ", 1)[0]: {team: _count(row, team) for team in TEAMS} for row in rows}
 
 
@@ -212,18 +217,13 @@ def _says(case: Case) -> str:
         return f"{TEAM_NAMES[heard[0]]} says" + f", {TEAM_NAMES[other]} too" * too
     if heard:
         return "Each says" if case.grievance.says == "each" else "Both say"
-    return (
-        f"Usually {TEAM_NAMES[case.whose[0]]}’{_POSSESSIVE[case.whose[0]]}" if len(case.whose) == 1 else "Usually both"
-    )
+    return f"Usually {TEAM_NAMES[case.whose[0]] if len(case.whose) == 1 else 'both'}"
 
 
 def _evidence(case: Case) -> str:
     if case.verdict == "not raised":
-        teams = case.grievance.claimants
-        few = "nobody" if all(case.makers[team].high == 0 for team in teams) else "at most one"
-        of_each = " of each team" if few != "nobody" else " in either team"
-        where = of_each if len(teams) > 1 else f" {'in' if few == 'nobody' else 'of'} {TEAM_NAMES[teams[0]]}"
-        return f"Not tested: {few}{where} makes this claim"
+        of_whom = "each team" if len(case.whose) > 1 else TEAM_NAMES[case.whose[0]]
+        return f"Not tested: at most one of {of_whom} makes this claim"
     if case.verdict == "no outside evidence possible":
         return "Perception only: nothing outside the survey can test it"
     if case.drawn:
@@ -240,10 +240,7 @@ def _ends(case: Case) -> str:
     said += [f"{told}: {found.title}." if found else f"Not known: {trial.estimand}."
              for trial, found in others if found or case.drawn]  # fmt: skip
     if said and len(case.found) > 1 and not any(trial.claimant for trial, _ in case.found):
-        is_pair = len(case.found) == 2
-        enough = f"One of {'the two' if is_pair else 'them'} is enough for the complaint."
-        every = f"The complaint needs {'both' if is_pair else 'all of them'}."
-        said.append(enough if case.grievance.holds == "any" else every)
+        said.append(_MUST[case.grievance.holds])
     return " ".join(said)
 
 
@@ -270,21 +267,3 @@ def _note(case: Case) -> str:
     if not settle and any(_is_slight(f.measure) for f in open_ones):
         settle = f"at least {spelled(LEAST_COUNT)} of them to count"
     return " ".join(filter(None, [f"Would settle it: {(settle or case.grievance.needs).rstrip('.')}.", case.note]))
-
-
-def _title(verdicts: Sequence[Verdict]) -> str:
-    """Six complaints hold, two do not, four stay open and one was hardly raised."""
-    hold = sum(v in ("borne out", "both have a point") for v in verdicts)
-    fail, unmade = verdicts.count("not borne out"), verdicts.count("not raised")
-    still = len(verdicts) - hold - fail - unmade
-    unraised = f"{spelled(unmade)} {'was' if unmade == 1 else 'were'} hardly raised"
-    if not hold and not fail:
-        return f"None of {spelled(len(verdicts))} complaints could be judged" + (
-            f"; {unraised}" if unmade else "")  # fmt: skip
-    said = [f"{spelled(hold)} complaint{' holds' if hold == 1 else 's hold'}"]
-    said += [f"{spelled(fail)} {'does' if fail == 1 else 'do'} not"] if fail else []
-    if not hold:
-        said = [f"{spelled(fail)} complaint{' does' if fail == 1 else 's do'} not hold"]
-    said += [f"{spelled(still)} {'stays' if still == 1 else 'stay'} open"] if still else []
-    said += [unraised] if unmade else []
-    return capital(listed(said))
