@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from alignlib.audit.exhibits import rows_of
 from alignlib.grievances import TEAMS, Team
 from alignlib.instrument import read_instrument
 from alignlib.result import Exhibit, Finding, Result, Row, columns
@@ -17,14 +18,14 @@ def guesses(results: Mapping[str, Result]) -> Exhibit | None:
     """
     findings = {finding.key: finding for result in results.values() for finding in result.findings}
     asked = {item.title: findings.get(item.about) for item in read_instrument().of("estimate")}
-    guessed = [e for e in results["survey"].exhibits if e.key == "survey.estimates"] if "survey" in results else []
-    rows = [_row(row, asked[str(row["label"])]) for e in guessed for row in e.rows if asked.get(str(row["label"]))]
+    guessed = [(row, asked.get(row["label"])) for row in rows_of(results, "survey.estimates")]
+    rows = [_row(row, finding) for row, finding in guessed if finding and finding.measure.unit == "share"]
     rows = [row for row in rows if row["value"] is not None and any(row[team] is not None for team in TEAMS)]
     if not rows:
         return None
     return Exhibit(
         key="audit.guesses", shape="paired", rows=rows, title=_title(rows), lead=_lead(rows),
-        play="P18" if any(_misses(row, team) for row in rows for team in TEAMS) else None,
+        play="P18" if any(map(_missed, rows)) else None,
         source="Responses, and the findings they guess at",
         columns=columns(
             label=("Question", "text"), sales=("Sales guesses", "share"), sales_low=("from", "share"),
@@ -42,11 +43,10 @@ def guesses(results: Mapping[str, Result]) -> Exhibit | None:
     )  # fmt: skip
 
 
-def _row(row: Row, finding: Finding | None) -> Row:
+def _row(row: Row, finding: Finding) -> Row:
     told = {name: row.get(name) for team in TEAMS for name in (team, *(f"{team}_{at}" for at in ("low", "high", "n")))}
-    m = finding.measure if finding is not None and finding.measure.unit == "share" else None
-    return {"label": row["label"], **told, "value": m.value if m else None, "low": m.low if m else None,
-            "high": m.high if m else None, "note": finding.title if finding else ""}  # fmt: skip
+    m = finding.measure
+    return {"label": row["label"], **told, "value": m.value, "low": m.low, "high": m.high, "note": finding.title}
 
 
 def _misses(row: Row, team: Team) -> float | None:
@@ -61,15 +61,16 @@ def _misses(row: Row, team: Team) -> float | None:
     return float(guess - high if least > high else guess - low if most < low else 0.0)
 
 
+def _missed(row: Row) -> float:
+    return sum(abs(_misses(row, team) or 0) for team in TEAMS)
+
+
 def _title(rows: list[Row]) -> str:
     """The question on which the guesses miss most, and how."""
-    worst = max(rows, key=lambda row: sum(abs(_misses(row, team) or 0) for team in TEAMS))
-    off = {team: miss for team in TEAMS if (miss := _misses(worst, team))}
+    worst = max(rows, key=_missed)
     told = [f"{TEAM_NAMES[team]} guesses {value(worst[team], 'share')}" for team in TEAMS if worst[team] is not None]
     said = f"{worst['label']}: {listed(told)}, the data say {value(worst['value'], 'share')}"
-    if not off:
-        return f"No guess misses what was measured; {said[0].lower()}{said[1:]}"
-    return said
+    return said if _missed(worst) else f"No guess misses what was measured; {said[0].lower()}{said[1:]}"
 
 
 def _lead(rows: list[Row]) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal
 
+from alignlib.audit.exhibits import rows_of
 from alignlib.engagement import THRESHOLDS, Settings
 from alignlib.grievances import TEAMS
 from alignlib.instrument import Conversation, read_instrument
@@ -59,26 +60,21 @@ def strip(results: Mapping[str, Result], settings: Settings) -> Exhibit | None:
 
 def _row(talk: Conversation, results: Mapping[str, Result], settings: Settings) -> Row:
     key = talk.conversation
-    row: Row = {"label": key, "name": talk.title, "when": WHEN.get(key, "")}
+    row: Row = {"label": key, "name": talk.title, "when": WHEN[key]}
     row |= _said_of(key, results) | _supplied(key, results) | _happened(key, results, settings)
     level, reading = _reading(key, row, settings)
     return {**row, "level": level, "reading": reading}
 
 
-def _rows(results: Mapping[str, Result], key: str) -> list[Row]:
-    result = results.get(key.split(".")[0])
-    return next((exhibit.rows for exhibit in result.exhibits if exhibit.key == key), []) if result else []
-
-
 def _said_of(key: str, results: Mapping[str, Result]) -> Row:
     names = [name for team in TEAMS for name in (team, f"{team}_low", f"{team}_high", f"{team}_n")]
-    rows = _rows(results, "survey.conversations")
+    rows = rows_of(results, "survey.conversations")
     told = next((r for r in rows if str(r["label"]).startswith(f"{key} ") and "done well" in str(r["label"])), {})
     return {name: told.get(name) for name in names}
 
 
 def _supplied(key: str, results: Mapping[str, Result]) -> Row:
-    cells = [row for row in _rows(results, "content.coverage") if row["column"] == key and row["n"] is not None]
+    cells = [row for row in rows_of(results, "content.coverage") if row["column"] == key and row["n"] is not None]
     gaps = [row for row in cells if not row["n"]]
     amounts = [int(row["amount"]) for row in gaps if row["amount"] is not None]
     return {"supplied": len(cells) - len(gaps) if cells else None, "segments": len(cells) or None,
@@ -86,7 +82,7 @@ def _supplied(key: str, results: Mapping[str, Result]) -> Row:
 
 
 def _happened(key: str, results: Mapping[str, Result], settings: Settings) -> Row:
-    found = next((r for r in _rows(results, "funnel.conversations") if str(r["name"]).startswith(f"{key} ")), {})
+    found = next((r for r in rows_of(results, "funnel.conversations") if str(r["name"]).startswith(f"{key} ")), {})
     pair = settings.funnel.conversations.get(key)  # type: ignore[call-overload]
     step = "_to_".join(pair) if pair else ""
     limit = settings.thresholds.get(step) if step in THRESHOLDS else None
@@ -129,6 +125,13 @@ _UNSAID = {
     "mixed": "Both teams see it as middling", "one team": "Only one team’s view is known",
     "named": "Named answers, from which nothing is inferred", "unknown": "What the teams think of it is not known",
 }  # fmt: skip
+_AGAINST: dict[tuple[Level, Said], str] = {
+    ("act", "well"): "Rated well, yet fewer go on than agreed: it may be {}.",
+    ("act", "poorly"): "Said and happened agree: this does not work.",
+    ("good", "well"): "Said and happened agree: this works.",
+    ("good", "poorly"): "It goes better than either team believes.",
+    ("good", "apart"): "It goes as agreed; the teams’ means lie far apart.",
+}
 
 
 def _said_against(key: str, said: Said, happened: Level, row: Row) -> str:
@@ -139,15 +142,8 @@ def _said_against(key: str, said: Said, happened: Level, row: Row) -> str:
         why = "no limit was agreed for this step" if row["limit"] is None else "the interval crosses what was agreed"
         why = "too little time has passed to tell" if "within" in row["note"] else why
         return f"{_UNSAID[said]}; {why}."
-    if happened == "act":
-        return {
-            "well": f"Rated well, yet fewer go on than agreed: it may be {DIAGNOSIS.get(key, 'overconfidence')}.",
-            "poorly": "Said and happened agree: this does not work.",
-        }.get(said, "Fewer go on than agreed.")
-    return {
-        "well": "Said and happened agree: this works.", "poorly": "It goes better than either team believes.",
-        "apart": "It goes as agreed; the teams’ means lie far apart.",
-    }.get(said, "It goes as agreed.")  # fmt: skip
+    otherwise = "It goes as agreed." if happened == "good" else "Fewer go on than agreed."
+    return _AGAINST.get((happened, said), otherwise).format(DIAGNOSIS[key])
 
 
 def _title(rows: list[Row]) -> str:
