@@ -50,19 +50,19 @@ def incomparable(now: Finding, before: Finding, result: Result, earlier: Result,
         return "bounds, not an estimate"
     if a.method != b.method:
         return f"worked out otherwise ({b.method}; now {a.method})"
-    if differing := [name for name in rules_differing(result, earlier) if _bears(name, now.key)]:
+    if differing := [name for name in _rules_differing(result, earlier) if _bears(name, now.key)]:
         if "stage_labels" in differing:  # a fingerprint, which says nothing to a reader
             return "other stage labels were agreed"
         was, is_now = earlier.settings[differing[0]], result.settings[differing[0]]
-        return f"{plain_name(differing[0])} was {_plain(was)}, now {_plain(is_now)}"
+        return f"{in_words(differing[0])} was {_plain(was)}, now {_plain(is_now)}"
     if tables := [name for name in read_otherwise("rows", result, earlier) if _bears(name, now.key)]:
-        return f"other rows or labels count in {plain_name(tables[0])}"
+        return f"other rows or labels count in {in_words(tables[0])}"
     then, today = _days_read(before), _days_read(now)
     return f"read within {then} days then, {today} now" if then and today and then != today else ""
 
 
-def rules_differing(result: Result, earlier: Result) -> list[str]:
-    """Which settings that define figures differ between two results, by name?"""
+def _rules_differing(result: Result, earlier: Result) -> list[str]:
+    """Settings that define figures and differ between two results, by name."""
     both = (set(result.settings) & set(earlier.settings)) - _NO_RULE
     return sorted(name for name in both if result.settings[name] != earlier.settings[name]
                   and not isinstance(result.settings[name], dict))  # fmt: skip
@@ -81,7 +81,7 @@ def unrecorded(result: Result, earlier: Result) -> set[str]:
     return set(result.settings) - set(earlier.settings) - _NO_RULE
 
 
-def plain_name(key: str) -> str:
+def in_words(key: str) -> str:
     """How is a setting or a table called in a sentence?"""
     return key.replace("_", " ")
 

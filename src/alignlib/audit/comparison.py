@@ -7,24 +7,30 @@ from fnmatch import fnmatchcase
 from math import sqrt
 from typing import NamedTuple
 
-from alignlib.audit.comparable import incomparable, plain_name, read_otherwise, rules_differing, unrecorded
+from alignlib.audit.comparable import in_words, incomparable, read_otherwise, unrecorded
+from alignlib.audit.exhibits import rows_of
 from alignlib.engagement import Settings
 from alignlib.grievances import read_docket
 from alignlib.resources import plays
 from alignlib.result import Column, Exhibit, Finding, Measure, Record, Result, Row, Unit, columns
 from alignlib.stats import NOTHING, Interval
-from alignlib.words import capital, count, day, interval, listed, number, of, share, spelled, value
+from alignlib.words import capital, count, day, interval, listed, number, of, share, tally, value
 
 KEY = "audit.change"
 RULES = {"stages", "promises", "grading", "funnel", "content", "timezone", "currency"}  # settings that define figures
 BETTER, WORSE, MOVED, DIFFERS = "moved (better)", "moved (worse)", "moved", "differs"
 SAME, NOT = "no change can be told", "not comparable"
 _ORDER = (WORSE, BETTER, MOVED, DIFFERS, SAME, NOT)
+_SHOWS = {  # what the title says of the figures that have an interval, of one and of several
+    BETTER: ("moved for the better", "moved for the better"), WORSE: ("moved for the worse", "moved for the worse"),
+    MOVED: ("moved without a better side", "moved without a better side"),
+    SAME: ("shows no change that can be told", "show no change that can be told"),
+}  # fmt: skip
 _CHANCE = 0.05
 
 
 class Compared(NamedTuple):
-    """What became of one finding: both measures, the change with its interval, the verdict and what is said of it."""
+    """What became of one finding: both measures, the change with its interval, the verdict and what explains it."""
 
     now: Finding
     before: Finding
@@ -47,8 +53,8 @@ def change(now: Mapping[str, Result], before: Record, settings: Settings, docket
     have are compared, one row each. For the interval of a change see ``moved``; the smallest change that could have
     been seen is half of it. Counted figures are compared as they are shown, and only differ or do not. Not compared:
     what was defined, read or worked out otherwise, bounds and ranges, the same files or answers. ``docket``: this
-    audit's, beside the earlier one; verdicts that differ get a row that says why. A play of ``settings.done`` run
-    between the two as-of days stands beside what leads to it.
+    audit's, beside the earlier one; a verdict that differs gets a row with the figures that turned. A play of
+    ``settings.done`` run between the two as-of days stands beside what leads to it.
     What it does not say: what caused a change.
 
     Source: Zou & Donner 2008. The two audits are taken as independent: where the same leads, people or assets stand in
@@ -56,14 +62,15 @@ def change(now: Mapping[str, Result], before: Record, settings: Settings, docket
     """
     found = sorted(compared(now, before, settings), key=_rank)
     done = _done(before, settings)
-    rows = [_row(each, done, settings) for each in found] + list(_verdicts(docket, before, now, found, settings))
+    rows = [_row(each, done, settings) for each in found] + list(_verdicts(docket, before, found))
     return Exhibit(
         key=KEY, shape="table", rows=rows, play="P22", columns=_COLUMNS,
         title=_title(found, before), lead=_lead(found, now, before, settings, done),
         read="Each figure as it stood then and stands now, with the 95 % interval of the change: the squares of both "
         "intervals’ halves added (Zou & Donner 2008). It moved when that interval leaves out 0; half the "
         "interval is the smallest change that could have been seen. A counted figure has no interval: it differs or "
-        "not, and some differ every day. A verdict of the docket that differs stands with what made it differ.",
+        "not, and some differ every day. A verdict of the docket that differs stands with those of its figures that "
+        "lie otherwise to their limits.",
         says_not="What caused a change. A figure that moved beside a play need not have moved by it: seasons, people "
         "and customers changed too, and there is no other company to compare with.",
         alt=f"Table of {count(len(rows), 'row')}: each figure before and now, its change with an interval, and whether "
@@ -109,9 +116,9 @@ def moved(now: Measure, before: Measure) -> Interval:
 
 def _judged(now: Finding, before: Finding, why: str) -> Compared:
     if why:
-        return Compared(now, before, NOTHING, f"{NOT}: {why}", "")
-    gap = moved(now.measure, before.measure)
-    note = "" if now.limit == before.limit else "another limit was agreed since; the figure does not hang on it"
+        return Compared(now, before, NOTHING, NOT, why)
+    gap, limits = moved(now.measure, before.measure), [_limit(finding) for finding in (before, now)]
+    note = "" if now.limit == before.limit else f"the agreed limit was {limits[0]}, now {limits[1]}"
     if now.measure.method == "counted":
         return Compared(now, before, gap, DIFFERS if _differs(now.measure, before.measure) else SAME, note or "counted")
     if gap.low is None or gap.high is None:
@@ -129,17 +136,17 @@ def _differs(now: Measure, before: Measure) -> bool:
     return now.value != before.value and _figure(now, "") != _figure(before, "")
 
 
-def _kind(verdict: str) -> str:
-    return NOT if verdict.startswith(NOT) else verdict
+def _limit(finding: Finding) -> str:
+    return "none" if finding.limit is None else value(finding.limit, finding.measure.unit)
 
 
 def _rank(each: Compared) -> tuple[int, bool]:
     """What moved first, for the worse before the better; data before survey."""
-    return _ORDER.index(_kind(each.verdict)), each.now.key.startswith("survey.")
+    return _ORDER.index(each.verdict), each.now.key.startswith("survey.")
 
 
 def _is_tested(each: Compared) -> bool:
-    return each.change.low is not None and _kind(each.verdict) != NOT and each.now.measure.method != "counted"
+    return each.change.low is not None and each.now.measure.method != "counted"
 
 
 # --- what is written --------------------------------------------------------------------------------------------------
@@ -165,7 +172,7 @@ def _row(each: Compared, done: list[Ran], settings: Settings) -> Row:
     run = [ran.text for ran in done if any(fnmatchcase(each.now.key, key) for key in ran.findings)]
     return {"label": _name(each.now), "before": _figure(each.before.measure, settings.currency),
             "now": _figure(each.now.measure, settings.currency), "change": said, "smallest": half,
-            "verdict": each.verdict, "note": capital("; ".join([*([each.note] if each.note else []), *run])),
+            "verdict": each.verdict, "note": capital("; ".join(filter(None, [each.note, *run]))),
             "finding": each.now.key, "unit": size, "value": gap, "low": low, "high": high}  # fmt: skip
 
 
@@ -200,24 +207,15 @@ def _title(found: list[Compared], before: Record) -> str:
     """How many of the figures that have an interval moved? What is counted differs every day, and is no news alone."""
     since, told = day(date.fromisoformat(before.as_of)), [each.verdict for each in found if _is_tested(each)]
     if not told:
-        bare = any(_kind(each.verdict) != NOT for each in found)
-        what = "No figure with an interval can be compared" if bare else "Nothing can be compared"
-        return f"{what} with the audit as of {since}"
-    ways = {BETTER: "for the better", WORSE: "for the worse", MOVED: "without a better side"}
-    said = [f"{spelled(told.count(kind))} {way}" for kind, way in ways.items() if kind in told]
-    if not said:
-        return f"No change can be told since {since} in any of {count(len(told), 'figure')}"
-    n, _, way = said[0].partition(" ")
-    said[0] = f"{n} of {count(len(told), 'figure')} moved {way}"
-    return f"{capital(listed(said))} since {since}"
+        return f"No figure with an interval can be compared with the audit as of {since}"
+    return f"{tally(told, 'figure', _SHOWS)} since {since}"
 
 
 def _lead(found: list[Compared], now: Mapping[str, Result], before: Record, settings: Settings, done: list[Ran]) -> str:
     tested, said = [each for each in found if _is_tested(each)], []
     overlap = date.fromisoformat(before.period_end) >= settings.period.start
     if n := len(tested):
-        claimed = sum(each.verdict != SAME for each in tested)
-        n_moved = spelled(claimed) if claimed else "none"
+        n_moved = sum(each.verdict != SAME for each in tested)
         said.append(f"Compared with an interval: {count(n, 'figure')}, of which {n_moved} moved.")
         if not overlap:
             said.append(f"Had nothing changed, up to {number(n * _CHANCE, 1)} ({share(_CHANCE)}) would be said to have "
@@ -225,29 +223,16 @@ def _lead(found: list[Compared], now: Mapping[str, Result], before: Record, sett
     if overlap:
         said.append("The two periods overlap, so some leads stand in both: the intervals are too wide, not too "
                     "narrow, and a change may stay hidden.")  # fmt: skip
-    said += _otherwise([(each, before.results[name]) for name, each in now.items() if name in before.results],
-                       before, settings)  # fmt: skip
+    if before.rules_sha256 and before.rules_sha256 != settings.sha256(RULES):
+        said.append("Stages, promises or other settings that define figures differ between the two audits.")
+    pairs = [(each, before.results[name]) for name, each in now.items() if name in before.results]
+    if not before.rules_sha256 or any(unrecorded(*pair) for pair in pairs):
+        said.append("The earlier audit does not record all the settings that define figures.")
+    if read := sorted({in_words(name) for pair in pairs for name in read_otherwise("columns", *pair)}):
+        said.append(f"Other columns were read in {listed(read)}: where more than a name changed, compare with care.")
     if done:
         said.append(f"In between: {listed([ran.text for ran in done])}.")
     return " ".join(said)
-
-
-def _otherwise(pairs: list[tuple[Result, Result]], before: Record, settings: Settings) -> Iterator[str]:
-    """What was agreed, or read from files, otherwise than then?"""
-
-    def named(found: Iterator[str]) -> str:
-        return listed(sorted({plain_name(name) for name in found}))
-
-    rules = named(name for pair in pairs for name in rules_differing(*pair))
-    if rules or (before.rules_sha256 and before.rules_sha256 != settings.sha256(RULES)):
-        which = f": {rules}" if rules else ""
-        yield f"Stages, promises or other settings that define figures differ between the two audits{which}."
-    if not before.rules_sha256 or any(unrecorded(*pair) for pair in pairs):
-        yield "The earlier audit does not record all the settings that define figures."
-    if rows := named(name for pair in pairs for name in read_otherwise("rows", *pair)):
-        yield f"Other rows or labels count in {rows} than then: figures that rest on them are not compared."
-    if read := named(name for pair in pairs for name in read_otherwise("columns", *pair)):
-        yield f"Other columns were read in {read}: where more than a name changed, compare with care."
 
 
 def _done(before: Record, settings: Settings) -> list[Ran]:
@@ -261,55 +246,18 @@ def _done(before: Record, settings: Settings) -> list[Ran]:
     return found
 
 
-def _verdicts(
-    docket: Exhibit | None, before: Record, now: Mapping[str, Result], found: list[Compared], settings: Settings
-) -> Iterator[Row]:
+def _verdicts(docket: Exhibit | None, before: Record, found: list[Compared]) -> Iterator[Row]:
     """A row for each grievance whose verdict differs; one whose words differ is another grievance."""
-    earlier = before.results.get("audit")
-    old = next((e for e in earlier.exhibits if e.key == "audit.docket"), None) if earlier else None
-    if docket is None or old is None:
-        return
-    known, why = {(row.get("label"), row.get("complaint")): row for row in old.rows}, _reasons(now, before, found)
-    for row in docket.rows:
-        was = known.get((row.get("label"), row.get("complaint")))
-        if was is not None and was.get("verdict") != row.get("verdict"):
+    old = rows_of(before.results, "audit.docket")
+    known = {(row.get("label"), row.get("complaint")): row.get("verdict") for row in old}
+    tests = {each.id: {trial.finding for trial in each.tests} for each in read_docket()}
+    for row in docket.rows if docket else ():
+        then = known.get((row["label"], row["complaint"]), row["verdict"])
+        if then != row["verdict"]:
+            turned = [each for each in found if each.now.level != each.before.level]
+            notes = [": ".join(filter(None, [_name(each.now), each.verdict, each.note])) for each in turned
+                     if each.now.key in tests[str(row["label"])]]  # fmt: skip
             blank: Row = dict.fromkeys(("change", "smallest", "finding", "unit"), "")
-            then, today = str(was.get("verdict")), str(row.get("verdict"))
-            yield {"label": f"{row['label']}: {row['complaint']}", "before": then, "now": today, **blank,
-                   "verdict": "another verdict", "note": _why(str(row["label"]), then, today, why),
-                   "value": None, "low": None, "high": None}  # fmt: skip
-
-
-def _why(id: str, then: str, today: str, reasons: Mapping[str, str]) -> str:
-    """What made the verdict differ: who raises the complaint, the one it is paired with, or a figure that tests it?"""
-    if "Not raised" in (then, today):
-        return "Raised now, and not then" if then == "Not raised" else "No longer raised"
-    grievance = next((each for each in read_docket() if each.id == id), None)
-    if grievance and {then, today} == {"Borne out", "Both have a point"}:
-        is_now = "no longer borne out" if today == "Borne out" else "borne out now as well"
-        return f"{grievance.pair}, the complaint it is paired with, is {is_now}"
-    keys = dict.fromkeys(trial.finding for trial in grievance.tests) if grievance else {}
-    said = capital("; ".join(reasons[key] for key in keys if key in reasons))
-    return said or "Its figures stand to their limits as they did: the kit’s test is another"
-
-
-def _reasons(now: Mapping[str, Result], before: Record, found: list[Compared]) -> dict[str, str]:
-    """Of each finding whose level differs: is it the limit, the figure, or that it could not be judged?"""
-    today = {finding.key: finding for result in now.values() for finding in result.findings}
-    then = {finding.key: finding for result in before.results.values() for finding in result.findings}
-    said = {key: f"{_name(today[key])}: not judged then" for key in today.keys() - then.keys()}
-    said |= {key: f"{_name(then[key])}: not judged now" for key in then.keys() - today.keys()}
-    return said | {each.now.key: _turned(each) for each in found if each.now.level != each.before.level}
-
-
-def _turned(each: Compared) -> str:
-    is_now, was, name = each.now, each.before, _name(each.now)
-    if is_now.limit != was.limit:
-        limits = ["none" if f.limit is None else value(f.limit, f.measure.unit) for f in (was, is_now)]
-        name += f": the agreed limit was {limits[0]}, now {limits[1]}"
-        if each.verdict in (SAME, DIFFERS):
-            return name
-        return f"{name}; the figure {'is ' if _kind(each.verdict) == NOT else ''}{each.verdict}"
-    if each.verdict == SAME:
-        return f"{name}: its interval lies otherwise to the limit, though no change can be told"
-    return f"{name}: {each.verdict}"
+            yield {"label": f"{row['label']}: {row['complaint']}", "before": then, "now": row["verdict"], **blank,
+                   "verdict": "another verdict", "note": "; ".join(notes), "value": None, "low": None,
+                   "high": None}  # fmt: skip
