@@ -17,7 +17,6 @@ AGAIN = "P22"  # the re-audit, always the last row
 _LOUD = ("act", "watch")
 ENDS = {"share": (0.0, 1.0), "pp": (-1.0, 1.0), "points": (0.0, 4.0)}  # of a gap on a scale from 1 to 5: 0 to 4
 _STEPS = {"share": 0.01, "pp": 0.01, "points": 0.1, "delta": 0.01}  # as exactly as words says a figure
-LONGEST = 3650  # days within which a re-audit could still be told to wait for its figure
 _MOST = 10**9  # steps, or cases, looked through
 _SAID = {"at_least": "at least {}", "at_most": "{} or less"}
 
@@ -69,29 +68,27 @@ def told(finding: Finding, settings: Settings, days: int) -> str:
 
     The first figure, in the steps in which it is said, of which ``moved`` says that it is another than today's, with
     the interval to expect there and then. What happens to leads is measured on new ones, ``days`` / period as many as
-    today; elsewhere as many answer. Where even the end of the scale could not be told: the days that would do, if any.
+    today; elsewhere as many answer. Where even the end of the scale could not be told, today's rests on too few cases.
     A counted figure has changed with the next count; one that counts no cases (open pipeline) may differ every day, so
-    what counts is the limit agreed for it.
+    what counts is the limit agreed for it. ``finding`` calls for action or is to watch, so it lies beyond a limit.
     Source: Zou & Donner 2008 (as the re-audit does).
     """
     m, up = finding.measure, finding.direction == "at_least"
     if m.value is None or finding.direction not in _SAID:
         return "nothing: there is no figure, or no better side"
-    if m.low is None or m.high is None:
-        return _next_count(finding, up) if m.method == "counted" else "nothing: an estimate without an interval"
+    if m.low is None and m.k is not None and m.n is not None:
+        return of(m.k + (1 if up else -1), m.n)
+    if m.low is None:
+        limit = _SAID[finding.direction].format(value(finding.limit, m.unit))
+        return f"{limit}, as agreed: it is counted, and may differ every day"
     period = (settings.period.end - settings.period.start).days + 1
-    grows = finding.key.startswith("funnel.")
+    times = days / period if finding.key.startswith("funnel.") else 1
     steps = _steps(m, up)
-    first = bisect_left(steps, True, key=lambda at: _is_told(m, _amount(m, at), days / period if grows else 1, up))
-    if first < len(steps):
-        figure, said = _amount(m, steps[first]), "{}" if steps[first] == _end(m, up) else _SAID[finding.direction]
-        return said.format(value(figure, m.unit, settings.currency))
-    if not grows:
-        return "cannot be told: today’s figure rests on too few cases"
-    end = _amount(m, _end(m, up))
-    enough = bisect_left(range(1, LONGEST + 1), True, key=lambda n: _is_told(m, end, n / period, up)) + 1
-    late = "nor later: today’s figure is too unsure" if enough > LONGEST else f"in {count(enough, 'day')} it could be"
-    return f"cannot be told in {count(days, 'day')}; {late}"
+    first = bisect_left(steps, True, key=lambda at: _is_told(m, _amount(m, at), times, up))
+    if first == len(steps):
+        return "cannot be told by then: today’s figure rests on too few cases"
+    said = "{}" if first == len(steps) - 1 else _SAID[finding.direction]
+    return said.format(value(_amount(m, steps[first]), m.unit, settings.currency))
 
 
 def _is_told(today: Measure, figure: float, times: float, up: bool) -> bool:
@@ -124,14 +121,9 @@ def _width(found: Interval) -> float:
 
 def _steps(m: Measure, up: bool) -> range:
     """Which figures lie on the better side of today's, in whole steps as they are said, nearest first?"""
-    today, step = round((m.value or 0.0) / _STEPS.get(m.unit, 1.0), 9), 1 if up else -1
-    return range(floor(today) + 1 if up else ceil(today) - 1, _end(m, up) + step, step)
-
-
-def _end(m: Measure, up: bool) -> int:
-    """At which step does the scale end on the better side?"""
-    low, high = ENDS.get(m.unit, (0.0, _MOST))
-    return round((high if up else low) / _STEPS.get(m.unit, 1.0))
+    size, (low, high) = _STEPS.get(m.unit, 1.0), ENDS.get(m.unit, (0.0, _MOST))
+    today = round((m.value or 0.0) / size, 9)
+    return range(floor(today) + 1, round(high / size) + 1) if up else range(ceil(today) - 1, round(low / size) - 1, -1)
 
 
 def _amount(m: Measure, steps: int) -> float:
@@ -146,15 +138,3 @@ def _row(play: Play, settings: Settings, today: str, changed: str) -> Row:
 
 def _by(settings: Settings, days: int) -> date:
     return settings.as_of + timedelta(days=days)
-
-
-def _next_count(finding: Finding, up: bool) -> str:
-    """A count is known: the next one is another. What is counted otherwise (money) is another every day."""
-    m = finding.measure
-    if m.k is None or m.n is None:
-        if finding.limit is None:
-            return "nothing: it is counted, may differ every day, and no limit was agreed"
-        limit = _SAID["at_least" if up else "at_most"].format(value(finding.limit, m.unit))
-        return f"{limit}, as agreed: it is counted, and may differ every day"
-    following = m.k + (1 if up else -1)
-    return of(following, m.n) if 0 <= following <= m.n else "nothing: it could not be better"
