@@ -7,6 +7,7 @@ from functools import cache, cached_property
 import numpy as np
 from scipy.special import ndtri
 
+from alignlib.audit.exhibits import exhibit_of, rows_of
 from alignlib.engagement import Settings
 from alignlib.result import Exhibit, Result, Row, columns
 from alignlib.stats import Floats
@@ -29,7 +30,6 @@ _LEAKED, _GAPS = "leaked leads", "gaps in content"
 _WEAKER = "like those touched late or of the weakest source"
 _NO_LOWER = "Leaked leads were the weaker ones, so lines that hold them have an upper end only. "
 _UNCLEAR, _BELOW = "unclear: on both sides of none", "below none"
-_ASSUMED = "expected value under stated assumptions"
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def stake(results: Mapping[str, Result], settings: Settings) -> Exhibit | None:
     if not found.names and not found.nothing:
         return None
     rows, currency = _rows(results, found, settings.currency), settings.currency
-    says_not = [each.says_not for each in (_shown(results, kind) for kind in _PRICES) if each]
+    says_not = [each.says_not for key, *_ in _PRICES.values() if (each := exhibit_of(results, key))]
     return Exhibit(
         key="audit.stake", shape="intervals", rows=rows, source="Leaks of the funnel, gaps of the content",
         title=_title(results, found, currency),
@@ -164,15 +164,10 @@ def drawn(part: Row | None, rng: np.random.Generator) -> Floats:
     return np.asarray(np.interp(scores, _AT, ends) + below + above)
 
 
-def _shown(results: Mapping[str, Result], kind: str) -> Exhibit | None:
-    exhibits = results[kind].exhibits if kind in results else []
-    return next((each for each in exhibits if each.key == _PRICES[kind][0]), None)
-
-
 def _annual(results: Mapping[str, Result], kind: str) -> dict[str, Row]:
     """The rows of a price by label, money and counts a year."""
-    shown, found = _shown(results, kind), dict[str, Row]()
-    for row in shown.rows if shown else ():
+    found: dict[str, Row] = {}
+    for row in rows_of(results, _PRICES[kind][0]):
         years = float(row.get("years") or 1)
         scaled = {name: None if row.get(name) is None else float(row[name] or 0) / years for name in (*_LIMITS, "n")}
         found[str(row["label"])] = row | scaled
@@ -181,8 +176,7 @@ def _annual(results: Mapping[str, Result], kind: str) -> dict[str, Row]:
 
 def _twice(results: Mapping[str, Result], gaps: dict[str, Row]) -> float:
     """Which share of what gaps are worth belongs to deals of leaked leads? Deals weigh by amount and what they lack."""
-    held = {str(row["label"]): float(row["amount"] or 0) for each in results["funnel"].exhibits
-            if each.key == "funnel.leaked_deals" for row in each.rows}  # fmt: skip
+    held = {str(row["label"]): float(row["amount"] or 0) for row in rows_of(results, "funnel.leaked_deals")}
     each = [row for label, row in gaps.items() if label != ALL_GAPS]
     whole = sum(row["missing"] * row["amount"] for row in each)
     both = sum(row["missing"] * min(held.get(str(row["label"]), 0.0), row["amount"]) for row in each)
@@ -241,42 +235,34 @@ def _doubt(found: Priced) -> str:
 
 
 def _title(results: Mapping[str, Result], found: Priced, currency: str) -> str:
-    """What may the headline claim: the sum, or the part that can be told, and what is missing?"""
+    """What may the headline claim: the parts that can be told from none by themselves, or all where none can?"""
+    nothing = [f"no gain can be shown in {listed([*found.nothing])}"] if found.nothing else []
+    missing = [f"{_PRICES[kind][2]} could not be judged" for kind in _PRICES if _why(results, kind)]
+    if not found.names:
+        return capital("; ".join([*nothing, *missing]))
     told, doubt = found.told(), _doubt(found)
-    nothing = f"no gain can be shown in {listed([*found.nothing])}" if found.nothing else ""
-    also = [f"whether {doubt} add to it cannot be told"] if doubt and told.names else []
-    also += [nothing] if nothing and found.names else []
-    also += [f"{_PRICES[kind][2]} could not be judged" for kind in _PRICES if _why(results, kind)]
-    if told.names:
-        (_, _, high), (_, low, _) = told.limits(), told.limits(told.weaker)
-        is_upper = told.is_upper or low <= 0
-        said = f"up to {money(high, currency)}" if is_upper else interval(low, high, "money", currency)
-        said = f"{capital(listed(told.names))}: {said} a year {_ASSUMED}"
-    else:
-        said = _untold(found, currency) if found.names else capital(nothing)
-    return "; ".join([said, *also])
-
-
-def _untold(found: Priced, currency: str) -> str:
-    """What may be claimed where no part can be told by itself? Two of them may, together."""
-    (_, low, high), parts = found.limits(), listed(found.names)
-    ends = f"up to {money(high, currency)}" if found.is_upper else interval(low, high, "money", currency)
-    if high <= 0:
-        return f"No gain can be shown in {parts}: {ends} a year expected under stated assumptions"
-    if len(found.names) > 1 and low > 0 and not found.is_upper:
-        return f"{capital(parts)} together: {ends} a year {_ASSUMED}; neither can be told by itself"
-    return f"Whether money is at stake in {parts} cannot be told: {ends} a year expected under stated assumptions"
+    claimed = told if told.names else found
+    (_, _, high), (_, low, _) = claimed.limits(), claimed.limits(told.weaker)
+    is_upper = claimed.is_upper or (told.names and low <= 0)
+    ends = f"up to {money(high, currency)}" if is_upper else interval(low, high, "money", currency)
+    said = [f"{capital(listed(claimed.names))}: {ends} a year expected value under stated assumptions"]
+    if doubt:
+        untold = "no part can be told from none by itself"
+        said.append(f"whether {doubt} add to it cannot be told" if told.names else untold)
+    return "; ".join([*said, *nothing, *missing])
 
 
 def _sums(found: Priced, currency: str) -> list[str]:
-    """What can be told, what moves it most, and what is it with the parts that cannot be told?"""
-    told, doubt = found.told(), _doubt(found)
+    """What is claimed, what moves it most, and what is it with the parts that cannot be told?"""
     if not found.names:
         return [f"The {share(0.8)} interval of {listed([*found.nothing])} lies at or below none: nothing is counted."]
-    if not doubt or not told.names:
-        return [f"All together {_amount(found, currency)}{_at_worst(found, currency)}.", _moved(found, currency)]
-    first = f"{capital(listed(told.names))}: {_amount(told, currency)}{_at_worst(told, currency)}."
-    return [first, _moved(told, currency), f"With {doubt}, which cannot be told from none: {_amount(found, currency)}."]
+    told, doubt = found.told(), _doubt(found)
+    claimed = told if told.names else found
+    said = f"{capital(listed(claimed.names))}: {_amount(claimed, currency)}{_at_worst(claimed, currency)}."
+    more = (
+        [f"With {doubt}, which cannot be told from none: {_amount(found, currency)}."] if doubt and told.names else []
+    )
+    return [said, _moved(claimed, currency), *more]
 
 
 def _amount(found: Priced, currency: str) -> str:
@@ -297,10 +283,10 @@ def _why(results: Mapping[str, Result], kind: str) -> str:
     """Why could a part not be priced? Empty: it was, or there was nothing to price."""
     if kind not in results:
         return "its files were not examined"
-    result, looked_at = results[kind], _LOOKED_AT[kind]
-    told = next((gap.why for gap in result.not_judged if gap.what == _PRICES[kind][1]), "")
-    is_seen = looked_at in {*(each.key for each in result.findings), *(each.key for each in result.exhibits)}
-    return told or ("" if is_seen or _shown(results, kind) else "these data do not show where they are")
+    result, (price, what, _) = results[kind], _PRICES[kind]
+    told = next((gap.why for gap in result.not_judged if gap.what == what), "")
+    is_seen = {_LOOKED_AT[kind], price} & {*(each.key for each in result.findings), *(e.key for e in result.exhibits)}
+    return told or ("" if is_seen else "these data do not show where they are")
 
 
 def _why_missing(results: Mapping[str, Result]) -> str:
@@ -331,7 +317,5 @@ def _capacity(found: Priced, settings: Settings) -> list[str]:
         return []
     if settings.goal.capacity is None:
         return ["Capacity: none was agreed."]
-    room, leaked = round(12 * settings.goal.capacity), round(found.leaks["n"])
-    binds = f"more than the {number(leaked)}" if room >= leaked else f"and no more of the {number(leaked)}"
-    said = f"Capacity: Sales could work {count(room, 'more lead')} a year, {binds} that leak"
-    return [f"{said}{'' if room >= leaked else ' are counted'}."]
+    room, leaked = count(round(12 * settings.goal.capacity), "more lead"), number(round(found.leaks["n"]))
+    return [f"Capacity: Sales could work {room} a year; {leaked} leak, and no more are counted than could be worked."]
