@@ -34,9 +34,9 @@ def test_findings_are_ranked_by_level_then_evidence_then_distance() -> None:
         finding("funnel.near", "act", value=0.65), finding("funnel.far", "act", value=0.2),
         finding("funnel.fine", "good"), finding("content.look", "watch"),
     ]  # fmt: skip
-    keys = [f.key for f in ranked(given)]
+    keys = [f.key for f in ranked(given, {}, {})]
     assert keys == ["funnel.far", "funnel.near", "survey.gap.a", "content.look", "funnel.fine", "funnel.unsure"]
-    assert keys == [f.key for f in ranked(given[::-1])]
+    assert keys == [f.key for f in ranked(given[::-1], {}, {})]
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_the_headline_claims_no_more_than_the_findings(levels: list[tuple[Level,
 
 def test_what_is_to_watch_is_no_headline_where_more_could_not_be_judged_than_was() -> None:
     gap = NotJudged(what="w", why="y", settle="s", theme="credit")
-    found = ranked([finding("funnel.a", "watch"), finding("funnel.b", "unclear")])
+    found = [finding("funnel.a", "watch"), finding("funnel.b", "unclear")]
     assert headline(found, [gap]) == "funnel.a is watch"
     assert headline(found, [gap, gap]).startswith("The data at hand cannot judge")
     assert summary(found, [gap, gap]).startswith("funnel.a is watch.")  # said all the same, not over everything
@@ -63,7 +63,7 @@ def test_what_is_to_watch_is_no_headline_where_more_could_not_be_judged_than_was
 
 
 def test_the_summary_names_what_calls_for_action_and_says_what_is_open() -> None:
-    findings = ranked([finding("funnel.a", "act"), finding("funnel.b", "good"), finding("funnel.c", "unclear")])
+    findings = [finding("funnel.a", "act"), finding("funnel.b", "good"), finding("funnel.c", "unclear")]
     gap = NotJudged(what="w", why="y", settle="s", theme="credit")
     text = summary(findings, [gap])
     assert "One question could not be judged" in text
@@ -74,7 +74,7 @@ def test_the_summary_begins_with_the_theme_of_the_headline() -> None:
     findings = ranked([
         finding("content.a", "act", "content", value=0.0), finding("funnel.b", "act", value=0.5),
         finding("funnel.c", "act", value=0.4), finding("content.d", "watch", "focus"),
-    ])  # fmt: skip
+    ], {}, {})  # fmt: skip
     assert findings[0].key == "content.a" and headline(findings) == "The content is not where it is needed"
     assert summary(findings, []).startswith("content.a is act. funnel.c is act. content.d is watch.")
 

@@ -31,7 +31,7 @@ def of_minutes(**minutes: int) -> dict[str, Play]:
 def keys(
     given: list[Finding], worth: dict[str, float] | None = None, known: dict[str, Play] | None = None
 ) -> list[str]:  # fmt: skip
-    found = [[f.key for f in ranked(order, worth, known)] for order in permutations(given)]
+    found = [[f.key for f in ranked(order, worth or {}, known or {})] for order in permutations(given)]
     assert all(one == found[0] for one in found), "the order given must not matter"
     return found[0]
 

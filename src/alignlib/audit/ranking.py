@@ -11,16 +11,13 @@ _SIZE = {"points": 4.0, "share": 1.0, "pp": 1.0}  # the whole scale of a unit, t
 _SURE = (1.5, 3.0)  # distances from the limit, in half intervals, from which a verdict counts as firmer
 
 
-def ranked(
-    findings: Sequence[Finding], worth: Mapping[str, float] | None = None, plays: Mapping[str, Play] | None = None
-) -> list[Finding]:
+def ranked(findings: Sequence[Finding], worth: Mapping[str, float], plays: Mapping[str, Play]) -> list[Finding]:
     """In which order do findings matter: level, stake, evidence before opinion, certainty, minutes of the play?
 
     ``worth``: expected value a year (minor units) by key, where it could be priced; amounts within half an order of
     magnitude count alike, so that guesses at money decide no more than they can. Certainty: how many half intervals
     the estimate lies beyond its limit, in three steps; what is counted is certain. Ties go by distance from the limit.
     """
-    worth, plays = worth or {}, plays or {}
 
     def order(f: Finding) -> tuple[int, int, bool, int, int, float, str]:
         play = plays.get(f.play or "")
