@@ -2,11 +2,10 @@
 
 from datetime import date, datetime, time, timedelta
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
-from alignlib.sample_rows import CONVERSATIONS, END, MARKETERS, SELLER_SD, SELLERS, START, Row, World
+from alignlib.sample_rows import CONVERSATIONS, END, MARKETERS, SELLERS, START, Row, World
 
 N_ASSETS, N_YOUNG = 180, 8  # young: too young for the window of 90 days
 FAR_FROM_LIMITS = (30, 90, 180)  # no use and no age lies within three days of a window, so no reading of it matters
@@ -116,10 +115,6 @@ def _stop(asset: Row) -> datetime:
     return datetime.combine(asset["expires_on"], time()) if asset["expires_on"] else END
 
 
-def _is_used(asset: Row) -> bool:
-    return asset["fate"] in ("used", "young") or asset["is_late"]
-
-
 def _use(world: World, asset: Row, user: str, at: datetime, event: str) -> None:
     deals = [
         deal["opportunity_id"] for deal in world.tables["opportunities"] if deal["opened_at"] <= at.date()
@@ -139,7 +134,7 @@ def _usage(world: World) -> None:
         for event in ("edit", "view")[: int(rng.integers(1, 3))]:
             _use(world, asset, world.pick(MARKETERS), world.office(begin + timedelta(days=float(rng.uniform(0, 9)))),
                  event)  # fmt: skip
-        if not _is_used(asset):
+        if asset["fate"] not in ("used", "young") and not asset["is_late"]:
             continue
         low, high = (100, 172) if asset["is_late"] else (0, 26) if rng.random() < 0.8 else (35, 85)
         high = min(high, (END - begin).days - 2)
@@ -154,11 +149,9 @@ def _usage(world: World) -> None:
             _use(world, asset, seller, at, event)
             at = world.later(at, 9, 1.0)
         if asset["expires_on"] and world.chance(world.content["outdated"]):
-            days = rng.uniform(4, (END - _stop(asset)).days - 3, int(rng.integers(1, 4)))
-            for day in days:
-                _use(
-                    world, asset, world.pick(SELLERS), world.office(_stop(asset) + timedelta(days=float(day))), "share"
-                )
+            for days in rng.uniform(4, (END - _stop(asset)).days - 3, int(rng.integers(1, 4))):
+                seller = world.pick(SELLERS)
+                _use(world, asset, seller, world.office(_stop(asset) + timedelta(days=float(days))), "share")
 
 
 def _soon(world: World, asset: Row, seller: str, start: datetime) -> None:
@@ -171,7 +164,7 @@ def _soon(world: World, asset: Row, seller: str, start: datetime) -> None:
 def _training(world: World) -> None:
     """Who was shown which asset, and used it soon after: sellers differ."""
     rng, said = world.rng, world.content
-    lean = dict(zip(SELLERS, world.centred(len(SELLERS), SELLER_SD), strict=True))
+    lean = world.sellers()
     for asset in world.tables["assets"]:
         fate, begin = asset["fate"], _begin(asset)
         taught = fate in ("taught", "tailor", "unknown") or world.chance(said["taught"])
@@ -188,7 +181,7 @@ def _training(world: World) -> None:
 def _recommendations(world: World) -> None:
     """What Marketing recommended to whom, and whether they used it soon after."""
     rng, said = world.rng, world.content
-    lean = dict(zip(SELLERS, world.centred(len(SELLERS), SELLER_SD), strict=True))
+    lean = world.sellers()
     old = [asset for asset in world.tables["assets"] if asset["fate"] != "young"]
     used = [asset for asset in old if asset["fate"] == "used" and not asset["expires_on"]]
     for _ in range(said["recommended"]):
@@ -275,20 +268,18 @@ def _pages(world: World) -> None:
 
 def _decisions(world: World) -> None:
     """What the owner of the content decided on a few lines of the work list, and what they corrected there."""
-    assets = world.tables["assets"]
-
-    def first(n: int, **wanted: Any) -> list[Row]:
-        return [asset for asset in assets if all(asset[key] == value for key, value in wanted.items())][:n]
-
     day = (END - timedelta(days=12)).date()
-    decided: list[tuple[str, Row, Row]] = []
-    decided += [("retire", asset, {}) for asset in first(2, fate="stale", is_late=False)]
-    decided += [("fix", asset, {"conversations": ["C1"]}) for asset in first(2, fate="conversation", conversations=[])]
-    decided += [("teach", asset, {}) for asset in first(2, fate="never_taught")]
-    decided += [("keep", asset, {"reviewed_on": day}) for asset in first(1, fate="used", expires_on="")]
-    for decision, asset, corrected in sorted(decided, key=lambda each: str(each[1]["asset_id"])):
-        blank = {"conversations": [], "reviewed_on": ""}
-        world.add("asset_decisions", asset_id=asset["asset_id"], decision=decision, decided_on=day, **blank | corrected)
+    decided: tuple[tuple[str, int, Row, Row], ...] = (  # what, of how many, of which assets, and with which correction
+        ("retire", 2, {"fate": "stale", "is_late": False}, {}),
+        ("fix", 2, {"fate": "conversation", "conversations": []}, {"conversations": ["C1"]}),
+        ("teach", 2, {"fate": "never_taught"}, {}),
+        ("keep", 1, {"fate": "used", "expires_on": ""}, {"reviewed_on": day}),
+    )
+    for decision, n, wanted, corrected in decided:
+        for asset in [each for each in world.tables["assets"] if wanted.items() <= each.items()][:n]:
+            row: Row = {"conversations": [], "reviewed_on": ""} | corrected
+            world.add("asset_decisions", asset_id=asset["asset_id"], decision=decision, decided_on=day, **row)
+    world.sort(asset_decisions="asset_id")
 
 
 # The order is part of every company: each of these draws from a stream of its own, by its place.

@@ -23,7 +23,7 @@ SELLER_SD = 0.416  # on the logit scale: intra-class correlation of .05 between 
 class World:
     """What is said to be true of a company, and which rows, in our own column names, have been made up of it so far?
 
-    The figures stand, explained, in ``templates/sample/companies.yml``. ``speed`` and ``skill`` are the sellers'.
+    The figures stand, explained, in ``templates/sample/companies.yml``. ``speed`` and ``skill``: how sellers differ.
     """
 
     rng: np.random.Generator
@@ -70,6 +70,10 @@ class World:
         """So many draws that differ, but are nothing on average: what is said to be true is in the file."""
         draws = self.rng.normal(0, spread, n)
         return [float(draw) for draw in draws - draws.mean()]
+
+    def sellers(self) -> dict[str, float]:
+        """How far does each seller differ from the others in something, on the logit scale?"""
+        return dict(zip(SELLERS, self.centred(len(SELLERS), SELLER_SD), strict=True))
 
     def later(self, start: datetime, median: float, spread: float = 0.6, most: float = 400) -> datetime:
         """A log-normal number of days later, in office hours of a weekday."""
@@ -220,8 +224,7 @@ def _place_pipeline(world: World) -> None:
 def make_rows(planted: bool, seed: int, **said: Any) -> World:
     """Which leads and deals does a company have of which this is said? The same seed gives the same rows."""
     world = World(np.random.default_rng([seed, int(planted)]), planted, **said)
-    for made in (world.speed, world.skill):
-        made.update(zip(SELLERS, world.centred(len(SELLERS), SELLER_SD), strict=True))
+    world.speed, world.skill = world.sellers(), world.sellers()
     for make in (_leads, _sales_sourced, _place_pipeline):
         make(world)
     world.sort(stage_events="entered_at", sales_touches="touched_at", campaign_touches="touched_at")
