@@ -464,7 +464,7 @@ def test_a_store_of_another_kit_and_a_wrong_password_are_refused_without_a_secre
     database: str, postgres: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     open_store(database).engine.dispose()
-    postgres.admin("update alignlib_workshop.kept set value = '3' where name = 'schema'")
+    postgres.admin("update alignlib_workshop.kept set value = '4' where name = 'schema'")
     with pytest.raises(AlignError, match="another kit"):
         open_store(database)
     monkeypatch.setenv("ALIGNLIB_DB_PASSWORD", "wrong-canary-1")

@@ -118,7 +118,7 @@ def test_an_answer_is_found_again_with_the_day_and_nothing_finer(room: Room) -> 
     assert room.mine(token, "survey") == {"goal_1": "4", "goal_2": "cannot_say", "estimate": "12.5"}
     kept = {row.pop("item"): row for row in answers(room.store)["responses"]}
     person = room.who(token).respondent  # type: ignore[union-attr]
-    same = {"respondent_id": person, "team": "sales", "role": "staff", "wave": "", "day": date.today().isoformat()}
+    same = {"respondent_id": person, "team": "sales", "role": "staff", "day": date.today().isoformat()}
     assert kept["goal_1"] == {**same, "answer": 4.0, "cannot_say": False}
     assert kept["goal_2"] == {**same, "answer": None, "cannot_say": True}
 

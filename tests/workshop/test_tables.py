@@ -113,7 +113,7 @@ def filled(page: Page, rng: random.Random) -> dict[str, str]:
 def as_kept(people: dict[tuple[str, str, str], dict[str, str]]) -> list[dict[str, Any]]:
     """The rows the store keeps of what people chose: {(respondent, team, role): {item: value}}."""
     return [
-        {"respondent_id": who, "team": team, "role": role or None, "wave": "", "item": item, "day": TODAY,
+        {"respondent_id": who, "team": team, "role": role or None, "item": item, "day": TODAY,
          "answer": None if value == CANNOT_SAY else number_of(value), "cannot_say": value == CANNOT_SAY}
         for (who, team, role), given in people.items() for item, value in given.items()
     ]  # fmt: skip
@@ -268,14 +268,6 @@ def test_the_room_is_the_last_wave_whatever_the_others_are_called(bare: Path, wa
     take_in(bare, session(asked, ["survey-short"])[0], asked)
     assert read_engagement(bare).inputs[0].constants == {"wave": expected}
     assert survey.last_wave(opened(bare)[1]) == expected
-
-
-def test_rounds_that_the_room_named_itself_stay_as_they_are(bare: Path, company: Path) -> None:
-    asked = pages(read_engagement(delivered(bare, company, "survey.csv")))
-    given, _ = session(asked, ["survey-short"])
-    named = {"responses": [{**row, "wave": "7"} for row in given["responses"]], "entries": []}
-    assert not any("wave" in sentence for sentence in take_in(bare, named, asked))
-    assert survey.last_wave(opened(bare)[1]) == "7"
 
 
 def test_the_next_workshop_is_a_wave_of_its_own_beside_what_the_one_before_left(bare: Path, company: Path) -> None:

@@ -68,7 +68,7 @@ def mine(connection: sa.Connection, seat: Seat, page: Page) -> dict[str, str]:
     return {row["item"]: CANNOT_SAY if row["cannot_say"] else _written(row["answer"]) for row in rows}
 
 
-def write(connection: sa.Connection, seat: Seat, page: Page, given: Sequence[Answer], wave: str) -> None:
+def write(connection: sa.Connection, seat: Seat, page: Page, given: Sequence[Answer]) -> None:
     """Which answer stands now? In place of the earlier one to the same thing; of several the last, no empty one."""
     if not given:
         return
@@ -81,7 +81,7 @@ def write(connection: sa.Connection, seat: Seat, page: Page, given: Sequence[Ans
         row: dict[str, Any] = {"answer_id": answer["id"], "item": item, "day": date.today(), **own}
         if page.scope == "person":
             number = number_of(answer["value"])
-            row |= {"team": seat.team, "role": seat.role, "answer": number, "cannot_say": number is None, "wave": wave}
+            row |= {"team": seat.team, "role": seat.role, "answer": number, "cannot_say": number is None}
         else:
             row["value"] = answer["value"]
         rows += [row] if answer["value"] else []

@@ -40,7 +40,7 @@ _NEEDED: dict[str, dict[str, Any]] = {
     "close": _TOKEN, "join": {"code": str, "team": str}, "who": _TOKEN,
     "open": {"pages": dict, "seats": int, "code": str, "facilitator": str},
 }  # fmt: skip
-_MAY: dict[str, dict[str, Any]] = {"state": _TOKEN, "join": {"role": (str, type(None))}, "open": {"wave": str}}
+_MAY: dict[str, dict[str, Any]] = {"state": _TOKEN, "join": {"role": (str, type(None))}}
 _SERVER_ONLY = ("open", "join", "who")  # a kernel cannot ask for a seat, nor whose a token is
 
 

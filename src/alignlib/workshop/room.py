@@ -46,7 +46,7 @@ class Room:
 
     store: Store
 
-    def open(self, pages: Mapping[str, Page], seats: int, code: str, facilitator: str, wave: str = "") -> None:
+    def open(self, pages: Mapping[str, Page], seats: int, code: str, facilitator: str) -> None:
         """Who may come in from now on, and what are they asked? Begins a workshop or goes on with it: answers, seats
         and the form shown stay. Codes and keys are kept as hashes alone.
         """
@@ -62,7 +62,7 @@ class Room:
                 keep(connection, f"page:{form}", page.as_json())
             begun = {"phase": _ANSWERING, "round": 1}
             keep(connection, "state", {
-                **state, "form": state["form"] if state["form"] in pages else next(iter(pages)), "wave": wave,
+                **state, "form": state["form"] if state["form"] in pages else next(iter(pages)),
                 "forms": {form: state["forms"].get(form, begun) for form in pages},
                 "titles": listed_titles(pages),
             })  # fmt: skip
@@ -143,9 +143,7 @@ class Room:
                 refused = dict.fromkeys((each["item"] for each in fresh), why)
                 if page:
                     refused = refusals(page, {each["item"]: each["value"] for each in fresh})
-                    write(
-                        connection, seat, page, [each for each in fresh if each["item"] not in refused], state["wave"]
-                    )
+                    write(connection, seat, page, [each for each in fresh if each["item"] not in refused])
                 whys |= {each["id"]: refused[each["item"]] for each in fresh if each["item"] in refused}
         whys |= {_id_of(answer): "This is no answer." for answer in answers if not is_answer(answer)}
         saved = [answer_id for answer_id in given if answer_id not in whys]

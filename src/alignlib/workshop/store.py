@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from alignlib.intake.tables import Tables
 
 APPLICATION = 0x414C474E  # "ALGN" in the file's header: an answer store, and not some other SQLite file
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 SCHEMA = "alignlib_workshop"  # in PostgreSQL: a database holds one workshop, beside whatever else is in it
 _WAIT_SECONDS = 30  # without a wait most of sixty writers are told "database is locked"
 META = sa.MetaData()
@@ -46,7 +45,7 @@ RESPONSES = _table(
     "responses", _text("answer_id", primary_key=True), _text("respondent_id", "respondent_id <> ''"),
     _text("team", "team in ('sales', 'marketing')"), _text("role", "role in ('leader', 'staff')", nullable=True),
     _text("item", "item <> ''"), sa.Column("answer", sa.Float, sa.CheckConstraint("answer >= 0")),
-    sa.Column("cannot_say", sa.Boolean, nullable=False), _text("wave"), sa.Column("day", sa.Date, nullable=False),
+    sa.Column("cannot_say", sa.Boolean, nullable=False), sa.Column("day", sa.Date, nullable=False),
     sa.UniqueConstraint("respondent_id", "item"), sa.CheckConstraint("(answer is null) = cannot_say"),
 )  # fmt: skip
 # Boards: what a team, or the whole room, has agreed to write down. No person.
@@ -183,17 +182,10 @@ def tables_of(responses: Sequence[Mapping[str, Any]]) -> "Tables":
     """
     from alignlib.intake.snapshot import arrow_rows, open_tables
     from alignlib.intake.tables import TABLES
-    from alignlib.result import RowCount, Source
 
-    names, file, n = {column.name for column in TABLES["responses"].columns}, "workshop", len(responses)
-    rows = [{**{name: row.get(name) for name in names}, "wave": row["wave"] or None, "file": file, "record": None}
-            for row in responses]  # fmt: skip
-    fingerprint = sha256(json.dumps(list(responses), default=str, sort_keys=True).encode()).hexdigest()
-    return open_tables(
-        {"responses": arrow_rows("responses", rows)},
-        [RowCount(file=file, table="responses", read=n, used=n, rejected=0, excluded=0)],
-        [Source(file=file, table="responses", rows=n, sha256=fingerprint)],
-    )
+    names = [column.name for column in TABLES["responses"].columns]
+    rows = [{name: row.get(name) for name in names} | {"file": "workshop", "record": None} for row in responses]
+    return open_tables({"responses": arrow_rows("responses", rows)})
 
 
 def backup(store: Store, file: Path) -> Path:

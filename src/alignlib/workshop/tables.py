@@ -30,7 +30,7 @@ Answers = Mapping[str, Sequence[Mapping[str, Any]]]  # responses and entries, as
 Row = dict[str, str]
 Boards = dict[str, dict[str, Row]]  # {form: {team, or room: {item: value}}}
 COLUMNS = {
-    "responses": ("respondent_id", "team", "role", "wave", "item", "answer", "cannot_say"),
+    "responses": ("respondent_id", "team", "role", "item", "answer", "cannot_say"),
     "asset_decisions": ("asset_id", "decision", "decided_on", "conversations", "personas"),
     "stage_readings": ("team", "label", "stage"),
     "scorecards": ("team", "metric", "review_days", "lag_days", "is_outcome", "is_revenue_linked"),
@@ -117,12 +117,12 @@ def _text(value: str) -> str:
 def _responses(given: Sequence[Mapping[str, Any]], key: bytes) -> list[Row]:
     rows = [
         {"respondent_id": in_files(key, each["respondent_id"]),
-         "team": each["team"], "role": each["role"] or "", "wave": each["wave"] or "", "item": each["item"],
+         "team": each["team"], "role": each["role"] or "", "item": each["item"],
          "answer": "" if each["answer"] is None else f"{float(each['answer']):.10g}",
          "cannot_say": "true" if each["cannot_say"] else "false"}
         for each in given
     ]  # fmt: skip
-    return sorted(rows, key=lambda row: (row["item"], row["respondent_id"], row["wave"]))
+    return sorted(rows, key=lambda row: (row["item"], row["respondent_id"]))
 
 
 def _decisions(boards: Mapping[str, Row], days: Mapping[str, str], settings: Settings) -> Iterator[Row]:
@@ -205,9 +205,9 @@ def take_in(engagement: Path, answers: Answers, pages: Mapping[str, Page]) -> li
         if not _is_round(made["responses"]):
             new.remove("responses")
             told.append(_NO_ROUND.format(file=_file("responses")))
-        elif not _has_waves(made["responses"]):
+        else:
             told.append(_WAVE.format(wave=_next_wave(standing["responses"])))
-    drafts = [_draft(table, made[table], standing[table]) for table in new]
+    drafts = [_draft(table, standing[table]) for table in new]
     path = engagement / SETTINGS_FILE
     text = written(path.read_bytes().decode("utf-8"), drafts, {}, {}) if drafts else ""
     for name, rows in made.items():
@@ -273,15 +273,10 @@ def _next_wave(waves: set[str]) -> str:
     return f"{int(max(number_of(wave) or 1 for wave in waves)) + 1}"
 
 
-def _has_waves(rows: Sequence[Row]) -> bool:
-    return any(row.get("wave") for row in rows)
-
-
-def _draft(table: str, rows: Sequence[Row], standing: set[str]) -> Draft:
+def _draft(table: str, standing: set[str]) -> Draft:
     """The input as engagement.yml names it."""
-    columns = {column: column for column in COLUMNS[table] if column != "wave" or _has_waves(rows)}
-    is_later = table == "responses" and bool(standing) and "wave" not in columns
-    wave = {"constants": {"wave": _next_wave(standing)}} if is_later else {}
+    columns = {column: column for column in COLUMNS[table]}
+    wave = {"constants": {"wave": _next_wave(standing)}} if table == "responses" and standing else {}
     return Draft({"table": table, "file": _file(table), "columns": columns, **wave}, _TITLES[table])
 
 
