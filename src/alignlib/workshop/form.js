@@ -11,27 +11,24 @@ export default {
   },
 };
 
-class Form {
+class Form extends Page {
   constructor(model, el) {
-    Object.assign(this, { model, el, later: new Map(), clock: 0 });
+    super(model, el);
+    this.later = new Map();
     this.isKiosk = kiosk();
     this.head = make("div");
     this.body = make("form", { noValidate: true, onsubmit: (event) => (event.preventDefault(), this.flush()) });
     this.status = make("p", { className: "alignlib-count" });
     this.left = make("p", { className: "alignlib-left" });
-    this.live = make("p", { className: "alignlib-hidden", role: "status" });
     const next = make("button", { type: "button", onclick: () => this.next() }, this.say("next"));
     const bar = make("div", { className: "alignlib-progress" }, this.status, this.left, this.live);
     if (this.isKiosk || this.local()) bar.append(next);
     const named = { className: "alignlib-form", "aria-label": this.say("label") };
-    const root = make("section", named, this.head, this.body, bar);
-    root.dataset.lmSuppressShortcuts = "true"; // JupyterLab would take letters typed here for its own commands
-    el.replaceChildren(root);
     this.seated();
-    this.changes = { "msg:custom": (said) => this.hear(said), "change:seat": () => this.seated(true),
-      "change:page": () => this.draw(true), "change:mine": () => this.fill(), "change:room": () => this.phase(),
-      "change:local": () => this.bar() };
-    for (const [name, act] of Object.entries(this.changes)) model.on(name, act);
+    this.begin(make("section", named, this.head, this.body, bar), {
+      "change:seat": () => this.seated(true), "change:page": () => this.draw(true), "change:mine": () => this.fill(),
+      "change:room": () => this.phase(), "change:local": () => this.bar(),
+    });
     this.away = (event) => {
       this.flush();
       if (this.box.isBlocked && this.box.waiting.size) event.preventDefault(); // asks before the page is left
@@ -41,13 +38,9 @@ class Form {
     this.link = new Link(this);
   }
   end() {
-    this.link.end();
-    for (const [name, act] of Object.entries(this.changes)) this.model.off(name, act);
+    super.end();
     removeEventListener("beforeunload", this.away);
     removeEventListener("pagehide", this.away);
-  }
-  say(key, given = {}) {
-    return (this.model.get("words")[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => given[name]);
   }
   local() {
     const local = this.model.get("local") ?? {};
@@ -64,11 +57,6 @@ class Form {
   }
 
   // --- to the kernel and back
-  tell(message) {
-    try {
-      this.model.send(message);
-    } catch {} // a socket that is closed: the link says so
-  }
   send(now) {
     if (this.room().phase === "closed") return;
     const due = [...this.box.waiting.values()].filter((entry) => !entry.sent || now - entry.sent >= AGAIN);
@@ -82,9 +70,7 @@ class Form {
   }
   hear(said) {
     if (said.saved || said.refused) this.settled(said.saved ?? [], said.refused ?? []);
-    if (said.pong === undefined) return;
-    if (said.now) this.clock = said.now - Date.now() / 1000;
-    this.link.pong(said);
+    if (said.pong !== undefined) this.link.pong(said);
   }
   settled(saved, refused) {
     const why = new Map(refused.map((each) => [each.id, each.why]));
@@ -331,8 +317,7 @@ class Form {
   }
   countdown() {
     const until = this.isOpen() ? this.room().until : null;
-    const left = until ? Math.max(0, Math.ceil(until - this.clock - Date.now() / 1000)) : 0;
-    const time = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
+    const left = this.secondsTo(until), time = clockTime(left);
     this.left.textContent = until ? (left ? this.say("left", { time }) : this.say("time_over")) : "";
   }
 

@@ -1,5 +1,6 @@
-// What stands between a page and its kernel: answers wait here until they are acknowledged, and silence is told.
-// Read before form.js, as one module. Whatever comes from pages and answers is set as text, never as markup.
+// What a form and the wall share: words, elements, and the link to the kernel. Answers wait here until they are
+// acknowledged, and silence is told. Read before form.js or wall.js, as one module.
+// Whatever comes from pages and answers is set as text, never as markup.
 const TICK = 500, PING = 2000, AGAIN = 2000; // ms
 const SILENCE = 4000; // without a word from the kernel for so long the page says so
 const DEAD = 8000; // and after so long, when the server is there, the kernel is not: the page loads itself anew
@@ -85,14 +86,48 @@ class Outbox {
   }
 }
 
+/** One page of the workshop before its reader: what the kernel says and changes is acted on until the page ends. */
+class Page {
+  constructor(model, el) {
+    Object.assign(this, { model, el, clock: 0 }); // clock: seconds by which the server is ahead
+    this.live = make("p", { className: "alignlib-hidden", role: "status" });
+  }
+  begin(root, changes) {
+    root.dataset.lmSuppressShortcuts = "true"; // JupyterLab would take letters typed here for its own commands
+    this.el.replaceChildren(root);
+    this.changes = { "msg:custom": (said) => this.hear(said), ...changes };
+    for (const [name, act] of Object.entries(this.changes)) this.model.on(name, act);
+  }
+  end() {
+    this.link.end();
+    for (const [name, act] of Object.entries(this.changes)) this.model.off(name, act);
+  }
+  say(key, given = {}) {
+    return (this.model.get("words")[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => given[name]);
+  }
+  tell(message) {
+    try {
+      this.model.send(message);
+    } catch {} // a socket that is closed: the link says so
+  }
+  secondsTo(until) {
+    return Math.max(0, Math.ceil(until - this.clock - Date.now() / 1000));
+  }
+}
+
+/** 75 seconds are 1:15. */
+function clockTime(seconds) {
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+}
+
 /** Is the kernel there? Asks it every two seconds, says in a banner when it is silent, and loads the page anew. */
 class Link {
-  constructor(form) {
-    Object.assign(this, { form, heard: performance.now(), beat: performance.now(), asked: 0, probed: 0, n: 0 });
+  constructor(page) {
+    Object.assign(this, { page, heard: performance.now(), beat: performance.now(), asked: 0, probed: 0, n: 0 });
     this.patience = DEAD + Math.random() * 4000;
     this.state = "new"; // "new" until the first word; "good"; "away", "gone": what the kernel says; "silent"
     this.banner = make("div", { className: "alignlib-banner", role: "alert" });
-    document.body.append(this.banner); // of the page, not of the form: seen wherever the form stands
+    document.body.append(this.banner); // of the window: seen wherever the page in it stands
     this.timer = setInterval(() => this.tick(), TICK);
   }
   end() {
@@ -102,6 +137,7 @@ class Link {
   pong(said) {
     this.heard = performance.now();
     this.alive = true;
+    this.page.clock = said.now - Date.now() / 1000;
     this.set(said.gone ? "gone" : said.away ? "away" : "good");
     if (this.state !== "good") this.warn(this.state);
   }
@@ -109,7 +145,7 @@ class Link {
     if (state === this.state) return;
     this.state = state;
     if (state === "good" || state === "new") this.banner.replaceChildren();
-    this.form.marks();
+    this.page.marks();
   }
   tick() {
     const now = performance.now();
@@ -117,14 +153,14 @@ class Link {
     this.beat = now;
     if (now - this.asked >= PING) {
       this.asked = now;
-      this.form.tell({ ping: ++this.n });
+      this.page.tell({ ping: ++this.n });
     }
-    this.form.send(now);
+    this.page.send(now);
     if (now - this.heard >= SILENCE) this.silent(now);
   }
   async silent(now) {
     this.set("silent");
-    if (this.form.local()) return this.warn("kernel");
+    if (this.page.local()) return this.warn("kernel");
     if (now - this.probed < PING) return;
     this.probed = now;
     if (!this.banner.firstChild) this.warn("offline");
@@ -138,12 +174,12 @@ class Link {
     const isDead = status === 204 && now - this.heard > DEAD; // before that it may only be busy
     this.warn(isDead ? "reload" : status === 401 ? "gone" : "offline");
     // Not all at once; and only a kernel that was there once: a slow start becomes no faster by a second one.
-    if (isDead && this.alive && !this.form.isUnfinished() && now - this.heard > this.patience) this.reload();
+    if (isDead && this.alive && !this.page.isUnfinished() && now - this.heard > this.patience) this.reload();
   }
   /** This seat was opened in another tab, which ended our kernel: two pages of one seat would take it in turns. */
   elsewhere() {
     this.warn("elsewhere");
-    this.form.el.inert = true; // what is chosen here would wait for a kernel that never comes
+    this.page.el.inert = true; // what is chosen here would wait for a kernel that never comes
     clearInterval(this.timer);
   }
   reload() {
@@ -157,11 +193,11 @@ class Link {
   }
   warn(key) {
     if (this.banner.firstChild?.dataset.key === key) return;
-    const says = make("p", {}, this.form.say(`link_${key}`));
+    const says = make("p", {}, this.page.say(`link_${key}`));
     says.dataset.key = key;
     const named = { reload: "reload", elsewhere: "use_here" }[key];
-    const button = named && make("button", { type: "button", onclick: () => location.reload() }, this.form.say(named));
-    const join = make("a", { href: "/" }, this.form.say("join"));
+    const button = named && make("button", { type: "button", onclick: () => location.reload() }, this.page.say(named));
+    const join = make("a", { href: "/" }, this.page.say("join"));
     this.banner.replaceChildren(says, ...(button ? [button] : key === "gone" ? [join] : []));
   }
 }

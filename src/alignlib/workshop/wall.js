@@ -13,10 +13,10 @@ export default {
   },
 };
 
-class Wall {
+class Wall extends Page {
   constructor(model, el) {
-    Object.assign(this, { model, el, clock: 0, at: 0, told: null });
-    this.live = make("p", { className: "alignlib-hidden", role: "status" });
+    super(model, el);
+    Object.assign(this, { at: 0, told: null });
     this.title = make("h1", { tabIndex: -1, dir: "auto" });
     this.phase = make("p", { className: "alignlib-quiet" });
     this.left = make("p", { className: "alignlib-clock" });
@@ -27,38 +27,24 @@ class Wall {
     this.results = make("section", { "aria-label": this.say("results"), hidden: true });
     const head = make("header", { className: "alignlib-head" }, make("div", {}, this.title, this.phase), this.left);
     this.after = make("section", { className: "alignlib-after", "aria-label": this.say("next_steps"), hidden: true });
-    const main = make("div", { className: "alignlib-main" }, head, this.waiting, this.after, this.results);
+    const main = make("div", {}, head, this.waiting, this.after, this.results);
     this.word = make("p", { className: "alignlib-word", role: "status" }); // stays in sight, wherever the page stands
     const root = make("section", { className: "alignlib-form alignlib-wall", "aria-label": this.say("label") },
       make("div", { className: "alignlib-room" }, main, this.controls = this.panel()), this.word,
       this.dialog = make("dialog", { "aria-labelledby": "alignlib-ask" }), this.live);
-    root.dataset.lmSuppressShortcuts = "true"; // JupyterLab would take letters typed here for its own commands
-    el.replaceChildren(root);
-    this.changes = { "msg:custom": (said) => this.hear(said), "change:view": () => this.draw(),
-      "change:picture": () => this.draw(), "change:shown": () => this.show() };
-    for (const [name, act] of Object.entries(this.changes)) model.on(name, act);
+    this.begin(root, {
+      "change:view": () => this.draw(), "change:picture": () => this.draw(), "change:shown": () => this.show(),
+    });
     this.draw();
     this.show();
     this.link = new Link(this);
     if (this.view().code) this.tell({ at: location.origin }); // only the page knows by which address it was reached
   }
-  end() {
-    this.link.end();
-    for (const [name, act] of Object.entries(this.changes)) this.model.off(name, act);
-  }
-  say(key, given = {}) {
-    return (this.model.get("words")[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => given[name]);
-  }
   view() {
     return this.model.get("view") ?? {};
   }
 
-  // --- to the kernel and back; the link asks the first five of these
-  tell(message) {
-    try {
-      this.model.send(message);
-    } catch {} // a socket that is closed: the link says so
-  }
+  // --- to the kernel and back; the link asks the first four of these
   send() {
     this.countdown();
   }
@@ -75,9 +61,7 @@ class Wall {
       word.replaceChildren(...told(said.said));
       word.dataset.fault = said.is_fault ? "yes" : "";
     }
-    if (said.pong === undefined) return;
-    this.clock = said.now - Date.now() / 1000;
-    this.link.pong(said);
+    if (said.pong !== undefined) this.link.pong(said);
   }
   act(name, given = {}) {
     this.word.textContent = "";
@@ -98,6 +82,7 @@ class Wall {
     const button = (key, act) => (this[`on_${key}`] = make("button", { type: "button", onclick: act }, this.say(key)));
     const form = () => ({ form: this.view().form });
     const asked = (key) => button(key, () => this.ask(key, () => this.act(key, form())));
+    const twice = () => this.ask("close", () => setTimeout(() => this.ask("sure", () => this.act("close"))));
     this.choice = make("select", { id: "alignlib-choice" });
     this.minutes = make("input", { id: "alignlib-minutes", type: "number", min: 1, max: 480, step: 1 });
     this.minutes.addEventListener("input", () => (this.isTyped = true));
@@ -115,7 +100,7 @@ class Wall {
       group("results", asked("reveal"), button("docket", () => this.act("docket")),
         button("reopen", () => this.act("reopen", form()))),
       group("clear", asked("reset"), button("undo", () => this.act("undo"))),
-      group("end", button("snapshot", () => this.act("snapshot")), asked_close.call(this, button)));
+      group("end", button("snapshot", () => this.act("snapshot")), button("close", twice)));
   }
   /** What the room does now. Controls stay where they are, so that focus is never lost. */
   draw() {
@@ -171,14 +156,13 @@ class Wall {
   }
   countdown() {
     const { until, phase } = this.view();
-    const left = until && phase === "answering" ? Math.ceil(until - this.clock - Date.now() / 1000) : null;
-    this.left.hidden = left === null;
-    if (left === null) {
+    this.left.hidden = !until || phase !== "answering";
+    if (this.left.hidden) {
       if (this.told !== null) this.live.textContent = "";
       return (this.told = null);
     }
-    const seconds = Math.max(0, left), minute = Math.ceil(seconds / LIVE);
-    this.left.textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+    const seconds = this.secondsTo(until), minute = Math.ceil(seconds / LIVE);
+    this.left.textContent = clockTime(seconds);
     this.left.dataset.over = seconds ? "" : "yes";
     if (minute === this.told) return;
     this.told = minute;
@@ -263,11 +247,6 @@ class Wall {
 function told(text) {
   return text.split("`").map((part, at) => at % 2
     ? make("code", {}, ...part.split(/( )/).map((word) => (word.trim() ? make("span", {}, word) : word))) : part);
-}
-
-/** Ending for good is asked twice. */
-function asked_close(button) {
-  return button("close", () => this.ask("close", () => setTimeout(() => this.ask("sure", () => this.act("close")))));
 }
 
 /** The elements of a view, parsed where nothing runs, without anything that could run here. */
