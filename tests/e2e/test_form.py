@@ -232,7 +232,7 @@ def test_an_answer_is_called_saved_only_after_the_room_said_so(tab: Any, desk: D
     desk.is_deaf = True
     pick(tab, 0, "Rather agree")
     assert mark(tab, 0) == "saving…"
-    shows(tab, "1 of 6 answered. One answer is not saved yet.")
+    shows(tab, "1 of 6 answered. Not saved yet: 1.")
     time.sleep(1)
     assert mark(tab, 0) != "saved" and room.saves == []
     desk.is_deaf = False
@@ -279,7 +279,7 @@ def test_silence_is_told_within_five_seconds_and_what_waited_is_sent_once_after_
     room.saves.clear()
     desk.begin()
     tab.get_by_role("button", name="Reload").click()
-    shows(tab, "3 of 6 answered. 2 answers are not saved yet.")
+    shows(tab, "3 of 6 answered. Not saved yet: 2.")
     assert tab.locator("fieldset").nth(1).get_by_label("Neither").is_checked()
     desk.is_deaf = False
     shows(tab, "3 of 6 answered. All saved.")
@@ -336,7 +336,7 @@ def test_what_the_room_refuses_is_told_beside_the_answer_and_is_not_counted(tab:
     hours.fill("9000")
     hours.blur()
     shows(tab, "not saved: 9000 is more than 168")
-    shows(tab, "One answer is not saved yet.")
+    shows(tab, "Not saved yet: 1.")
     hours.fill("4")
     shows(tab, "All saved.")  # after a pause, with no other key
     words = tab.get_by_label("Which clock counts?")
@@ -366,7 +366,7 @@ def test_points_are_saved_as_a_whole_set_or_not_at_all(tab: Any, room: Room) -> 
     assert room.kept["focus"] == {"points_Health care": "60", "points_Public sector": "40", "points_Manufacturing": "0"}
     fields.nth(0).fill("6.5")
     shows(tab, "not saved yet: it is saved when the points add up to 100")
-    shows(tab, "1 of 1 answered. One answer is not saved yet.")
+    shows(tab, "1 of 1 answered. Not saved yet: 1.")
 
 
 def test_an_answer_can_be_taken_back(tab: Any, room: Room) -> None:

@@ -193,9 +193,6 @@ def test_a_team_of_few_keeps_the_form_open_and_the_reason_is_told(tab: Any, full
     press(tab, "Reveal the results", "Reveal")
     shows(tab, "Fewer than five people have answered in Marketing. Wait for more answers.")
     assert full.room.state()["phase"] == "answering" and tab.locator(".alignlib-view").count() == 0
-    full.fill("survey-short", 0, 1)
-    shows(tab, "In both teams at least five have begun now: reveal when they are ready.")
-    assert tab.get_by_text("Wait for more answers.").count() == 0
 
 
 def test_a_form_is_shown_timed_cleared_and_brought_back_by_keyboard(tab: Any, full: Full) -> None:
@@ -206,7 +203,7 @@ def test_a_form_is_shown_timed_cleared_and_brought_back_by_keyboard(tab: Any, fu
     tab.keyboard.press("Enter")
     shows(tab, "The clock is running.")
     tab.get_by_text("1:5", exact=False).first.wait_for()
-    shows(tab, "2 minutes left")
+    shows(tab, "Minutes left: 2")
     press(tab, "Clear this form", "Clear")
     shows(tab, "The form is cleared.")
     assert full.room.counts("the-key-of-the-facilitator", "survey-short")["answered"]["sales"] == 0
@@ -232,7 +229,7 @@ def test_minutes_typed_while_the_form_is_on_its_way_stand(tab: Any, full: Full) 
     tab.get_by_role("heading", name="What we promise each other").wait_for()
     assert typed.input_value() == "7"
     press(tab, "Start")
-    shows(tab, "7 minutes left")
+    shows(tab, "Minutes left: 7")
     tab.get_by_label("Form for the room").select_option("commitments")
     press(tab, "Show this form")
     tab.get_by_role("heading", name="What we do next").wait_for()

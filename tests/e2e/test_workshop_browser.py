@@ -197,7 +197,7 @@ def _outlive_the_server(crowd: Crowd, wall: Any, devices: list[Any]) -> None:
     for at in range(4, 8):
         pick(phone, at, "Agree")
     phone.locator(".alignlib-banner[role=alert] p").wait_for()
-    phone.get_by_text("8 of 27 answered. 4 answers are not saved yet.").wait_for()
+    phone.get_by_text("8 of 27 answered. Not saved yet: 4.").wait_for()
     phone.screenshot(path=crowd.folder / "banner.png")  # no more: it loads itself anew any moment now
     phone.get_by_text("8 of 27 answered. All saved.").wait_for()
     for page in (*devices, wall):

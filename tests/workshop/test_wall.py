@@ -77,21 +77,6 @@ def test_few_people_are_never_shown_and_the_form_stays_open(full: Full) -> None:
     assert does(wall, "reveal", form=SHORT) == WORDS["said_revealed"]
 
 
-def test_a_team_of_few_that_has_grown_is_told_once_and_only_where_that_kept_the_results_back(full: Full) -> None:
-    wall, enough = full.wall(full.engagement), WORDS["said_enough"].format(least="five")
-    full.fill(SHORT, 8, 4)
-    assert "Wait for more answers." in does(wall, "reveal", form=SHORT)
-    assert [said for said in wall.hear({"ping": 2}) if "said" in said] == []
-    (token,) = full.join("marketing", 1)
-    full.answer(SHORT, token, "cannot_say")  # has begun, and has given no answer that could be shown
-    told = [said for at in range(3) for said in wall.hear({"ping": at}) if "said" in said]
-    assert told == [{"said": enough, "is_fault": False}]
-    refused = wall.hear({"do": "reveal", "form": SHORT})
-    wall.finish()
-    told = [said["said"] for at in range(3) for said in [*refused, *wall.hear({"ping": at})] if "said" in said]
-    assert told == ["Fewer than five people have answered in Marketing. Wait for more answers."]
-
-
 @pytest.mark.parametrize("changed", [1, 4, 8])
 def test_a_second_picture_that_would_tell_of_few_is_refused_and_the_first_stays(full: Full, changed: int) -> None:
     wall = full.wall(full.engagement)

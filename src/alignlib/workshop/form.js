@@ -290,8 +290,7 @@ class Form extends Page {
     for (const entry of this.box.waiting.values()) said.open += entry.form === this.page().form ? 0 : 1;
     const isOnesOwn = this.page().scope === "person"; // a board need not be full
     const count = isOnesOwn ? this.say("progress", { done: said.saved, all: this.units.length }) : "";
-    const key = said.saved || said.open ? ["all_saved", "one_open"][said.open] ?? "some_open" : "none";
-    const open = this.say(key, { n: said.open });
+    const open = this.say(said.open ? "unsaved" : said.saved ? "all_saved" : "none", { n: said.open });
     const words = this.units.length || said.open ? [count, open].filter(Boolean).join(" ") : "";
     if (this.status.textContent !== words) this.status.textContent = words;
   }

@@ -166,7 +166,7 @@ class Wall extends Page {
     this.left.dataset.over = seconds ? "" : "yes";
     if (minute === this.told) return;
     this.told = minute;
-    this.live.textContent = seconds ? this.say(minute === 1 ? "left_one" : "left", { minute }) : this.say("time_over");
+    this.live.textContent = seconds ? this.say("left", { minute }) : this.say("time_over");
   }
 
   // --- what was revealed

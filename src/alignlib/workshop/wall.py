@@ -57,7 +57,6 @@ class WallWidget(anywidget.AnyWidget):
         self._work: Thread | None = None
         self._busy, self._said = "", deque[dict[str, Any]]()  # also filled by what runs beside
         self._drawn: tuple[Any, ...] = ()
-        self._few = self._waits = False  # a team is too small as yet; a reveal was refused for that
         self.on_msg(lambda _, heard, __: [self.send(said) for said in self.hear(heard)])
         self.hear({"ping": 0})
 
@@ -85,7 +84,7 @@ class WallWidget(anywidget.AnyWidget):
     # --- what is asked of it
 
     def _do(self, heard: Mapping[str, Any]) -> None:
-        given, self._waits = {name: value for name, value in heard.items() if name != "do"}, False
+        given = {name: value for name, value in heard.items() if name != "do"}
         asked: dict[str, Callable[..., str]] = {
             "show_form": partial(self._tell, "show_form", "said_shown"), "timer": self._timer,
             "reopen": partial(self._tell, "reopen", "said_reopened"), "undo": self._undo, "close": self._close,
@@ -109,7 +108,6 @@ class WallWidget(anywidget.AnyWidget):
             self._say(act(), is_fault=False)
         except AlignError as error:
             problem = error.problems[0]
-            self._waits = self._few and problem.code == "E-SMALL"
             said = (" ".join(filter(None, [problem.where, problem.what])), problem.fix)
             self._say(" ".join(f"{capital(each).rstrip('.')}." for each in said if each), is_fault=True)
         except Exception as error:  # noqa: BLE001  a thread that dies in silence would leave the wall waiting
@@ -228,10 +226,6 @@ class WallWidget(anywidget.AnyWidget):
             return
         page, counts = self._page(form), self._ask("counts", form=form)
         least = reveals.anonymous(self._settings).survey.least
-        self._few = page.scope == _PERSON and any(counts["answered"].get(team, 0) < least for team in TEAM_NAMES)
-        if self._waits and not self._few:
-            self._waits = False
-            self._say(self.words["said_enough"].format(least=spelled(least)), is_fault=False)
         # while a picture is being made the room has none to see
         is_shown = phase == "revealed" and self._busy != "reveal" and bool(self._release(form))
         self.view = {
