@@ -1,4 +1,4 @@
-"""What a survey could tell, against R's power.t.test, the kit's own interval and permutation test, and by hand."""
+"""What a survey could tell, against R's power.t.test, the kit's own interval, and by hand."""
 
 from math import sqrt
 
@@ -9,7 +9,6 @@ from scipy.stats import nct, t
 
 from alignlib.disclosure import COMMENTS_FROM, SPREAD_FROM
 from alignlib.errors import AlignError
-from alignlib.permutation import holm, two_groups
 from alignlib.planning import FEWER, SD, Plan, plan, rows, sentences
 from alignlib.stats import welch
 
@@ -46,33 +45,12 @@ def test_gaps_and_widths_follow_the_spread_and_shrink_with_the_people() -> None:
     assert plan(12, 5).gap == plan(5, 12).gap
 
 
-@pytest.mark.parametrize(
-    ("s", "m", "p"), [(3, 3, 0.10), (4, 4, 0.0286), (5, 5, 0.0079), (12, 5, 1 / 6188), (1, 4, 0.2)]
-)
-def test_the_smallest_p_is_counted_by_hand(s: int, m: int, p: float) -> None:
-    assert plan(s, m).smallest_p == pytest.approx(p, abs=5e-5)
-
-
-@pytest.mark.parametrize(("s", "m"), [(3, 3), (4, 4), (5, 5), (3, 6), (8, 8), (10, 7)])
-def test_the_smallest_p_is_the_one_that_the_kits_own_test_gives(s: int, m: int) -> None:
-    found, blocks = two_groups([5] * s, [1] * m, step=1).p, plan(s, m).blocks
-    assert found == pytest.approx(plan(s, m).smallest_p, rel=1e-12)
-    assert holm([found or 0, *[1.0] * (blocks - 1)])[0] == pytest.approx(plan(s, m).corrected_p, rel=1e-12)
-
-
-def test_thirteen_tests_at_five_against_five_can_never_name_a_block() -> None:
-    assert plan(5, 5).blocks == 13 and (plan(5, 5).corrected_p or 0) == pytest.approx(13 * 2 / 252)
-    said = " ".join(sentences(plan(5, 5), plan(5, 5)))
-    assert "a block tested alone could pass, and none of 13 tested together" in said
-    assert "can name a block" in " ".join(sentences(plan(6, 6), plan(6, 6)))
-
-
 def test_a_team_of_four_takes_the_total_with_it() -> None:
     found = plan(12, 4)
     assert found.shown == {"sales"} and found.withheld == ["Marketing", "the total"] and found.mode == "named"
     said = " ".join(sentences(found, found))
-    assert "Marketing has fewer than five answers" in said and "would give the other away" in said
-    assert "can name a block" not in said and "Mode that fits: named answers" in said
+    assert "fewer than five people answer in Marketing" in said and "would give the other away" in said
+    assert "Mode that fits: named answers" in said
 
 
 def test_two_small_teams_show_their_total_alone() -> None:
@@ -95,13 +73,9 @@ def test_two_large_teams_are_told_to_go_ahead() -> None:
     assert "Mode that fits: anonymous." in said and not any("named answers" in sentence for sentence in said)
 
 
-def test_intervals_comments_and_roles_follow_the_rules_of_disclosure() -> None:
-    found = plan(12, 8, sales_leaders=5, marketing_leaders=2)
+def test_intervals_and_comments_follow_the_rules_of_disclosure() -> None:
+    found = plan(12, 8)
     assert found.teams_from(SPREAD_FROM) == ["Sales"] and found.teams_from(COMMENTS_FROM) == ["Sales", "Marketing"]
-    assert found.roles == ("Sales",) and plan(12, 8).roles is None
-    table = {row[0]: row[1] for row in rows([found])}
-    assert table["Leaders against staff"] == "Sales" and table["Do a block's items belong together"] == "can be judged"
-    assert {row[0]: row[1] for row in rows([plan(10, 9)])}["Do a block's items belong together"] == "too few"
 
 
 @pytest.mark.parametrize(("s", "m"), [(1, 1), (1, 30), (2, 2), (2, 5), (3, 200), (10_000, 10_000)])
@@ -120,7 +94,7 @@ def test_a_gap_wider_than_the_scale_is_not_promised() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"sales": 0}, {"sd": 0.0}, {"sd": float("nan")}, {"sd": 2.5}, {"smallest_group": 2}, {"sales_leaders": 13}],
+    [{"sales": 0}, {"sd": 0.0}, {"sd": float("nan")}, {"sd": 2.5}, {"smallest_group": 2}],
 )
 def test_impossible_numbers_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(AlignError, match="E-USE"):

@@ -29,7 +29,6 @@ app.add_typer(workshop, name="workshop")
 Engagement = Annotated[Path, typer.Argument(help="Folder with engagement.yml and data/.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for the report, results.json and notebooks/.")]
 Size = Annotated[int, typer.Option(min=1, max=10_000, help="How many people of the team will be asked.")]
-Leaders = Annotated[int | None, typer.Option(min=0, max=10_000, help="How many of them lead people.")]
 Since = Annotated[Path | None, typer.Option("--since", help="results.json of an earlier audit to compare with.")]
 Memory = Annotated[float, typer.Option("--memory", min=0.5, help="Most memory for one step, in GB.")]
 Seconds = Annotated[float, typer.Option("--seconds", min=1, help="Longest time for one step (a notebook), in seconds.")]
@@ -302,7 +301,7 @@ def export(
 
 @survey.command("plan")
 def plan_survey(
-    sales: Size, marketing: Size, sales_leaders: Leaders = None, marketing_leaders: Leaders = None,
+    sales: Size, marketing: Size,
     smallest_group: Annotated[int, typer.Option(min=3, help="survey.smallest_group of the engagement.")] = 5,
     sd: Annotated[float | None, typer.Option(help="Spread of one team's scores on a block, in points.")] = None,
 ) -> None:  # fmt: skip
@@ -310,7 +309,7 @@ def plan_survey(
     from alignlib.planning import FEWER, SD, plan, rows, sentences
     from alignlib.words import share
 
-    asked = partial(plan, sales, marketing, sales_leaders, marketing_leaders, smallest_group, SD if sd is None else sd)
+    asked = partial(plan, sales, marketing, smallest_group, SD if sd is None else sd)
     whole, fewer = asked(), asked(answering=FEWER)
     table = [["", f"all {whole.people} answer", f"{share(FEWER)} answer"], *rows([whole, fewer])]
     widths = [max(len(row[column]) for row in table) for column in range(3)]

@@ -2,17 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import comb, floor, sqrt
+from math import floor, sqrt
 from typing import Literal
 
-from alignlib.disclosure import COMMENTS_FROM, SPREAD_FROM, Group, releasable, roles_releasable
+from alignlib.disclosure import COMMENTS_FROM, SPREAD_FROM, Group, releasable
 from alignlib.errors import AlignError, Problem
-from alignlib.instrument import read_instrument
 from alignlib.words import TEAM_NAMES, listed, number, share, spelled
 
 SD, FEWER = 0.8, 0.7  # spread in points (source: playbook/assumptions.md); share that answers in the second column
 POWER, LEVEL, WIDEST = 0.80, 0.05, 4
-RELIABLE_FROM = 20  # answers of both teams together; below that it is too few to judge whether items belong together
 GROUPS: dict[Group, str] = {"sales": "Sales", "marketing": "Marketing", "total": "the total"}
 Mode = Literal["anonymous", "total", "named"]
 
@@ -22,20 +20,16 @@ class Plan:
     """What can be told when so many answer? Sizes are numbers of answers, gaps and widths points between 1 and 5.
 
     ``half_width``: how far the 95 % interval of a block's gap reaches either way. ``gap``: a true one of this size is
-    told from none in four surveys of five. ``smallest_p``: of an exact permutation test, were all of one team above the
-    other. ``shown``: what an anonymous survey may show. ``roles``: teams whose leaders can be set against their staff.
+    told from none in four surveys of five. ``shown``: what an anonymous survey may show.
     """
 
     sales: int
     marketing: int
     smallest_group: int
     sd: float
-    blocks: int
     half_width: float | None
     gap: float | None
-    smallest_p: float | None
     shown: frozenset[Group]
-    roles: tuple[str, ...] | None
 
     @property
     def people(self) -> int:
@@ -53,11 +47,6 @@ class Plan:
         return {"sales", "marketing"} <= self.shown
 
     @property
-    def corrected_p(self) -> float | None:
-        """What is left of the smallest p when every block is tested (the first step of Holm)?"""
-        return None if self.smallest_p is None else min(self.smallest_p * self.blocks, 1.0)
-
-    @property
     def mode(self) -> Mode:
         """Which mode fits: anonymous, anonymous with the total alone, or named?"""
         return "anonymous" if self.shows_gap else "total" if "total" in self.shown else "named"
@@ -67,15 +56,12 @@ class Plan:
         return [name for team, name in TEAM_NAMES.items() if team in self.shown and getattr(self, team) >= least]
 
 
-def plan(
-    sales: int, marketing: int, sales_leaders: int | None = None, marketing_leaders: int | None = None,
-    smallest_group: int = 5, sd: float = SD, answering: float = 1.0,
-) -> Plan:  # fmt: skip
+def plan(sales: int, marketing: int, smallest_group: int = 5, sd: float = SD, answering: float = 1.0) -> Plan:
     """What could a survey of these people tell, if a share ``answering`` of each team answers (rounded down)?
 
     Assumes both teams spread alike. Rates of finding in the literature and in rank tests on single rounded answers are
     another matter: they ask about one item, this about the mean of a block. Raises AlignError (E-USE).
-    Sources: Welch 1947 (interval); Cohen 1988 (noncentral t); Fisher 1935, Pitman 1937 (permutation); Holm 1979.
+    Sources: Welch 1947 (interval); Cohen 1988 (noncentral t).
 
     >>> found = plan(20, 20, sd=1)
     >>> round(found.half_width, 2), round(found.gap, 2), sorted(found.shown)
@@ -83,10 +69,6 @@ def plan(
     """
     asked = [
         (min(sales, marketing) >= 1, "each team needs somebody to ask"),
-        (
-            (sales_leaders or 0) <= sales and (marketing_leaders or 0) <= marketing,
-            "a team has more leaders than people",
-        ),
         (smallest_group >= 3, "the smallest group is at least 3"),
         (0 < sd <= 2, "the spread lies above 0 and at most at 2 points: the scale runs from 1 to 5"),
     ]
@@ -94,14 +76,7 @@ def plan(
         raise AlignError(wrong)
     s, m = (floor(n * answering + 1e-9) for n in (sales, marketing))
     half_width, gap = _reach(s, m, sd)
-    led = {"Sales": (s, sales_leaders), "Marketing": (m, marketing_leaders)}
-    leaders = {team: (n, floor(heads * answering + 1e-9)) for team, (n, heads) in led.items() if heads is not None}
-    roles = tuple(team for team, (n, heads) in leaders.items() if roles_releasable(heads, n - heads, 0, smallest_group))
-    return Plan(
-        sales=s, marketing=m, smallest_group=smallest_group, sd=sd, blocks=len(read_instrument().blocks),
-        half_width=half_width, gap=gap, smallest_p=(1 + (s == m)) / comb(s + m, s) if s and m else None,
-        shown=releasable(s, m, 0, smallest_group), roles=roles if leaders else None,
-    )  # fmt: skip
+    return Plan(s, m, smallest_group, sd, half_width, gap, releasable(s, m, 0, smallest_group))
 
 
 def _reach(n: int, m: int, sd: float) -> tuple[float | None, float | None]:
@@ -121,21 +96,17 @@ def rows(plans: list[Plan]) -> list[list[str]]:
         "Answers of Sales and Marketing": lambda p: f"{number(p.sales)} and {number(p.marketing)}",
         "A block's gap is known to": lambda p: _points(p, p.half_width, "\u00b1\u00a0"),
         "Gap told from none in four surveys of five": lambda p: _points(p, p.gap),
-        "Smallest p of one exact test": lambda p: _p(p, p.smallest_p),
-        f"  of {plans[0].blocks} tests at once (Holm)": lambda p: _p(p, p.corrected_p),
         "Shown when anonymous": lambda p: listed([GROUPS[g] for g in GROUPS if g in p.shown]) or "nothing",
         "Withheld when anonymous": lambda p: listed(p.withheld) or "nothing",
         "Interval of a team's own score": lambda p: listed(p.teams_from(SPREAD_FROM)) or "no team",
         "Comments": lambda p: listed(p.teams_from(COMMENTS_FROM)) or "no team",
-        "Leaders against staff": lambda p: "not said" if p.roles is None else listed(list(p.roles)) or "no team",
-        "Do a block's items belong together": lambda p: "can be judged" if p.people >= RELIABLE_FROM else "too few",
     }
     return [[name, *(said(p) for p in plans)] for name, said in lines.items()]
 
 
 def sentences(whole: Plan, fewer: Plan) -> list[str]:
     """What does the plan say to somebody who runs a sales team? ``fewer``: the same, when only a share answers."""
-    return [_found(whole), *[_tested(whole)] * whole.shows_gap, _hidden(whole, "If everybody answers"),
+    return [_found(whole), _hidden(whole, "If everybody answers"),
             _hidden(fewer, f"If only {share(FEWER)} answer"), _fitting(whole, fewer),
             f"Assumed: one team's scores on a block spread by {whole.sd:g} points (standard deviation; --sd changes "
             "it, playbook/assumptions.md has the source). All this is about means of blocks: rates of finding quoted "
@@ -170,25 +141,11 @@ def _found(p: Plan) -> str:
             "not show: that no gap is found never proves that there is none.")  # fmt: skip
 
 
-def _tested(p: Plan) -> str:
-    if (p.corrected_p or 0) <= LEVEL:
-        return f"A test over all {p.blocks} blocks at once can name a block, if the two teams answer far enough apart."
-    alone = (
-        "a block tested alone could pass"
-        if (p.smallest_p or 0) <= LEVEL
-        else "not even a block tested alone could pass"
-    )
-    return (f"Even if everybody in one team answered higher than everybody in the other, {alone}, and none of "
-            f"{p.blocks} tested together: show the gaps, talk about them, and claim no significance.")  # fmt: skip
-
-
 def _hidden(p: Plan, when: str) -> str:
     if not p.withheld:
         return f"{when}, an anonymous survey can show both teams and their total without giving anybody away."
     small = [name for team, name in TEAM_NAMES.items() if getattr(p, team) < p.smallest_group]
-    said = (
-        f"{when}, {listed(small)} {'has' if len(small) == 1 else 'have'} fewer than {spelled(p.smallest_group)} answers"
-    )
+    said = f"{when}, fewer than {spelled(p.smallest_group)} people answer in {listed(small)}"
     by = " (the total less the team that is shown would give the other away)" if len(p.shown) == 1 == len(small) else ""
     return f"{said}: an anonymous survey withholds {listed(p.withheld)}{by}, and no gap can be shown."
 
@@ -207,11 +164,3 @@ def _fitting(whole: Plan, fewer: Plan) -> str:
 
 def _points(p: Plan, points: float | None, before: str = "") -> str:
     return "not shown" if points is None or not p.shows_gap else f"{before}{number(points, 1)} points"
-
-
-def _p(p: Plan, chance: float | None) -> str:
-    if chance is None or not p.shows_gap:
-        return "not tested"
-    return (
-        f"{'under 0.001' if chance < 0.001 else format(chance, '.2g')}{'' if chance <= LEVEL else ', not below 0.05'}"
-    )
