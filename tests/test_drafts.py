@@ -3,7 +3,7 @@
 import csv
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import mistune
 import pytest
@@ -13,13 +13,18 @@ from markdown_it import MarkdownIt
 from typer.testing import CliRunner
 
 from alignlib.cli import app
-from alignlib.drafts import BLANK, KINDS, Kind, draft, escaped, write_draft
+from alignlib.drafts import BLANK, Kind, draft, escaped, write_draft
 from alignlib.engagement import Settings
 from alignlib.errors import AlignError
 from alignlib.result import Result
 from alignlib.samples import write_sample
 from alignlib.words import legible, masked
 
+KINDS: tuple[Kind, ...] = get_args(Kind)
+NOTHING: dict[str, Result] = {
+    name: Result.model_validate({"diagnostic": name, "question": "", "headline": "", "summary": ""})
+    for name in ("survey", "funnel")
+}
 READER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 PLUGINS = ("table", "strikethrough", "url", "footnotes", "task_lists", "def_list", "math", "mark", "superscript",
            "subscript", "abbr", "insert", "spoiler")  # fmt: skip
@@ -177,7 +182,7 @@ def test_the_pact_holds_both_sides_promises_with_interval_n_and_origin(
 
 def promised(agreed: Settings, funnel: Result) -> dict[str, list[str]]:
     """Each promise of the pact: what is proposed, where that comes from, and how it is today."""
-    text = draft("sla", agreed, {"funnel": funnel})
+    text = draft("sla", agreed, NOTHING | {"funnel": funnel})
     rows = rows_of(text, "## What Marketing promises") + rows_of(text, "## What Sales promises")
     return {row[0]: row[1:4] for row in rows}
 
@@ -254,7 +259,7 @@ def test_a_label_that_both_teams_read_otherwise_than_the_audit_took_it_is_open(
     exhibit = {"key": "funnel.readings", "title": "t", "shape": "table", "columns": [], "rows": [row], "read": "r",
                "alt": "a", "source": "s"}  # fmt: skip
     funnel = Result(diagnostic="funnel", question="", headline="", summary="", exhibits=[exhibit])  # type: ignore[list-item]
-    assert rows_of(draft("definitions", agreed, {"funnel": funnel}), "## Open: labels")[0][0] == "Hot"
+    assert rows_of(draft("definitions", agreed, NOTHING | {"funnel": funnel}), "## Open: labels")[0][0] == "Hot"
 
 
 def test_the_card_proposes_an_owner_only_where_both_teams_say_the_same(
@@ -270,7 +275,9 @@ def test_the_card_proposes_an_owner_only_where_both_teams_say_the_same(
     exhibit = results["survey"].exhibit("survey.relay")
     swapped = [row | {"sales": row["marketing"], "marketing": row["sales"]} for row in exhibit.rows]
     survey = results["survey"].model_copy(update={"exhibits": [exhibit.model_copy(update={"rows": swapped})]})
-    told = {row[0]: row[3] for row in rows_of(draft("relay", agreed, {"survey": survey}), "## What the data say")}
+    told = {
+        row[0]: row[3] for row in rows_of(draft("relay", agreed, NOTHING | {"survey": survey}), "## What the data say")
+    }
     assert told["keep in touch until they are ready"] == "each leaves it to the other"
 
 
@@ -284,7 +291,7 @@ def test_a_withheld_team_leaves_the_owner_open(sample: tuple[Settings, dict[str,
     survey = results["survey"].model_copy(
         update={"exhibits": [exhibit.model_copy(update={"rows": [row | gone for row in exhibit.rows]})]}
     )
-    text = draft("relay", agreed, {"survey": survey})
+    text = draft("relay", agreed, NOTHING | {"survey": survey})
     assert rows_of(text, "## What the data say")[0][2:] == ["Marketing withheld", "cannot be told"]
     assert all(row[1:3] == [BLANK, "open"] for row in rows_of(text, "## Who owns which step"))
 
@@ -294,7 +301,7 @@ def test_without_data_and_without_agreements_a_draft_says_so_and_holds_no_figure
     period = {"start": "2025-01-01", "end": "2025-12-31"}
     bare = Settings.model_validate({"version": 1, "client": "Firm", "period": period, "as_of": "2026-01-31",
                                     "currency": "EUR", "timezone": "UTC"})  # fmt: skip
-    text = draft(kind, bare, {})
+    text = draft(kind, bare, NOTHING)
     assert re.search("is not known|say nothing", text)
     table = "\n".join(line for line in text.splitlines() if line.startswith("|"))
     assert not re.search(r"\d", table.replace("95 % interval", "")), table

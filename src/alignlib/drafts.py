@@ -5,15 +5,16 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from alignlib import words
 from alignlib.engagement import EXITS, STAGES, Settings, read_engagement
 from alignlib.errors import AlignError, Problem
 from alignlib.instrument import read_instrument
-from alignlib.resources import resource
-from alignlib.result import Finding, Result, Row
+from alignlib.resources import templates
+from alignlib.result import Exhibit, Finding, Result, Row
 
+_Keyed = TypeVar("_Keyed", Finding, Exhibit)
 Kind = Literal["sla", "definitions", "relay"]
 FOLDER = "drafts"  # in the engagement
 BLANK = "______"  # the room decides
@@ -29,7 +30,6 @@ _TIMED = {  # promises for a share of leads: their lines of funnel.promises, wha
     "First touches": ("first_touch_in_time", "funnel.first_touch"), "Decisions": ("decided_in_time", "funnel.decided"),
 }  # fmt: skip
 _GRADE = "of these, "  # so begins a line of funnel.promises on one grade of lead
-_TWISTS = re.compile("[\u202a-\u202e\u2066-\u2069]")  # turn the direction of reading
 # ASCII punctuation that can mean something in Markdown: a number that would begin a list, then where a mark stands for
 # itself alone, then all others.
 _MARKS = re.compile(
@@ -88,7 +88,7 @@ def escaped(text: str) -> str:
     >>> print(escaped("**Won** | <b>50 %</b>, [see](http://x.example)"))
     \\*\\*Won\\*\\* \\| \\<b\\>50 %\\</b\\>, \\[see\\](http\\://x\\.example)
     """
-    whole = words.masked(_TWISTS.sub("\ufffd", words.legible(text)))
+    whole = words.masked(words.legible(text))
     whole = re.sub(r"[^\S\u00a0]+", " ", whole).strip().replace("@", "(at)")
     return _MARKS.sub(_marked, whole)
 
@@ -104,18 +104,12 @@ def draft(kind: Kind, settings: Settings, results: Mapping[str, Result]) -> str:
     it says so, and what the room must decide is left blank. It invents nothing and decides nothing. The handoff pact
     (sla) and the definitions rest on funnel and settings alone; the relay card also on the survey, as published.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, finalize=_written, trim_blocks=True, lstrip_blocks=True,
-        keep_trailing_newline=True, loader=FileSystemLoader(resource("templates", "drafts")),
-    )  # fmt: skip
-    funnel = results.get("funnel") or Result(diagnostic="funnel", question="", headline="", summary="")
-    told = {"sla": _sla, "definitions": _definitions}[kind](settings, funnel) if kind != "relay" else _relay(results)
+    paper = templates("drafts", finalize=_written, keep_trailing_newline=True).get_template(f"{kind}.md.j2")
+    told = {"sla": _sla, "definitions": _definitions, "relay": _relay}[kind](settings, results)
     start, end = settings.period.start, settings.period.end
     common = {"client": settings.client, "synthetic": settings.synthetic, "as_of": words.day(settings.as_of),
               "period": f"{words.day(start)} to {words.day(end)}"}  # fmt: skip
-    return environment.get_template(f"{kind}.md.j2").render(**common, **told)
+    return paper.render(**common, **told)
 
 
 def write_draft(kind: Kind, engagement: Path, out: Path | None = None) -> Path:
@@ -155,11 +149,12 @@ def _written(value: Any) -> Any:
 # --- the handoff pact -------------------------------------------------------------------------------------------------
 
 
-def _sla(settings: Settings, funnel: Result) -> dict[str, Any]:
+def _sla(settings: Settings, results: Mapping[str, Result]) -> dict[str, Any]:
+    funnel = results["funnel"]
     kept = {name: _kept(name, settings, funnel) for name in _TIMED}
     asked = [(row, _is_promised(row, settings)) for row in _rows(funnel, "funnel.promises")]
     cut = _cap(asked[0][0], settings) if asked else {}
-    needs = next((e for e in funnel.exhibits if e.key == "funnel.promises"), None)
+    needs = _find(funnel.exhibits, "funnel.promises")
     marketing = [_need(row, cut) for row, is_promised in asked if row["who"] == "Marketing" and is_promised]
     grades = "" if all(is_promised for _, is_promised in asked) else words.listed(settings.grading.criteria["grade"])
     return {
@@ -181,8 +176,7 @@ def _facts(settings: Settings, funnel: Result) -> list[Fact]:
         "funnel.mql_to_sal": "Handed over, then accepted", "funnel.sal_to_sql": "Accepted, then qualified",
         "funnel.mql_to_won": "Handed over, then won", "funnel.leaked": "Ended without touch, owner or next step",
     }  # fmt: skip
-    found = {finding.key: finding for finding in funnel.findings}
-    facts = [_fact(what, found[key]) for key, what in wanted.items() if key in found]
+    facts = [_fact(what, found) for key, what in wanted.items() if (found := _find(funnel.findings, key))]
     for row in _rows(funnel, "funnel.model"):
         if row.get("stage") == "deal_value":
             ends = words.interval(row.get("amount_low"), row.get("amount_high"), "money", settings.currency)
@@ -204,10 +198,10 @@ def _kept(name: str, settings: Settings, funnel: Result) -> Kept:
     So nobody promises less than they do, nor more than can be told that they do.
     """
     threshold, key = _TIMED[name]
-    agreed = settings.thresholds.get(threshold)
-    today = next((finding.measure for finding in funnel.findings if finding.key == key), None)
-    is_better = agreed is not None and today is not None and today.low is not None and today.low > agreed
-    return Kept(today.value if today is not None and is_better else agreed, agreed)
+    agreed, today = settings.thresholds.get(threshold), _find(funnel.findings, key)
+    if agreed is not None and today and today.measure.low is not None and today.measure.low > agreed:
+        return Kept(today.measure.value, agreed)
+    return Kept(agreed, agreed)
 
 
 def _is_promised(row: Row, settings: Settings) -> bool:
@@ -230,8 +224,8 @@ def _is_capped(cut: Mapping[str, float]) -> bool:
 
 def _timed(settings: Settings, funnel: Result, kept: Mapping[str, Kept]) -> list[Line]:
     """Sales' promises in time, order and tries: what was agreed before, and how it is kept today."""
-    said, found = settings.promises, {finding.key: finding for finding in funnel.findings}
-    order = found.get("funnel.work_order")
+    said, order = settings.promises, _find(funnel.findings, "funnel.work_order")
+    touched, decided = (_find(funnel.findings, key) for _, key in _TIMED.values())
     clock = "working hours" if said.clock == "business" else "hours"
     touch = said.first_touch_hours and f"within {words.number(said.first_touch_hours)} {clock}"
     decide = said.decision_days and f"within {words.value(said.decision_days, 'days')}"
@@ -240,11 +234,11 @@ def _timed(settings: Settings, funnel: Result, kept: Mapping[str, Kept]) -> list
     ]
     short = [f"{words.number(row['n'])} {row['note']} turned down after fewer" for row in tries]
     return [
-        _timed_line("First touch after the handover", touch, kept["First touches"], found.get("funnel.first_touch")),
+        _timed_line("First touch after the handover", touch, kept["First touches"], touched),
         Line("Order in which leads are worked", None, OPEN, order.title if order else SILENT),
         Line("Tries before giving up, at least", words.number(said.attempts) if said.attempts else None,
              AGREED if said.attempts else OPEN, short[0] if short else SILENT),
-        _timed_line("Accept, or turn down with a reason", decide, kept["Decisions"], found.get("funnel.decided")),
+        _timed_line("Accept, or turn down with a reason", decide, kept["Decisions"], decided),
     ]  # fmt: skip
 
 
@@ -294,23 +288,23 @@ def _handed(funnel: Result) -> str:
 # --- the definitions --------------------------------------------------------------------------------------------------
 
 
-def _definitions(settings: Settings, funnel: Result) -> dict[str, Any]:
+def _definitions(settings: Settings, results: Mapping[str, Result]) -> dict[str, Any]:
+    funnel = results["funnel"]
     read = _rows(funnel, "funnel.readings")
     labels = read or [
         {"label": label, "sales": None, "marketing": None, "settings": _STAGES[stage], "alike": "not judged"}
         for label, stage in settings.stages.items()
     ]
     is_open = {str(row["label"]): _is_open(row) for row in labels}
-    found = {finding.key: finding for finding in funnel.findings}
     grading = settings.grading
     return {
-        "read": found.get("funnel.readings"),
+        "read": _find(funnel.findings, "funnel.readings"),
         "disputed": [row for row in labels if is_open[str(row["label"])]] if read else [],
         "stages": [_stage_line(code, labels, is_open, bool(read)) for code in (*STAGES, *EXITS)],
         "cuts": [_cut(row) for row in _rows(funnel, "funnel.cut")]
         or [(words.TEAM_NAMES[team], words.number(cut), SILENT, SILENT) for team, cut in grading.stated.items()],
-        "cut": next((exhibit for exhibit in funnel.exhibits if exhibit.key == "funnel.cut"), None),
-        "order": found.get("funnel.score_order"),
+        "cut": _find(funnel.exhibits, "funnel.cut"),
+        "order": _find(funnel.findings, "funnel.score_order"),
         "criteria": [(name, words.listed(values)) for name, values in grading.criteria.items()],
     }  # fmt: skip
 
@@ -343,8 +337,8 @@ def _cut(row: Row) -> tuple[str, str, str, str]:
 # --- the relay card ---------------------------------------------------------------------------------------------------
 
 
-def _relay(results: Mapping[str, Result]) -> dict[str, Any]:
-    asked, legs = (_rows(results.get(key.split(".")[0]), key) for key in ("survey.relay", "funnel.relay"))
+def _relay(_: Settings, results: Mapping[str, Result]) -> dict[str, Any]:
+    asked, legs = _rows(results["survey"], "survey.relay"), _rows(results["funnel"], "funnel.relay")
     blank = [Row(label=item.text) for item in read_instrument().of("owner")]
     return {
         "is_asked": bool(asked), "steps": [_step(row) for row in asked or blank],
@@ -380,8 +374,10 @@ def _part_of_sales(row: Row, team: str) -> str:
     return f"{words.share(part)}{ends}, n = {words.number(row[f'{team}_n'])}"
 
 
-def _rows(result: Result | None, key: str) -> list[Row]:
-    return next((exhibit.rows for exhibit in result.exhibits if exhibit.key == key), []) if result else []
+def _find(parts: list[_Keyed], key: str) -> _Keyed | None:
+    return next((part for part in parts if part.key == key), None)
 
 
-KINDS: tuple[Kind, ...] = get_args(Kind)
+def _rows(result: Result, key: str) -> list[Row]:
+    exhibit = _find(result.exhibits, key)
+    return exhibit.rows if exhibit else []

@@ -17,7 +17,7 @@ from alignlib.engagement import Settings, SurveySettings
 from alignlib.errors import AlignError, Problem
 from alignlib.files import write_file
 from alignlib.instrument import Instrument, Item, languages, read_instrument
-from alignlib.resources import read_resource, resource
+from alignlib.resources import read_resource, templates
 from alignlib.words import legible
 
 Content = dict[str, bytes | str]  # name of a file -> what it holds
@@ -271,10 +271,6 @@ def _xlsx(form: Form) -> Content:
 
 
 def _page(template: str, form: Form) -> str:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    kit = FileSystemLoader(resource("templates", "survey"))
-    strict = Environment(loader=kit, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     numbers = {q.code: number for number, q in enumerate(form.questions, 1)}
     known = {"form": form, "words": form.words, "numbers": numbers, "chosen": CHOSEN, "own": OPEN}
-    return strict.get_template(template).render(known) + "\n"
+    return templates("survey").get_template(template).render(known) + "\n"

@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alignlib.errors import AlignError, Problem
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _PACKAGE = Path(__file__).resolve().parent
 _ROOTS = (_PACKAGE / "_kit", _PACKAGE.parents[1])
@@ -45,6 +48,16 @@ def resource(*parts: str) -> Path:
 def read_resource(*parts: str) -> str:
     """What does this template say?"""
     return resource(*parts).read_text(encoding="utf-8")
+
+
+def templates(folder: str, **more: Any) -> "Environment":
+    """Which templates of this folder can be filled in? Every value is escaped, and one that is missing is an error."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(
+        loader=FileSystemLoader(resource("templates", folder)), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True, **more,
+    )  # fmt: skip
 
 
 @cache

@@ -9,18 +9,20 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import jinja2
 from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
 from tornado.routing import Router
 from tornado.web import Application, RequestHandler
 
 from alignlib.errors import AlignError
-from alignlib.resources import resource
+from alignlib.resources import templates
 from alignlib.words import TEAM_NAMES, capital
 from alignlib.workshop.assets import AssetHandler, Assets
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 SEAT_HEADER, COOKIE = "X-Alignlib-Seat", "alignlib_seat"
 NOTEBOOKS = {"/form": "/voila/render/form.ipynb", "/wall": "/voila/render/wall.ipynb"}
@@ -137,8 +139,8 @@ def _add_headers(request: HTTPServerRequest) -> None:
 
 
 @cache
-def _templates() -> jinja2.Environment:
-    return jinja2.Environment(autoescape=True, loader=jinja2.FileSystemLoader(resource("templates", "workshop")))
+def _first_page() -> "Template":
+    return templates("workshop").get_template("join.html.j2")
 
 
 class _Ours(RequestHandler):
@@ -167,12 +169,10 @@ class Entrance(_Ours):
     def show(self, status: int, fault: str = "") -> None:
         self.set_status(status)
         self.set_header("Cache-Control", "no-store")
-        page = _templates().get_template("join.html.j2")
         given = {name: self.get_argument(name, "")[:40] for name in ("code", "team", "role")}
         given["kiosk"] = "1" if self.is_kiosk() else ""
-        self.finish(
-            page.render(**self.about, teams=TEAM_NAMES, given=given, fault=fault, xsrf=self.xsrf_token.decode())
-        )
+        xsrf = self.xsrf_token.decode()
+        self.finish(_first_page().render(**self.about, teams=TEAM_NAMES, given=given, fault=fault, xsrf=xsrf))
 
     def is_kiosk(self) -> bool:
         """Is this a device that is handed on? With ``kiosk`` in the address, or so in the form it came with."""

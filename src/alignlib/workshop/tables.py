@@ -21,7 +21,7 @@ from alignlib.intake.columns import tidy
 from alignlib.intake.snapshot import engagement_secret
 from alignlib.intake.snapshot import take_in as read_inputs
 from alignlib.plain_yaml import SETTINGS_FILE
-from alignlib.resources import read_resource
+from alignlib.resources import templates
 from alignlib.words import TEAM_NAMES, count, legible, listed
 from alignlib.workshop.pages import NONE, OURS, Page, number_of
 from alignlib.workshop.turn import dated
@@ -309,16 +309,12 @@ def proposal(said: Mapping[str, Row]) -> str:
 
     ``said``: {promise: {team: figure}}, figures as the form took them.
     """
-    from jinja2 import Environment, StrictUndefined
-
     plain = {name: {team: _plain(both[team]) for team in TEAM_NAMES if team in both} for name, both in said.items()}
     stated = plain.pop("stated", {})
     alike = {name: both["sales"] for name, both in plain.items() if len(both) == 2 and len({*both.values()}) == 1}
     apart = {name: {TEAM_NAMES[team]: figure for team, figure in both.items()} for name, both in plain.items()
              if name not in alike}  # fmt: skip
-    source = read_resource("templates", "workshop", "promises.md.j2")
-    strict = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=True)
-    return strict.from_string(source).render(alike=alike, stated=stated, apart=apart)
+    return templates("workshop").get_template("promises.md.j2").render(alike=alike, stated=stated, apart=apart)
 
 
 def _plain(figure: str) -> str:
