@@ -4,12 +4,12 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import yaml
 
@@ -147,7 +147,7 @@ def export(form: Form, to: str) -> Content:
     """Which files hold this form, for ``google``, ``microsoft``, ``csv``, ``xlsx`` or ``print``, and its notice?"""
     make: dict[str, Callable[[Form], Content]] = {
         "google": _google, "microsoft": _microsoft, "xlsx": _xlsx,
-        "csv": lambda f: {"form.csv": _table([[q.code for q in f.questions]]), "questions.csv": _table(_listed(f))},
+        "csv": lambda f: {"form.csv": as_csv([[q.code for q in f.questions]]), "questions.csv": as_csv(_listed(f))},
         "print": lambda f: {"form.html": _page("print.html.j2", f)},
     }  # fmt: skip
     form = replace(form, notice=form.paper_notice) if to == "print" else form
@@ -230,20 +230,31 @@ def _listed(form: Form) -> list[list[str]]:
     return [["code", "question", "answers"], *([q.code, q.prompt, q.allowed] for q in form.questions)]
 
 
-def _table(rows: list[list[str]]) -> str:
-    """A mark in front tells Excel that this is UTF-8; a cell that could pass for a formula gets one that stops it."""
+def as_csv(rows: Iterable[Sequence[str]]) -> str:
+    """Which CSV holds these rows, so that a spreadsheet shows each cell as it is?
+
+    A mark in front says that it is UTF-8; before what could pass for a formula stands one that nobody sees, and that
+    intake takes off again, as it does all spaces at an end.
+    """
     out = io.StringIO()
-    csv.writer(out).writerows([f"'{cell}" if _RISKY.match(cell) else cell for cell in row] for row in rows)
+    csv.writer(out).writerows([f"\u2060{cell}" if _RISKY.match(cell) else cell for cell in row] for row in rows)
     return "\ufeff" + out.getvalue()
 
 
-def _xlsx(form: Form) -> Content:
-    """A workbook to type answers into, a row a person. Every cell is text: nothing in it is ever a formula."""
+def text_book(out: BinaryIO, title: str, as_of: date) -> Any:
+    """Which empty workbook takes every text as text, never as a formula, and names neither maker nor time?"""
     from xlsxwriter import Workbook
 
-    out, as_text = io.BytesIO(), {f"strings_to_{what}": False for what in ("formulas", "urls", "numbers")}
+    as_text = {f"strings_to_{what}": False for what in ("formulas", "urls", "numbers")}
     book = Workbook(out, {"in_memory": True, **as_text})
-    book.set_properties({"title": form.title[:255], "created": datetime.combine(form.settings.as_of, time())})
+    book.set_properties({"title": title[:255], "created": datetime.combine(as_of, time())})
+    return book
+
+
+def _xlsx(form: Form) -> Content:
+    """A workbook to type answers into, a row a person."""
+    out = io.BytesIO()
+    book = text_book(out, form.title, form.settings.as_of)
     wrap = book.add_format(look := {"text_wrap": True, "valign": "top"})
     head = book.add_format({**look, "bold": True, "bg_color": "#EFEDE8", "bottom": 1})
     answers, questions, notice, lists = (book.add_worksheet(n) for n in ("Answers", "Questions", "Notice", "Lists"))

@@ -22,7 +22,7 @@ from alignlib.intake.snapshot import open_run, prepare
 from alignlib.intake.tables import Tables
 from alignlib.result import Result
 from alignlib.workshop.pages import CANNOT_SAY, Page, Question, number_of, pages, refusals
-from alignlib.workshop.tables import as_files, as_workbook, keep_earlier, proposal, take_in
+from alignlib.workshop.tables import as_files, as_workbook, keep_earlier, proposal, table_rows, take_in
 
 TODAY = "2026-04-29"
 HOSTILE = ["=1+1", "+49", "-x", "@sum", "\uff1d1", "<img src=x onerror=1>", 'a "b", c', "שלום", "a;b|c", "'quoted",
@@ -334,14 +334,13 @@ def test_a_survey_in_the_room_says_the_same_as_the_same_answers_from_a_survey_to
 def test_no_file_tells_a_person_or_an_order(bare: Path) -> None:
     asked = pages(read_engagement(bare))
     given, people = session(asked, asked)
-    files = as_files(given, asked, read_engagement(bare))
+    settings = read_engagement(bare)
+    files, again = (as_files(table_rows(given, asked, settings, key)) for key in (b"one", b"other"))
     for who, _, _ in people:
         assert not any(who in text for text in files.values())
-    # the order in which people came changes nothing but the codes, which are drawn anew each time
+    # the order in which people came changes nothing, and another key gives other codes
     turned = {"responses": given["responses"][::-1], "entries": given["entries"][::-1]}
-    key = b"k" * 32
-    assert as_files(given, asked, read_engagement(bare), key) == as_files(turned, asked, read_engagement(bare), key)
-    again = as_files(given, asked, read_engagement(bare))
+    assert as_files(table_rows(turned, asked, settings, b"one")) == files
     codes = [{row["respondent_id"] for row in rows_of(each["workshop-responses.csv"])} for each in (files, again)]
     assert len(codes[0]) == len(codes[1]) == 16 and not codes[0] & codes[1]
     rows = [(row["item"], row["respondent_id"]) for row in rows_of(files["workshop-responses.csv"])]
@@ -359,7 +358,7 @@ def test_a_day_after_the_as_of_date_is_left_out_for_no_audit_of_that_day_would_r
     given, _ = session(asked, ["sorting"])
     for day, kept in (("2026-04-30", {"2026-04-30"}), ("2026-05-01", {""})):
         later = {"responses": [], "entries": [{**entry, "day": day} for entry in given["entries"]]}
-        rows = rows_of(as_files(later, asked, read_engagement(bare))["workshop-asset_decisions.csv"])
+        rows = table_rows(later, asked, read_engagement(bare), b"k")["asset_decisions"]
         assert {row["decided_on"] for row in rows} == kept and len(rows) == 40
     take_in(bare, later, asked)
     assert [(each.rejected, each.used) for each in opened(bare)[1].row_counts
@@ -380,7 +379,7 @@ def test_hostile_labels_and_words_are_no_formula_and_are_read_back_as_they_were(
         "entries": [*entries(asked["metrics"], {"sales": board}), *entries(asked["stages"], {"sales": readings}),
                     *entries(asked["commitments"], {"room": {"commitment_1_what": "=cmd()\n\tx"}})],
     }  # fmt: skip
-    files = as_files(given, asked, read_engagement(bare))
+    files = as_files(table_rows(given, asked, read_engagement(bare), b"k"))
     cells = [cell for text in files.values() for row in csv.reader(io.StringIO(text[1:], newline="")) for cell in row]
     assert not [cell for cell in cells if cell[:1] and cell[0] in "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"]
     take_in(bare, given, asked)
@@ -408,8 +407,8 @@ def test_a_figure_named_twice_on_one_card_stays_two_figures(bare: Path) -> None:
 def test_the_workbook_holds_the_same_cells_as_text(bare: Path) -> None:
     asked = pages(read_engagement(bare))
     given, _ = session(asked, asked)
-    files = as_files(given, asked, read_engagement(bare), b"k")
-    book = as_workbook(given, asked, read_engagement(bare), b"k")
+    made = table_rows(given, asked, read_engagement(bare), b"k")
+    files, book = as_files(made), as_workbook(made, date.today())
     read = CalamineWorkbook.from_filelike(io.BytesIO(book))
     assert read.sheet_names == [name.removeprefix("workshop-").removesuffix(".csv") for name in files]
     for name, text in files.items():
@@ -422,7 +421,8 @@ def test_the_workbook_holds_the_same_cells_as_text(bare: Path) -> None:
 def test_an_empty_room_leaves_no_file_and_changes_nothing(bare: Path) -> None:
     asked = pages(read_engagement(bare))
     empty: dict[str, list[dict[str, Any]]] = {"responses": [], "entries": []}
-    assert as_files(empty, asked, read_engagement(bare)) == {} and as_workbook(empty, asked, read_engagement(bare))
+    made = table_rows(empty, asked, read_engagement(bare), b"k")
+    assert as_files(made) == {} and as_workbook(made, date.today())
     assert take_in(bare, empty, asked) == []
     assert (bare / SETTINGS_FILE).read_text() == MINIMAL and not list((bare / "data").iterdir())
 

@@ -1,7 +1,5 @@
 """What does the room see of a form once it is revealed? The audit's own diagnostics, on the room's own answers."""
 
-import csv
-import io
 import json
 import tempfile
 from base64 import b64decode, b64encode
@@ -19,7 +17,7 @@ from alignlib.show import show
 from alignlib.words import TEAM_NAMES, capital, count, count_spelled, interval, legible, listed, money, of, spelled
 from alignlib.workshop.pages import Page
 from alignlib.workshop.store import tables_of
-from alignlib.workshop.tables import as_files, in_files
+from alignlib.workshop.tables import in_files, table_rows
 
 Answers = Mapping[str, Sequence[Mapping[str, Any]]]  # responses and entries, as the room gives them
 Frozen = dict[str, Any]  # what stays of a reveal, as JSON: form, result, and the log of what was shown of people
@@ -152,14 +150,12 @@ def _of_funnel(page: Page, answers: Answers, settings: Settings) -> Part:
     from alignlib.intake.snapshot import arrow_rows, open_tables
 
     name, read = ("stage_readings", readings.part) if page.form == "stages" else ("scorecards", scorecards.part)
-    text = next(iter(as_files(answers, {page.form: page}, settings).values()), "")
-    given = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
+    given = table_rows(answers, {page.form: page}, settings, b"")[name]
     rows = [{column: _typed(column, value) for column, value in row.items()} for row in given]
     return read(open_tables({name: arrow_rows(name, rows)}), settings)
 
 
-def _typed(column: str, value: str) -> Any:
-    text = value.lstrip("\u2060")
+def _typed(column: str, text: str) -> Any:
     if column.endswith("_days"):
         return int(float(text)) if text else None
     return _FLAGS.get(text) if column.startswith("is_") else text or None

@@ -199,15 +199,12 @@ def export(engagement: Path, out: Path, database: str) -> list[Path]:
     from alignlib.intake.snapshot import engagement_secret
     from alignlib.workshop.room import kept_pages
     from alignlib.workshop.store import answers
-    from alignlib.workshop.tables import as_files, as_workbook
+    from alignlib.workshop.tables import as_files, as_workbook, table_rows
 
     settings, store = read_engagement(engagement), store_of(engagement, database)
-    given, asked = answers(store), kept_pages(store)
     key = engagement_secret(engagement)  # an audit of these files is judged beside what the wall showed
-    files: dict[str, str | bytes] = {
-        **as_files(given, asked, settings, key),
-        "answers.xlsx": as_workbook(given, asked, settings, key),
-    }
+    made = table_rows(answers(store), kept_pages(store), settings, key)
+    files: dict[str, str | bytes] = {**as_files(made), "answers.xlsx": as_workbook(made, settings.as_of)}
     make_folder(out)
     for name, content in files.items():
         write_file(out / name, content)

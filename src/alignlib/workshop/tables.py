@@ -1,19 +1,18 @@
 """What becomes of a workshop's answers: the tables an audit reads, and boards that stand for themselves."""
 
-import csv
 import hmac
 import io
 import re
-import secrets
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime, time
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from alignlib.engagement import Input, Settings, read_engagement
 from alignlib.errors import AlignError
 from alignlib.files import write_file
+from alignlib.forms import as_csv, text_book
 from alignlib.imports.drafting import Draft
 from alignlib.imports.written import written
 from alignlib.instrument import read_instrument
@@ -45,30 +44,19 @@ _TITLES = {
     "responses": "what people answered in the workshop", "asset_decisions": "what the room decided about content",
     "stage_readings": "what each team says the stage labels mean", "scorecards": "the figures each team is judged on",
 }  # fmt: skip
-_RISKY = re.compile(r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")  # a spreadsheet takes a cell that begins so for a formula
-_GUARD = "\u2060"  # before it, so that it is none; intake takes it off again, as it does all spaces at an end
 
 
-def as_files(answers: Answers, pages: Mapping[str, Page], settings: Settings, key: bytes = b"") -> dict[str, str]:
-    """Which CSV files hold what was answered, one a table or board that anybody filled in? {name: text}.
-
-    Nobody can be found again in them: each person gets a code made from ``key`` (a fresh one, unless given), rows stand
-    by item and then by code, and there is no time; a decision carries its day.
-    """
-    made = _tables(answers, pages, settings, key or secrets.token_bytes(32))
+def as_files(made: Mapping[str, Sequence[Row]]) -> dict[str, str]:
+    """Which CSV files hold these tables and boards, one for each that anybody filled in? {name: text}."""
     return {_file(name): _csv(name, rows) for name, rows in made.items() if rows}
 
 
-def as_workbook(answers: Answers, pages: Mapping[str, Page], settings: Settings, key: bytes = b"") -> bytes:
+def as_workbook(made: Mapping[str, Sequence[Row]], as_of: date) -> bytes:
     """Which XLSX file holds the same, a sheet a table? Every cell is text: nothing in it is ever a formula."""
-    from xlsxwriter import Workbook
-
-    out, as_text = io.BytesIO(), {f"strings_to_{what}": False for what in ("formulas", "urls", "numbers")}
-    book = Workbook(out, {"in_memory": True, **as_text})
-    book.set_properties({"title": "Workshop", "author": "", "created": datetime.combine(settings.as_of, time())})
+    out = io.BytesIO()
+    book = text_book(out, "Workshop", as_of)
     cell = book.add_format({"num_format": "@", "quote_prefix": True, "valign": "top"})
     head = book.add_format({"bold": True, "bg_color": "#EFEDE8", "bottom": 1})
-    made = _tables(answers, pages, settings, key or secrets.token_bytes(32))
     for name, rows in made.items():
         if rows or not any(made.values()):
             sheet = book.add_worksheet(name)
@@ -90,7 +78,12 @@ def in_files(key: bytes, respondent: str) -> str:
     return "w-" + hmac.digest(key, respondent.encode(), "sha256").hex()[:12]
 
 
-def _tables(answers: Answers, pages: Mapping[str, Page], settings: Settings, key: bytes) -> dict[str, list[Row]]:
+def table_rows(answers: Answers, pages: Mapping[str, Page], settings: Settings, key: bytes) -> dict[str, list[Row]]:
+    """Which rows do the answers to these pages make, as text, in each table and board of ``COLUMNS``?
+
+    Nobody can be found again in them: each person gets a code made from ``key``, rows stand by item and then by code,
+    and there is no time; a decision carries its day.
+    """
     boards: Boards = {}
     days: dict[str, str] = {}
     for entry in answers["entries"]:
@@ -106,7 +99,7 @@ def _tables(answers: Answers, pages: Mapping[str, Page], settings: Settings, key
         "promises": _promises(boards.get("promises", {})),
         "commitments": _lines("commitments", pages.get("commitments"), boards.get("commitments", {})),
     }
-    return {name: list(rows) for name, rows in found.items()}
+    return {name: [{column: row[column] for column in COLUMNS[name]} for row in rows] for name, rows in found.items()}
 
 
 def _text(value: str) -> str:
@@ -170,12 +163,7 @@ def _file(name: str) -> str:
 
 
 def _csv(name: str, rows: Sequence[Row]) -> str:
-    """A mark in front tells a spreadsheet that this is UTF-8; a cell that could pass for a formula gets one too."""
-    out = io.StringIO()
-    cells = ([row[column] for column in COLUMNS[name]] for row in rows)
-    csv.writer(out).writerows([_GUARD + cell if _RISKY.match(cell) else cell for cell in row] for row in
-                              (COLUMNS[name], *cells))  # fmt: skip
-    return "\ufeff" + out.getvalue()
+    return as_csv([COLUMNS[name], *(list(row.values()) for row in rows)])
 
 
 # --- into the engagement ----------------------------------------------------------------------------------------------
@@ -191,7 +179,7 @@ def take_in(engagement: Path, answers: Answers, pages: Mapping[str, Page]) -> li
     reading the client's files may raise); then engagement.yml is as it was.
     """
     settings = read_engagement(engagement)
-    made = _tables(answers, pages, settings, engagement_secret(engagement))
+    made = table_rows(answers, pages, settings, engagement_secret(engagement))
     named = {entry.file for entry in settings.inputs}
     ours = {_file(table) for table in COLUMNS}
     others = [entry for entry in settings.inputs if entry.table in _READ and entry.file not in ours]
