@@ -20,7 +20,7 @@ import statistics
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +122,7 @@ async def measured(
 
     engagement = write_sample(folder / "engagement")
     name = "survey"
-    items = first_items(pages(read_engagement(engagement))[name].as_json(), n_items)
+    items = first_items(asdict(pages(read_engagement(engagement))[name]), n_items)
     place = Workshop(engagement, seats=people + browsers + 2, environment=environment)
     is_first = browsers > 0 and not ASSETS
     try:

@@ -44,6 +44,7 @@ class Question:
     block: str = ""
     low: float = 0.0
     high: float = 0.0
+    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ def _parts(instrument: Instrument, items: list[Item], words: dict[str, Any]) -> 
         number = words["number"].format(low=f"{i.low:g}", high=f"{i.high:g}")
         allowed = " | ".join(labels.get(i.kind, ())) or (words["own_words"] if i.kind in OPEN else number)
         known = (i.item, i.kind, i.prompt, i.text, labels.get(i.kind, ()), allowed, titles.get(i.item, ""))
-        asked.append(Question(*known, low=i.low, high=i.high))
+        asked.append(Question(*known, i.low, i.high, i.unit))
     for kind, group in groupby(asked, lambda q: q.kind):
         blocks = [(title, list(block)) for title, block in groupby(group, lambda q: q.block)]
         yield Part(kind, **words["kinds"][kind], stem=instrument.stems[kind], blocks=blocks)

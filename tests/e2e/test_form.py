@@ -38,7 +38,7 @@ def question(item: str, kind: str, text: str, **given: Any) -> dict[str, Any]:
 def a_page(form: str, scope: str, *sections: tuple[str, str, list[dict[str, Any]]]) -> dict[str, Any]:
     parts = [{"title": title, "how": how, "questions": questions} for title, how, questions in sections]
     return {"form": form, "title": f"Where do we part? ({form})", "intro": "What you answer is never shown by person.",
-            "scope": scope, "table": "responses", "sections": parts}  # fmt: skip
+            "scope": scope, "sections": parts}  # fmt: skip
 
 
 AGREE = [question(f"goal_{n}", "choice", f"Both teams work towards the same goal, number {n}.", options=SCALE)

@@ -14,7 +14,7 @@ STAGES = (("mql", "Marketing qualified"), ("sql", "Sales qualified"))
 
 
 def page(form: str, scope: Any, *questions: Question) -> Page:
-    return Page(form, f"The form {form}", "An introduction", scope, "", (Section("A part", "How", questions),))
+    return Page(form, f"The form {form}", "An introduction", scope, (Section("A part", "How", questions),))
 
 
 ITEMS = [f"goal_{at}" for at in range(1, 31)]

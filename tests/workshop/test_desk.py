@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ from alignlib.workshop.store import answers, close_store, open_store
 from alignlib.workshop.turn import begin_anew, held
 
 SECRET = "the-secret-of-the-server"
-PAGES_JSON = {form: page.as_json() for form, page in PAGES.items()}
+PAGES_JSON = {form: asdict(page) for form, page in PAGES.items()}
 linux = pytest.mark.skipif(sys.platform != "linux", reason="sockets and signals of Linux")
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 
@@ -37,18 +38,16 @@ def company(written: Callable[[bool], Path], prepared: Callable[[bool], Path]) -
 
 
 def test_all_nine_forms_of_the_sample_company_are_asked(company: dict[str, Page]) -> None:
-    asked = {form: (page.scope, page.table, len(page.questions)) for form, page in company.items()}
+    asked = {form: (page.scope, len(page.questions)) for form, page in company.items()}
     assert asked == {
-        "survey-short": ("person", "responses", 27), "survey": ("person", "responses", 84),
-        "sorting": ("room", "asset_decisions", 3 * 40), "stages": ("team", "stage_readings", 9),
-        "relay": ("person", "responses", 7), "relay-board": ("room", "", 3 * 7), "promises": ("team", "", 5),
-        "metrics": ("team", "scorecards", 5 * 8), "focus": ("person", "responses", 6),
-        "mirror": ("person", "responses", 13), "commitments": ("room", "", 4 * 10),
+        "survey-short": ("person", 27), "survey": ("person", 84), "sorting": ("room", 3 * 40), "stages": ("team", 9),
+        "relay": ("person", 7), "relay-board": ("room", 3 * 7), "promises": ("team", 5), "metrics": ("team", 5 * 8),
+        "focus": ("person", 6), "mirror": ("person", 13), "commitments": ("room", 4 * 10),
     }  # fmt: skip
     # one form may ask an item once, and every page is the same after a trip through JSON
     for page in company.values():
         assert len(page.questions) == sum(len(section.questions) for section in page.sections)
-        assert page_of(json.loads(json.dumps(page.as_json()))) == page
+        assert page_of(json.loads(json.dumps(asdict(page)))) == page
 
 
 def test_the_survey_in_the_room_asks_the_items_of_the_instrument_but_for_own_words(company: dict[str, Page]) -> None:

@@ -6,6 +6,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
@@ -260,7 +261,7 @@ def test_the_room_shows_one_form_until_a_time(room: Room) -> None:
     assert (said["form"], said["until"], said["titles"]["sorting"]) == ("sorting", None, "The form sorting")
     assert code_of(lambda: room.show_form(KEY, "nothing")) == "E-VALUE"
     assert code_of(lambda: room.timer(KEY, float("nan"))) == "E-VALUE"
-    assert room.page(KEY, "sorting") == json.loads(json.dumps(PAGES["sorting"].as_json()))
+    assert room.page(KEY, "sorting") == asdict(PAGES["sorting"])
 
 
 def test_answers_that_waited_are_taken_until_the_form_is_revealed_and_again_once_it_is_reopened(room: Room) -> None:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -440,7 +441,7 @@ def quick(tmp_path: Path) -> Iterator[dict[str, Any]]:
             return process.pid, json.loads(process.stdout.readline())
 
         address = start(["-m", "alignlib.workshop.desk"], given)[1]["address"]
-        asked = {name: page.as_json() for name, page in PAGES.items()}
+        asked = {name: asdict(page) for name, page in PAGES.items()}
         Desk(address).ask("open", secret=secret, pages=asked, seats=9, code=CODE, facilitator=KEY)
         about = {"title": "T", "notice": [], "language": "en", "page": {"title": "T", "opening": "", "noscript": ""}}
         server = {**Place(port=0)._asdict(), "desk": address, "secret": secret, "seats": 9, "hosts": [],

@@ -1,6 +1,7 @@
 """One command at a time has a store, and the next workshop begins where one was closed."""
 
 import sys
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from alignlib.workshop.room import Room
 from alignlib.workshop.store import answers, close_store, open_store
 from alignlib.workshop.turn import begin_anew, held
 
-OPEN = {"do": "open", "pages": {form: page.as_json() for form, page in PAGES.items()}, "seats": 9, "code": "NEXT-1234",
+OPEN = {"do": "open", "pages": {form: asdict(page) for form, page in PAGES.items()}, "seats": 9, "code": "NEXT-1234",
         "facilitator": "another key", "secret": KEY}  # fmt: skip
 
 

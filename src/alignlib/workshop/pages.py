@@ -1,16 +1,17 @@
 """What is asked in the room: nine forms, built from the settings, the instrument and what is known of the client."""
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
+from pydantic import TypeAdapter
 
-from alignlib.engagement import EXITS, STAGES, Period, Settings, read_engagement
+from alignlib.engagement import Period, Settings, read_engagement
 from alignlib.forms import CHOSEN, Form, Part, read_form
 from alignlib.forms import Question as Asked
 from alignlib.instrument import read_instrument
@@ -27,7 +28,6 @@ OURS = "workshop-"  # so begin the files that a workshop leaves in data/
 LONGEST_WORDS = 200
 MOST_ASSETS, MOST_PERSONAS = 40, 12
 METRICS, COMMITMENTS = 8, 10  # how many a board has room for
-DECISIONS = ("keep", "fix", "teach", "tailor", "retire")
 _NUMBER = re.compile(r"[0-9]{1,9}([.][0-9]{1,4}|,[0-9]{1,2}|,[0-9]{4})?")  # 1,500 may be either: it is refused
 
 
@@ -62,17 +62,15 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """What does one form ask, of whom, and which table do the answers feed?
+    """What does one form ask, and of whom?
 
-    scope person: answered by each alone, without a name. team: one board a team. room: one board for all. ``table`` is
-    one that an audit reads, or empty for a board that stands for itself.
+    scope person: answered by each alone, without a name. team: one board a team. room: one board for all.
     """
 
     form: str
     title: str
     intro: str
     scope: Scope
-    table: str
     sections: tuple[Section, ...]
 
     @property
@@ -80,20 +78,13 @@ class Page:
         """What is asked, by item, in order?"""
         return {question.item: question for section in self.sections for question in section.questions}
 
-    def as_json(self) -> dict[str, Any]:
-        """Which plain values of JSON hold this page?"""
-        return asdict(self)
+
+_PAGE = TypeAdapter(Page)
 
 
-def page_of(json: Mapping[str, Any]) -> Page:
-    """Which page do these values of JSON hold?"""
-    sections = tuple(
-        Section(s["title"], s["how"], tuple(
-            Question(**{**q, "options": tuple((value, label) for value, label in q["options"])}) for q in s["questions"]
-        ))
-        for s in json["sections"]
-    )  # fmt: skip
-    return Page(**{**json, "sections": sections})
+def page_of(json: Any) -> Page:
+    """Which page do these values of JSON (``asdict`` of a page) hold? Raises ValueError when they hold none."""
+    return _PAGE.validate_python(json)
 
 
 def listed_titles(asked: Mapping[str, Page]) -> dict[str, str]:
@@ -155,9 +146,10 @@ def _not_a_set(values: list[str | None]) -> str:
 def _not_words(question: Question, value: str) -> str:
     if question.unit == DAY:
         try:
-            return "" if date.fromisoformat(value).isoformat() == value else "Write a day as 2026-12-31."
+            is_day = date.fromisoformat(value).isoformat() == value
         except ValueError:
-            return "Write a day as 2026-12-31."
+            is_day = False
+        return "" if is_day else "Write a day as 2026-12-31."
     if not value.strip():
         return "Write at least one word."
     return "" if len(value) <= LONGEST_WORDS else f"Write at most {LONGEST_WORDS} letters."
@@ -165,11 +157,9 @@ def _not_words(question: Question, value: str) -> str:
 
 def _not_a_number(question: Question, value: str) -> str:
     number = number_of(value)
-    ends = f"{'a whole' if question.is_whole else 'a'} number from {question.low:g} to {question.high:g}"
-    is_one = number is not None and question.low <= number <= question.high
-    if number is None or not is_one or (question.is_whole and number != int(number)):
-        return f"Write {ends}."
-    return ""
+    if number is not None and question.low <= number <= question.high and not (question.is_whole and number % 1):
+        return ""
+    return f"Write a {'whole ' if question.is_whole else ''}number from {question.low:g} to {question.high:g}."
 
 
 # --- the nine forms ---------------------------------------------------------------------------------------------------
@@ -194,18 +184,18 @@ def pages(settings: Settings, tables: "Tables | None" = None) -> dict[str, Page]
     full = read_form(settings.model_copy(update={"survey": survey}))
     short = read_form(settings.model_copy(update={"survey": survey.model_copy(update={"form": "short"})}))
     made = (
-        Page("survey-short", short.title, short.intro, "person", "responses", tuple(_sections(short))),
-        Page("survey", full.title, full.intro, "person", "responses", tuple(_sections(full))),
-        *(_page("sorting", "room", "asset_decisions", words, _assets(settings, each, words["sorting"]))
-          for each in [tables] if each and "sorting" not in lacking),
-        _page("stages", "team", "stage_readings", words, _readings(_labels(settings, tables), words["stages"])),
-        _page("relay", "person", "responses", words, _sections(full, "owner")),
-        _page("relay-board", "room", "", words, _relay_board(settings, words["relay-board"])),
-        _page("promises", "team", "", words, _promises(words["promises"])),
-        _page("metrics", "team", "scorecards", words, _metrics(words["metrics"])),
-        _page("focus", "person", "responses", words, _sections(full, "points")),
-        _page("mirror", "person", "responses", words, _sections(full, "mirror")),
-        _page("commitments", "room", "", words, _commitments(words["commitments"])),
+        Page("survey-short", short.title, short.intro, "person", tuple(_sections(short))),
+        Page("survey", full.title, full.intro, "person", tuple(_sections(full))),
+        _page("sorting", "room", words,
+              _assets(settings, tables, words["sorting"]) if tables and "sorting" not in lacking else ()),
+        _page("stages", "team", words, _readings(_labels(settings, tables), words["stages"])),
+        _page("relay", "person", words, _sections(full, "owner")),
+        _page("relay-board", "room", words, _relay_board(settings, words["relay-board"])),
+        _page("promises", "team", words, _promises(words["promises"])),
+        _page("metrics", "team", words, _metrics(words["metrics"])),
+        _page("focus", "person", words, _sections(full, "points")),
+        _page("mirror", "person", words, _sections(full, "mirror")),
+        _page("commitments", "room", words, _commitments(words["commitments"])),
     )  # fmt: skip
     return {page.form: page for page in made if page.form not in lacking and page.sections}
 
@@ -257,8 +247,8 @@ def _words(language: str) -> dict[str, Any]:
     return found
 
 
-def _page(form: str, scope: Scope, table: str, words: dict[str, Any], sections: Any) -> Page:
-    return Page(form, words[form]["title"], words[form]["intro"], scope, table, tuple(sections))
+def _page(form: str, scope: Scope, words: dict[str, Any], sections: Iterable[Section]) -> Page:
+    return Page(form, words[form]["title"], words[form]["intro"], scope, tuple(sections))
 
 
 def _sections(form: Form, only: str = "") -> Iterator[Section]:
@@ -266,21 +256,19 @@ def _sections(form: Form, only: str = "") -> Iterator[Section]:
     for part in form.parts:
         for title, block in part.blocks if part.kind in (only or part.kind) and part.kind != "comment" else ():
             how = part.stem if part.kind in ("agree", "conversation") else part.how
-            yield Section(title or part.title, how, tuple(_asked(part, question, form) for question in block))
+            yield Section(title or part.title, how, tuple(_asked(part, question) for question in block))
 
 
-def _asked(part: Part, asked: Asked, form: Form) -> Question:
+def _asked(part: Part, asked: Asked) -> Question:
     """One item of the survey. Where the stem asks the same of every line, it stands once, over the section."""
-    instrument = read_instrument(form.settings.survey.language)
-    item = instrument.find(asked.code)
     if part.kind in (*CHOSEN, "rank"):
         values = [str(at) for at in range(1, len(asked.answers) + 1)]
         values[-1] = CANNOT_SAY if part.kind in CHOSEN else values[-1]
         return Question(asked.code, asked.text, "choice", tuple(zip(values, asked.answers, strict=True)))
+    if part.kind == "owner":
+        return Question(asked.code, capital(asked.text), "number", (), asked.low, asked.high)
     kind: Kind = "points" if part.kind == "points" else "number"
-    unit = item.unit if item and part.kind != "owner" else ""
-    text = capital(asked.text) if part.kind == "owner" else asked.text  # else a name, as the client writes it
-    return Question(asked.code, text, kind, low=asked.low, high=asked.high, unit=unit, is_whole=kind == "points")
+    return Question(asked.code, asked.text, kind, (), asked.low, asked.high, asked.unit, is_whole=kind == "points")
 
 
 def _assets(settings: Settings, tables: "Tables", words: dict[str, Any]) -> Iterator[Section]:
@@ -296,10 +284,9 @@ def _assets(settings: Settings, tables: "Tables", words: dict[str, Any]) -> Iter
 
 def _asset(row: Mapping[str, Any], roles: list[str], words: dict[str, Any]) -> Section:
     asset = str(row["asset_id"])
-    talks = [(talk.conversation, f"{talk.conversation} {words['talks'][talk.conversation]}")
-             for talk in read_instrument().conversations]  # fmt: skip
+    talks = [(talk, f"{talk} {title}") for talk, title in words["talks"].items()]
     asked = {
-        "decision": [(decision, words["decisions"][decision]) for decision in DECISIONS],
+        "decision": words["decisions"].items(),
         "conversations": [*talks, (NONE, words["no_talk"])],
         "personas": [(role, legible(role)) for role in roles],
     }
@@ -312,7 +299,7 @@ def _asset(row: Mapping[str, Any], roles: list[str], words: dict[str, Any]) -> S
 
 
 def _readings(labels: list[str], words: dict[str, Any]) -> Iterator[Section]:
-    options = (*((stage, words["names"][stage]) for stage in (*STAGES, *EXITS)), (NONE, words["none"]))
+    options = (*words["names"].items(), (NONE, words["none"]))
     asked = (Question(f"label:{label}", legible(label), "choice", options) for label in labels)
     yield Section(words["section"], words["how"], tuple(asked))
 

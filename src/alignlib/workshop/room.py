@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from functools import lru_cache
 from math import isfinite
@@ -59,7 +59,7 @@ class Room:
             _still_open(state)
             connection.execute(sa.delete(KEPT).where(KEPT.c.name.like("page:%")))
             for form, page in pages.items():
-                keep(connection, f"page:{form}", page.as_json())
+                keep(connection, f"page:{form}", asdict(page))
             begun = {"phase": _ANSWERING, "round": 1}
             keep(connection, "state", {
                 **state, "form": state["form"] if state["form"] in pages else next(iter(pages)),
@@ -112,11 +112,10 @@ class Room:
         return {**said, "until": state.get("until"), "titles": state["titles"]}
 
     def page(self, token: str, form: str) -> dict[str, Any]:
-        """What does this form ask? As JSON: ``pages.page_of`` reads it."""
+        """What does this form ask? As plain values: ``pages.page_of`` reads them."""
         with self.store.reading() as connection:
             _known(connection, token)
-            found: dict[str, Any] = kept(connection, f"page:{form}") or _no_form()
-        return found
+            return asdict(_page(connection, form))
 
     def mine(self, token: str, form: str) -> dict[str, str]:
         """What has this person answered to the form, or what stands on their board? {item: value}"""
@@ -289,11 +288,9 @@ def _still_open(state: Mapping[str, Any] | None) -> None:
 
 def _page(connection: sa.Connection, form: str) -> Page:
     text = connection.execute(sa.select(KEPT.c.value).where(KEPT.c.name == f"page:{form}")).scalar()
-    return _read_page(text) if text else _no_form()
-
-
-def _no_form() -> NoReturn:
-    _refuse("E-VALUE", "there is no such form here", "choose one that is listed")
+    if not text:
+        _refuse("E-VALUE", "there is no such form here", "choose one that is listed")
+    return _read_page(text)
 
 
 @lru_cache(maxsize=32)

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -179,7 +179,7 @@ def _open(session: Session, desk: Desk, secret: str, asked: Mapping[str, Page], 
     except AlignError as error:  # it was never opened, or the next request tells the same
         is_new = error.problems[0].code == "E-CLOSED"
     told = [keep_earlier(engagement)] if is_new else []
-    if aside := desk.ask("open", secret=secret, pages={name: page.as_json() for name, page in asked.items()},
+    if aside := desk.ask("open", secret=secret, pages={name: asdict(page) for name, page in asked.items()},
                          seats=session.seats, code=session.code, facilitator=session.key):  # fmt: skip
         told.insert(0, f"The workshop before was closed, so another begins. Its answers are kept in {aside}.")
     session.notes[:0] = filter(None, told)
