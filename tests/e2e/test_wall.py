@@ -179,7 +179,7 @@ def test_what_the_files_say_unfolds_complaint_by_complaint(tab: Any, full: Full)
 def test_who_comes_late_reads_address_and_code_from_the_wall(
     browser: Any, kernel: Kernel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("ALIGNLIB_CODE", "ABCD2345")
+    monkeypatch.setenv("ALIGNLIB_CODE", "ABCD-2345")
     kernel.begin()
     tab = browser.new_page()
     tab.goto(kernel.address)

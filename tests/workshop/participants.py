@@ -74,7 +74,7 @@ class Workshop:
                 raise RuntimeError(f"the workshop did not start:\n{self.said}{self.errors.read_text()}")
             self.said += line
         timer.cancel()
-        self.address, self.code = re.findall(r"(https?://\S+)/\?code=(\w+)", self.said)[0]
+        self.address, self.code = re.findall(r"(https?://\S+)/\?code=([\w-]+)", self.said)[0]
         self.key = re.findall(r"/wall\?key=(\S+)", self.said)[0]
 
     @property

@@ -140,7 +140,7 @@ def test_all_that_the_room_can_do_is_asked_by_name_and_answered_in_json(room: Ro
 
 def test_a_kernel_asks_for_no_seat_and_not_whose_a_token_is(room: Room) -> None:
     token = room.join(CODE, "sales")
-    asked = [{"do": "who", "token": token}, {"do": "join", "code": CODE, "team": "sales"},
+    asked = [{"do": "who", "token": token}, {"do": "join", "code": CODE, "team": "sales", "role": None},
              {"do": "open", "pages": PAGES_JSON, "seats": 9, "code": "x", "facilitator": token}]  # fmt: skip
     for request in asked:
         for wrong in ({}, {"secret": ""}, {"secret": token}, {"secret": None}, {"secret": SECRET + "x"}):
@@ -337,7 +337,7 @@ def test_f19_f20_f21_every_acknowledged_answer_is_there_once_whatever_is_killed(
     """
     desk, chance, ended = Process(tmp_path), random.Random(round_), threading.Event()
     desk.ask("open", pages=PAGES_JSON, seats=8, code=CODE, facilitator=KEY)
-    tokens = [desk.ask("join", code=CODE, team=("sales", "marketing")[at % 2]) for at in range(8)]
+    tokens = [desk.ask("join", code=CODE, team=("sales", "marketing")[at % 2], role=None) for at in range(8)]
     told: list[dict[str, str]] = [{} for _ in tokens]
     met: list[str] = []
     kernels = [threading.Thread(target=_kernel, args=(desk.address, token, at, told[at], met, ended))
@@ -452,7 +452,7 @@ def test_in_postgresql_a_second_command_is_told_who_has_the_workshop_also_after_
     postgres.admin(
         "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and usename is not null"
     )
-    assert desk.ask("join", code=CODE, team="sales")
+    assert desk.ask("join", code=CODE, team="sales", role=None)
     with pytest.raises(AlignError, match=who):
         held(open_store(database)).__enter__()
     desk.kill()
@@ -480,7 +480,7 @@ def test_f22_postgresql_may_stop_and_start_and_nothing_acknowledged_is_lost(
 ) -> None:
     desk = Process(tmp_path, database)
     desk.ask("open", pages=PAGES_JSON, seats=9, code=CODE, facilitator=KEY)
-    token, asks = desk.ask("join", code=CODE, team="sales"), Desk(desk.address)
+    token, asks = desk.ask("join", code=CODE, team="sales", role=None), Desk(desk.address)
     one, two = given("goal_1", "4"), given("goal_2", "5")
     assert asks.ask("save", token=token, answers=[one])["saved"]
     postgres.process.send_signal(signal.SIGINT)  # at once, whoever is connected

@@ -49,6 +49,8 @@ class Desk:
             raise AlignError(Problem("E-STORE", "the desk is away"))
         if do == "who":
             return PEOPLE.get(given["token"])
+        if do == "join" and given["team"] == "pirates":
+            raise AlignError(Problem("E-VALUE", "a seat needs a team", fix="choose Sales or Marketing"))
         if do == "join" and given["code"] != "GOODCODE":
             raise AlignError(Problem("E-SEAT", "this is not the room's code", fix="read it from the wall"))
         if do == "join" and not self.free:
@@ -187,7 +189,7 @@ def test_S28_a_seat_is_taken_from_our_own_form_alone(server: Server) -> None:
 
 
 def test_joining_gives_a_cookie_that_scripts_and_other_pages_do_not_see(server: Server) -> None:
-    answer = server.join(code="good-code", team="sales", role="leader")
+    answer = server.join(code="GOODCODE", team="sales", role="leader")
     assert (answer.status, answer.getheader("Location")) == (303, "/form")
     cookies = [value for name, value in answer.getheaders() if name == "Set-Cookie" and COOKIE in value]
     assert cookies and all(word in cookies[0] for word in ("HttpOnly", "SameSite=Strict", "Path=/", "=anna"))
@@ -197,7 +199,8 @@ def test_joining_gives_a_cookie_that_scripts_and_other_pages_do_not_see(server: 
 def test_a_wrong_code_a_full_room_and_no_team_are_said_in_words(server: Server) -> None:
     said = server.join(code="XX", team="sales").text.replace("&#39;", "’")
     assert "This is not the room’s code. Read it from the wall." in said
-    assert server.join(code="GOODCODE", team="pirates").status == 400
+    answer = server.join(code="GOODCODE", team="pirates")
+    assert answer.status == 400 and "A seat needs a team. Choose Sales or Marketing." in answer.text
     assert [server.join(code="GOODCODE", team="sales").status for _ in range(3)] == [303, 303, 409]
 
 

@@ -259,10 +259,10 @@ def test_the_wall_asks_no_other_address_and_makes_no_markup_outside_the_shadow()
 def test_the_wall_shows_a_picture_of_the_address_by_which_it_was_reached(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(CODE, "ABCD2345")
+    monkeypatch.setenv(CODE, "ABCD-2345")
     wall = Full(tmp_path, (SHORT,)).wall()
     assert wall.picture == ""
     wall.hear({"at": "https://workshop.example"})
-    assert wall.picture == segno.make("https://workshop.example/?code=ABCD2345", error="m").svg_data_uri(
+    assert wall.picture == segno.make("https://workshop.example/?code=ABCD-2345", error="m").svg_data_uri(
         scale=8, border=2
     )

@@ -14,6 +14,7 @@ from alignlib.workshop.store import ENTRIES, RESPONSES, TAKEN
 ROOM = "room"
 LONGEST = 2000  # characters of one answer; a page allows far fewer
 _ID = re.compile(r"[A-Za-z0-9-]{8,64}")
+_UNKEPT = re.compile("[\0\ud800-\udfff]")  # NUL, and half a character: no database takes them
 _FIELDS = ("id", "form", "item", "value")
 Answer = Mapping[str, str]  # id (made once by the page, kept through every retry), form, item, value
 
@@ -36,12 +37,11 @@ class Seat:
 
 def is_answer(given: Any) -> bool:
     """Does this hold an id, a form, an item and a value, of a size that a page makes?"""
-    if not isinstance(given, Mapping) or not all(isinstance(given.get(field), str) for field in _FIELDS):
+    if not isinstance(given, Mapping):
         return False
-    plain = all(
-        len(given[field]) <= LONGEST and "\0" not in given[field] and _is_utf8(given[field]) for field in _FIELDS
-    )
-    return plain and bool(_ID.fullmatch(given["id"]))
+    texts = [given.get(field) for field in _FIELDS]
+    are_kept = all(isinstance(text, str) and len(text) <= LONGEST and not _UNKEPT.search(text) for text in texts)
+    return are_kept and bool(_ID.fullmatch(given["id"]))
 
 
 def is_kept_by_number(page: Page) -> bool:
@@ -91,7 +91,3 @@ def write(connection: sa.Connection, seat: Seat, page: Page, given: Sequence[Ans
 
 def _written(value: float) -> str:
     return str(int(value)) if value.is_integer() else repr(value)
-
-
-def _is_utf8(text: str) -> bool:
-    return not any("\ud800" <= letter <= "\udfff" for letter in text)  # half a character, which no database takes

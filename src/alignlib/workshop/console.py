@@ -53,7 +53,7 @@ def open_workshop(
             typer.echo("For more than ten people use a server with Linux.")
         if able < seats:
             typer.echo(f"This machine bears about {able} seats with the memory that is free now.")
-        typer.echo(f"\nParticipants ({seats} seats), code {opened.code[:4]}-{opened.code[4:]}:\n")
+        typer.echo(f"\nParticipants ({seats} seats), code {opened.code}:\n")
         typer.echo(f"  {opened.for_participants}\n\n{session.picture(opened.for_participants)}")
         if place.is_local:
             typer.echo(

@@ -37,10 +37,9 @@ _NEEDED: dict[str, dict[str, Any]] = {
     "save": {**_TOKEN, "answers": list}, "mine": _FORM, "page": _FORM, "state": {}, "leave": _TOKEN,
     "show_form": _FORM, "timer": {**_TOKEN, "seconds": (int, float)}, "reveal": {**_FORM, "result_json": object},
     "release": _FORM, "reopen": _FORM, "reset": _FORM, "undo": _TOKEN, "counts": _FORM, "answers": _TOKEN,
-    "close": _TOKEN, "join": {"code": str, "team": str}, "who": _TOKEN,
+    "close": _TOKEN, "join": {"code": str, "team": str, "role": (str, type(None))}, "who": _TOKEN,
     "open": {"pages": dict, "seats": int, "code": str, "facilitator": str},
 }  # fmt: skip
-_MAY: dict[str, dict[str, Any]] = {"state": _TOKEN, "join": {"role": (str, type(None))}}
 _SERVER_ONLY = ("open", "join", "who")  # a kernel cannot ask for a seat, nor whose a token is
 
 
@@ -58,16 +57,15 @@ def perform(room: Room, request: Any, secret: str) -> Any:
     do = request.get("do") if isinstance(request, dict) else None
     if not isinstance(do, str) or do not in _NEEDED:
         raise AlignError(Problem("E-VALUE", "the desk does not know this request", fix="use the kit's own pages"))
+    if do == "state":  # whoever asks
+        return room.state()
     given = {name: value for name, value in request.items() if name not in ("do", "secret")}
-    may = _NEEDED[do] | _MAY.get(do, {})
-    is_right = all(name in may and isinstance(value, may[name]) for name, value in given.items())
-    if not is_right or _NEEDED[do].keys() - given.keys():
-        raise AlignError(Problem("E-VALUE", f"this is no request to {do}", allowed=", ".join(may)))
+    needed = _NEEDED[do]
+    if given.keys() != needed.keys() or not all(isinstance(value, needed[name]) for name, value in given.items()):
+        raise AlignError(Problem("E-VALUE", f"this is no request to {do}", allowed=", ".join(needed)))
     said = str(request.get("secret", ""))
     if do in _SERVER_ONLY and not hmac.compare_digest(said.encode("utf-8", "replace"), secret.encode()):
         raise AlignError(Problem("E-SEAT", "only the server may ask this", fix="join on the workshop's own page"))
-    if do == "state":
-        return room.state()
     if do == "open":
         given["pages"] = {form: page_of(page) for form, page in given["pages"].items()}
         aside = begin_anew(room.store)

@@ -184,10 +184,7 @@ class Entrance(_Ours):
         now, wrong = time.monotonic(), self.door.wrong
         if len(wrong) == GUESSES and now - wrong[0] < WITHIN:
             return self.show(429, "Many wrong codes were tried just now. Wait a moment and try again.")
-        team, role = self.get_body_argument("team", ""), self.get_body_argument("role", "")
-        code = re.sub(r"[^0-9A-Z]", "", self.get_body_argument("code", "").upper())[:40]
-        if team not in TEAM_NAMES:
-            return self.show(400, "Choose your team.")
+        code, team, role = (self.get_body_argument(name, "") for name in ("code", "team", "role"))
         try:
             token = self.door.seats.ask("join", code=code, team=team, role=role or None)
         except AlignError as error:

@@ -7,6 +7,7 @@ import re
 import secrets
 import time
 import uuid
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -18,14 +19,14 @@ from typing import Any, NoReturn
 import sqlalchemy as sa
 
 from alignlib.errors import AlignError, Problem
+from alignlib.words import TEAM_NAMES
 from alignlib.workshop.answering import ROOM, Answer, Seat, is_answer, is_kept_by_number, mine, rows_of, write
 from alignlib.workshop.pages import Page, listed_titles, page_of, refusals
 from alignlib.workshop.store import CLEARED, ENTRIES, KEPT, RESPONSES, SEATS, TAKEN, Store, close_store, keep, kept
 from alignlib.workshop.store import answers as all_answers
 
-TEAMS, ROLES = ("sales", "marketing"), ("leader", "staff")
+ROLES = ("leader", "staff")
 MOST = 500  # answers in one save
-_FORM = re.compile(r"[a-z0-9-]{1,60}")
 _ANSWERING, _REVEALED = "answering", "revealed"
 
 
@@ -50,8 +51,8 @@ class Room:
         """Who may come in from now on, and what are they asked? Begins a workshop or goes on with it: answers, seats
         and the form shown stay. Codes and keys are kept as hashes alone.
         """
-        if not pages or not all(_FORM.fullmatch(form) and form == page.form for form, page in pages.items()):
-            _refuse("E-VALUE", "a workshop needs a form, named in small letters", "give pages(settings)")
+        if not pages:
+            _refuse("E-VALUE", "a workshop needs a form", "give pages(settings)")
         if odd := [page.title for page in pages.values() if not is_kept_by_number(page)]:
             _refuse("E-VALUE", f"{odd[0]}: what one person writes in words is not kept", "ask for it on a board")
         with self.store.writing() as connection:
@@ -78,7 +79,7 @@ class Room:
             _still_open(kept(connection, "state"))
             if not hmac.compare_digest(_hash(_plain(code)), kept(connection, "code")):
                 _refuse("E-SEAT", "this is not the code of the room", "read it again from the wall")
-            if team not in TEAMS or role not in (None, *ROLES):
+            if team not in TEAM_NAMES or role not in (None, *ROLES):
                 _refuse("E-VALUE", "a seat needs a team", "choose Sales or Marketing")
             if _taken_seats(connection) >= kept(connection, "seats_limit"):
                 _refuse("E-FULL", "all seats are taken", "ask the facilitator for a seat")
@@ -214,22 +215,20 @@ class Room:
     def counts(self, token: str, form: str) -> dict[str, Any]:
         """How many have joined, answered, finished, by team? Raw: whoever shows them withholds small ones.
 
-        Of a board: whether anything, or everything, stands on it (1 or 0), and how many entries (``filled``).
+        Of a board: how many entries stand on it (``filled``). A team is absent where nobody did.
         """
         with self.store.reading() as connection:
             _facilitator(connection, token)
             page = _page(connection, form)
             joined = connection.execute(sa.select(SEATS.c.team, sa.func.count()).group_by(SEATS.c.team)).all()
-            counted: dict[str, Any] = {"joined": dict.fromkeys(TEAMS, 0) | dict(joined)}
             table, which = rows_of(page)
-            asked, is_person = len(page.questions), page.scope == "person"
-            by = (table.c.team, table.c.respondent_id) if is_person else (table.c.team,)
+            by = (table.c.team, table.c.respondent_id) if page.scope == "person" else (table.c.team,)
             given = connection.execute(sa.select(table.c.team, sa.func.count()).where(which).group_by(*by)).all()
-        teams = (ROOM,) if page.scope == "room" else TEAMS
-        counted["answered"] = {team: sum(each == team for each, _ in given) for team in teams}
-        counted["finished"] = {team: sum(each == team and n == asked for each, n in given) for team in teams}
-        boards = {} if is_person else {"filled": dict.fromkeys(teams, 0) | dict(given)}
-        return {**counted, **boards, "asked": asked}
+        counted: dict[str, Any] = {"joined": dict(joined), "asked": len(page.questions)}
+        if page.scope != "person":
+            return counted | {"filled": dict(given)}
+        finished = Counter(team for team, n in given if n == counted["asked"])
+        return counted | {"answered": Counter(team for team, _ in given), "finished": finished}
 
     def answers(self, token: str) -> dict[str, list[dict[str, Any]]]:
         """What was answered? For the facilitator's own kernel, which shows groups alone; see ``store.answers``."""

@@ -118,7 +118,7 @@ def run(engagement: Path, place: Place, seats: int, database: str, say: Callable
     if _is_stopped():
         print("Stopped while the client's files were read: nothing was opened.", file=sys.stderr)
         return 130
-    code = "".join(secrets.choice(LETTERS) for _ in range(8))
+    code = "-".join("".join(secrets.choice(LETTERS) for _ in range(4)) for _ in range(2))
     session = Session(place, code, secrets.token_urlsafe(24), seats, notes)
     store = database or str(make_folder(engagement / STORE[0], private=True) / STORE[1])
     with suppress(KeyboardInterrupt), ExitStack() as stack:

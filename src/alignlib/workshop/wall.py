@@ -230,7 +230,7 @@ class WallWidget(anywidget.AnyWidget):
         is_shown = phase == "revealed" and self._busy != "reveal" and bool(self._release(form))
         self.view = {
             "form": form, "phase": phase, "until": state["until"], "titles": state["titles"],
-            "scope": page.scope, "title": page.title, "code": _in_fours(os.environ.get(CODE, "")), "busy": self._busy,
+            "scope": page.scope, "title": page.title, "code": os.environ.get(CODE, ""), "busy": self._busy,
             "people": people(page, counts, least),
             "minutes": minutes(form), "is_shown": is_shown,
             "can_docket": is_shown and form in reveals.OPINIONS and self._engagement is not None,
@@ -271,7 +271,7 @@ def people(page: Page, counts: Mapping[str, Any], least: int) -> list[dict[str, 
             row["answered"] = of(counts["filled"].get(team, 0), counts["asked"])
         found.append(row)
     if page.scope == "room":
-        found.append({"team": "Room", "joined": "", "answered": of(counts["filled"]["room"], counts["asked"]),
+        found.append({"team": "Room", "joined": "", "answered": of(counts["filled"].get("room", 0), counts["asked"]),
                       "finished": ""})  # fmt: skip
     return found
 
@@ -292,10 +292,6 @@ def _picture(address: str) -> str:
 
     drawn: str = segno.make(address, error="m").svg_data_uri(scale=8, border=2)
     return drawn
-
-
-def _in_fours(code: str) -> str:
-    return "-".join(code[at : at + 4] for at in range(0, len(code), 4))
 
 
 def minutes(form: str) -> int:
