@@ -9,7 +9,6 @@ import hmac
 import json
 import os
 import re
-import selectors
 import shutil
 import signal
 import socket
@@ -18,9 +17,10 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from contextlib import ExitStack, suppress
+from dataclasses import asdict
 from pathlib import Path
+from select import select
 from typing import Any
 
 from alignlib.errors import AlignError, Problem
@@ -41,15 +41,6 @@ _NEEDED: dict[str, dict[str, Any]] = {
     "open": {"pages": dict, "seats": int, "code": str, "facilitator": str},
 }  # fmt: skip
 _SERVER_ONLY = ("open", "join", "who")  # a kernel cannot ask for a seat, nor whose a token is
-
-
-@dataclass
-class _Line:
-    """One open connection: what has come in, and what has still to go out."""
-
-    socket: socket.socket
-    came: bytearray = field(default_factory=bytearray)
-    goes: bytearray = field(default_factory=bytearray)
 
 
 def perform(room: Room, request: Any, secret: str) -> Any:
@@ -86,7 +77,11 @@ def answer(room: Room, line: bytes, secret: str) -> bytes:
     except Exception as error:  # noqa: BLE001  all seats are served here: no request of one may end it
         what, fix = f"the desk made a mistake ({type(error).__name__})", "report it; what was saved before is kept"
         reply = {"error": asdict(Problem("E-FAULT", what, fix=fix))}
-    return json.dumps(reply).encode() + b"\n"
+    return _line(reply)
+
+
+def _line(said: Mapping[str, Any]) -> bytes:
+    return json.dumps(said).encode() + b"\n"
 
 
 def listen(where: str) -> tuple[socket.socket, str]:
@@ -117,74 +112,37 @@ def listen(where: str) -> tuple[socket.socket, str]:
 
 
 def serve(room: Room, listening: socket.socket, secret: str, end: socket.socket) -> None:
-    """How long is every request answered, in the order in which they come? Until something comes in at ``end``."""
-    with selectors.DefaultSelector() as selector:
-        selector.register(listening, selectors.EVENT_READ)
-        selector.register(end, selectors.EVENT_READ)
-        while True:
-            for key, events in selector.select():
-                if key.fileobj is end:
-                    return
-                if key.data is None:
-                    _welcome(selector, listening)
-                    continue
-                stays = _send(key.data) if events & selectors.EVENT_WRITE else _take(room, key.data, secret)
-                if not stays:
-                    selector.unregister(key.fileobj)
-                    key.data.socket.close()
-                else:  # who does not read its answers is not read either
-                    wanted = selectors.EVENT_WRITE if key.data.goes else selectors.EVENT_READ
-                    selector.modify(key.fileobj, wanted, key.data)
+    """How long is every request answered? Until something comes in at ``end``.
 
-
-def _welcome(selector: selectors.BaseSelector, listening: socket.socket) -> None:
-    try:
-        connection, _ = listening.accept()
-    except OSError:  # gone again, or no descriptor left: whoever waits asks again
-        return
-    if len(selector.get_map()) > MOST:
-        connection.close()
-        return
-    connection.setblocking(False)
-    selector.register(connection, selectors.EVENT_READ, _Line(connection))
-
-
-def _take(room: Room, line: _Line, secret: str) -> bool:
-    """Answer what has come in; does the connection stay open?
-
-    Everything is read before anything is done: what was asked over a connection that is closed by now was given up,
-    and may have been corrected over a newer one.
+    Each connection has a thread, which waits for its turn at the room: who does not read its answers holds nobody up.
     """
-    try:
-        while len(line.came) <= LINE:
-            part = line.socket.recv(1 << 16)
-            if not part:
-                return False
-            line.came += part
-    except BlockingIOError:
-        pass
-    except OSError:
-        return False
-    *whole, rest = bytes(line.came).split(b"\n")
-    line.came = bytearray(rest)
-    for each in whole:
-        line.goes += answer(room, each, secret)
-    if len(rest) > LINE:
-        line.goes += json.dumps({"error": asdict(Problem("E-VALUE", "this line is too long"))}).encode() + b"\n"
-        _send(line)
-        return False
-    return _send(line)
+    turn = threading.Lock()
+    while end not in select([listening, end], [], [])[0]:
+        with suppress(OSError, RuntimeError):  # gone again, or no descriptor or thread left: whoever waits asks again
+            connection, _ = listening.accept()
+            connection.setblocking(True)
+            if threading.active_count() > MOST:
+                connection.close()
+            else:
+                threading.Thread(target=_converse, args=(room, connection, secret, turn), daemon=True).start()
+    turn.acquire()  # and never let go: nothing is begun any more
 
 
-def _send(line: _Line) -> bool:
-    try:
-        while line.goes:
-            del line.goes[: line.socket.send(line.goes)]
-    except BlockingIOError:
-        pass
-    except OSError:
-        return False
-    return True
+def _converse(room: Room, connection: socket.socket, secret: str, turn: threading.Lock) -> None:
+    """Answers what comes in over one connection.
+
+    What was asked over one that is closed by now was given up, and may have been corrected over a newer one.
+    """
+    with suppress(OSError), connection, connection.makefile("rb") as lines:
+        while line := lines.readline(LINE + 1):
+            if len(line) > LINE:
+                connection.sendall(_line({"error": asdict(Problem("E-VALUE", "this line is too long"))}))
+                return
+            with turn:
+                if select([connection], [], [], 0)[0] and not connection.recv(1, socket.MSG_PEEK):
+                    return
+                reply = answer(room, line, secret)
+            connection.sendall(reply)
 
 
 def main() -> int:

@@ -34,19 +34,17 @@ class Desk:
         what was asked.
         """
         line = json.dumps({"do": do, **given}).encode() + b"\n"
-        with self._lock:
-            try:
-                reply = self._exchange(line)
-            except TimeoutError:
-                reply = b""
-            except OSError:  # the desk of before has ended: perhaps another is there
+        try:
+            with self._lock:
                 try:
                     reply = self._exchange(line)
-                except OSError:
-                    reply = b""
-        if not reply:
+                except TimeoutError:
+                    raise
+                except OSError:  # the desk of before has ended: perhaps another is there
+                    reply = self._exchange(line)
+        except OSError:
             fix = "nothing is lost: it is tried again"
-            raise AlignError(Problem("E-STORE", "the place where answers are kept does not answer", fix=fix))
+            raise AlignError(Problem("E-STORE", "the place where answers are kept does not answer", fix=fix)) from None
         said = json.loads(reply)
         if "error" in said:
             raise AlignError(Problem(**said["error"]))
@@ -59,17 +57,15 @@ class Desk:
         self._connection = None
         try:
             connection.sendall(line)
-            reply = bytearray()
-            while not reply.endswith(b"\n"):
-                part = connection.recv(1 << 16)
-                if not part:
-                    raise ConnectionResetError
-                reply += part
+            with connection.makefile("rb") as lines:
+                reply = lines.readline()
+            if not reply.endswith(b"\n"):
+                raise ConnectionResetError
         except OSError:
             connection.close()
             raise
         self._connection = connection
-        return bytes(reply)
+        return reply
 
     def _connect(self) -> socket.socket:
         host, colon, port = self.address.rpartition(":")
