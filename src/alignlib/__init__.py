@@ -2,7 +2,8 @@
 
 Everything public is reached from here and loaded when first used, so that ``import alignlib`` costs nothing:
 ``load`` (a run's settings and tables), ``survey``, ``content``, ``funnel``, ``audit`` (each answers one question),
-``show`` (how an exhibit looks in a notebook) and ``workshop`` (forms and their store).
+``show`` (how an exhibit looks in a notebook), ``open_form`` (one person's page in a workshop) and ``open_wall`` (the
+room's).
 """
 
 from importlib import import_module
@@ -17,7 +18,8 @@ _PUBLIC = {
     "funnel": "alignlib.diagnostics.funnel",
     "audit": "alignlib.audit",
     "show": "alignlib.show:show",
-    "workshop": "alignlib.workshop",
+    "open_form": "alignlib.workshop.form:open_form",
+    "open_wall": "alignlib.workshop.wall:open_wall",
 }
 __all__ = ["__version__", *sorted(_PUBLIC)]
 

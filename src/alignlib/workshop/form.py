@@ -88,18 +88,13 @@ def open_form(engagement: str = "", store: str = "") -> FormWidget:
     ``engagement`` and ``store`` (a file that keeps the answers) count in JupyterLab only: a kernel that was given a
     seat in a room asks and answers there.
     """
-    return FormWidget(seat(engagement, store), words_of("form"))
+    return FormWidget(seat(engagement, store), page_words()["form"])
 
 
 @cache
-def words_of(page: str) -> dict[str, str]:
-    """What does a form, or the wall, say of its own?"""
+def page_words() -> dict[str, dict[str, str]]:
+    """What do a form and the wall say of their own? Read before the first of many kernels is forked (kernel.json)."""
     import yaml
 
-    found: dict[str, str] = yaml.safe_load(read_resource("templates", "workshop", "words.yml"))[page]
+    found: dict[str, dict[str, str]] = yaml.safe_load(read_resource("templates", "workshop", "words.yml"))
     return found
-
-
-def form_words() -> dict[str, str]:
-    """What does a form say of its own? Read once, before the first of many kernels is forked (see kernel.json)."""
-    return words_of("form")

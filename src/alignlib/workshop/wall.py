@@ -21,7 +21,7 @@ from alignlib.resources import plays
 from alignlib.result import Result
 from alignlib.words import TEAM_NAMES, capital, listed, number, of, spelled
 from alignlib.workshop import reveal as reveals
-from alignlib.workshop.form import words_of
+from alignlib.workshop.form import page_words
 from alignlib.workshop.pages import Page, page_of, settings_of
 from alignlib.workshop.seat import CODE, ENGAGEMENT, seat
 
@@ -308,4 +308,4 @@ def open_wall(engagement: str = "", store: str = "") -> WallWidget:
     """
     held = seat(engagement, store)
     folder = os.environ.get(ENGAGEMENT, "") if not held.is_local else engagement
-    return WallWidget(held, words_of("wall"), settings_of(folder), Path(folder) if folder else None)
+    return WallWidget(held, page_words()["wall"], settings_of(folder), Path(folder) if folder else None)
