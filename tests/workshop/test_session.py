@@ -443,7 +443,7 @@ def quick(tmp_path: Path) -> Iterator[dict[str, Any]]:
         address = start(["-m", "alignlib.workshop.desk"], given)[1]["address"]
         asked = {name: asdict(page) for name, page in PAGES.items()}
         Desk(address).ask("open", secret=secret, pages=asked, seats=9, code=CODE, facilitator=KEY)
-        about = {"title": "T", "notice": [], "language": "en", "page": {"title": "T", "opening": "", "noscript": ""}}
+        about = {"title": "T", "notice": [], "language": "en"}
         server = {**Place(port=0)._asdict(), "desk": address, "secret": secret, "seats": 9, "hosts": [],
                   "about": about, "engagement": str(folder), "folder": str(tmp_path), "code": CODE}  # fmt: skip
         pid, said = start(["-c", QUICK], server)

@@ -5,7 +5,7 @@ import tempfile
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from zlib import compress, decompress
 
 from alignlib.disclosure import ReleaseLog, audit_release
@@ -245,14 +245,11 @@ def steps(result: Result) -> list[dict[str, Any]]:
 def brings(result: Result, rates: Mapping[str, float], days: Mapping[str, float], currency: str) -> dict[str, str]:
     """What would other shares, and so many days more at a step, bring in revenue? In words, with their intervals.
 
-    Raises AlignError (E-VALUE, E-USE) for a step that is none, and without a model.
+    For a docket with ``steps``. Raises AlignError (E-VALUE) for a step that is none.
     """
     from alignlib.diagnostics.funnel import what_if
 
-    model = next((each for each in result.exhibits if each.key == MODEL), None)
-    if model is None:
-        return dict(_refuse("E-USE", "the files hold no funnel", "ask them first"))
-    told = what_if(model, rates=rates, delay_days=days, months=MONTHS)
+    told = what_if(result.exhibit(MODEL), rates=rates, delay_days=days, months=MONTHS)
     return {name: _worth(getattr(told, name), currency) for name in ("base", "changed", "difference")}
 
 
@@ -264,7 +261,7 @@ def _worth(measure: Measure, currency: str) -> str:
 
 def complaints(result: Result) -> list[dict[str, Any]]:
     """What stands behind each complaint of the docket, one to unfold at a time: the verdict, and why?"""
-    rows = next((each.rows for each in result.exhibits if each.key == "audit.docket"), [])
+    rows = result.exhibit("audit.docket").rows
     return [{"title": f"{row['label']} {row['complaint']}", "verdict": row["verdict"], "lines": list(_lines(row))}
             for row in rows]  # fmt: skip
 
@@ -277,5 +274,5 @@ def _lines(row: Row) -> Iterator[str]:
         yield f"Play {row['play']}"
 
 
-def _refuse(code: str, what: str, fix: str) -> Any:
+def _refuse(code: str, what: str, fix: str) -> NoReturn:
     raise AlignError(Problem(code, what, fix=fix))

@@ -156,7 +156,7 @@ def configuration(asked: dict[str, Any], runtime: Path) -> Config:
     config.Workshop.asked = asked
     config.VoilaConfiguration.update(
         http_header_envs=[SEAT_HEADER], multi_kernel_manager_class=Kernels, extension_denylist=["jupyterlab_pygments"],
-        show_tracebacks=False, file_allowlist=[], resources={"language": "en", **asked["about"]["page"]},
+        show_tracebacks=False, file_allowlist=[], resources={"title": asked["about"]["title"]},
     )  # fmt: skip
     if sys.platform == "linux" and len(str(runtime)) < LONGEST:  # sixty kernels at once run out of ports that are free
         config.KernelManager.transport = "ipc"

@@ -28,7 +28,7 @@ from alignlib.workshop.pages import Page, missing, pages
 from alignlib.workshop.seat import Desk
 from alignlib.workshop.store import Store, open_store
 
-STORE = ("private", "workshop.sqlite")  # in the engagement's folder
+STORE = "private/workshop.sqlite"  # in the engagement's folder
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # of a code: none that is taken for another
 READY_SECONDS = 300.0  # everything is imported, on a machine that may be busy
 LOOK_SECONDS, END_SECONDS = 0.2, 10.0
@@ -120,7 +120,7 @@ def run(engagement: Path, place: Place, seats: int, database: str, say: Callable
         return 130
     code = "-".join("".join(secrets.choice(LETTERS) for _ in range(4)) for _ in range(2))
     session = Session(place, code, secrets.token_urlsafe(24), seats, notes)
-    store = database or str(make_folder(engagement / STORE[0], private=True) / STORE[1])
+    store = database or str(engagement / STORE)
     with suppress(KeyboardInterrupt), ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="al-")))
         stack.callback(_end_all, session.running)
@@ -187,7 +187,7 @@ def _open(session: Session, desk: Desk, secret: str, asked: Mapping[str, Page], 
 
 def store_of(engagement: Path, database: str) -> Store:
     """Which store holds this engagement's workshop? Raises AlignError (E-STORE) when none was held."""
-    file = engagement.joinpath(*STORE)
+    file = engagement / STORE
     if not database and not file.is_file():
         fix = f"open one: alignlib workshop {engagement}"
         raise AlignError(Problem("E-STORE", "no workshop was held for this engagement", where=str(engagement), fix=fix))
@@ -218,9 +218,7 @@ def about(settings: Settings) -> dict[str, Any]:
     fields = {name: legible(str(value)) if value else said["missing"] for name, value in told.items()}
     fields["smallest_group"] = spelled(settings.survey.smallest_group)
     notice = [(section["title"], section["text"].format(**fields)) for section in said["sections"]]
-    title = read_form(settings).title
-    page = {"title": title, "opening": "Opening …", "noscript": "This page needs JavaScript."}
-    return {"title": title, "notice": notice, "page": page, "language": settings.survey.language}
+    return {"title": read_form(settings).title, "notice": notice, "language": settings.survey.language}
 
 
 def _prepared(engagement: Path, settings: Settings) -> tuple[dict[str, Page], list[str]]:

@@ -5,7 +5,7 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -53,7 +53,6 @@ class WallWidget(anywidget.AnyWidget):
         self._key = held.facilitator or held.token
         self._frozen: dict[str, reveals.Frozen] = {}  # what was revealed, by form
         self._pages: dict[str, Page] = {}
-        self._secret = b""
         self._work: Thread | None = None
         self._busy, self._said = "", deque[dict[str, Any]]()  # also filled by what runs beside
         self._drawn: tuple[Any, ...] = ()
@@ -138,7 +137,7 @@ class WallWidget(anywidget.AnyWidget):
         return "\n".join([self.words["said_closed"], destroyed, *proof["proved"], *proof["left"]])
 
     def _what_if(self, form: str, rates: dict[str, float], days: dict[str, float]) -> str:
-        result = Result.model_validate(self._release(form).get("docket") or self._frozen[form]["result"])
+        result = Result.model_validate(self._release(form)["docket"])
         told = reveals.brings(result, rates, days, self._settings.currency)
         return str(self.words["said_what_if"].format(months=reveals.MONTHS, **told))
 
@@ -152,7 +151,7 @@ class WallWidget(anywidget.AnyWidget):
         self._ask("reveal", form=form, result_json=before)
         try:
             frozen = reveals.reveal(
-                page, self._ask("answers"), self._settings, self._token(), self._revealed(but=form), self._earlier()
+                page, self._ask("answers"), self._settings, self._secret, self._revealed(but=form), self._earlier()
             )
             if self._engagement:
                 for log in reveals.logs([frozen]):
@@ -170,7 +169,7 @@ class WallWidget(anywidget.AnyWidget):
             raise AlignError(Problem("E-USE", self.words["no_docket"]))
         form = self.view["form"]
         result = reveals.docket(
-            self._engagement, self._ask("answers"), [self._page(form)], self._token(), self._earlier()
+            self._engagement, self._ask("answers"), [self._page(form)], self._secret, self._earlier()
         )
         frozen = {**self._release(form), "docket": result.model_dump(mode="json")}
         self._ask("reveal", form=form, result_json=frozen)
@@ -186,13 +185,12 @@ class WallWidget(anywidget.AnyWidget):
         told = take_in(self._engagement, self._ask("answers"), pages)
         return "\n".join([*told, self.words["said_snapshot"].format(folder=self._engagement.name)])
 
-    def _token(self) -> bytes:
+    @cached_property
+    def _secret(self) -> bytes:
         """Under which secret are people told apart in what is kept of a reveal? The engagement's, outside the store."""
-        if not self._secret:
-            from alignlib.intake.snapshot import engagement_secret
+        from alignlib.intake.snapshot import engagement_secret
 
-            self._secret = engagement_secret(self._engagement) if self._engagement else secrets.token_bytes(32)
-        return self._secret
+        return engagement_secret(self._engagement) if self._engagement else secrets.token_bytes(32)
 
     def _page(self, form: str) -> Page:
         if form not in self._pages:
