@@ -11,6 +11,7 @@ from alignlib.resources import read_resource, resource
 
 Kind = Literal["agree", "conversation", "mirror", "estimate", "rank", "owner", "points", "comment"]
 Form = Literal["full", "short"]
+_ENDS = ("done", "helped")  # of a conversation, each an item: how well it is done, how much the material helps
 POINTS = "points_"  # before the name of a segment: points_Retail holds the points a person gave to Retail
 
 
@@ -65,7 +66,6 @@ class Instrument:
     """
 
     version: str
-    language: str
     scale: tuple[str, ...]
     cannot_say: str
     team: dict[str, str]
@@ -122,13 +122,11 @@ def languages() -> tuple[str, ...]:
 def read_instrument(language: str = "en") -> Instrument:
     """What does the survey of this kit ask? Sources: ``templates/survey/instrument.yml`` and its translations.
 
-    Raises KeyError for a language that has no translation.
+    For a language of ``languages``.
 
     >>> read_instrument().items["goal_1"].text
     'Sales and Marketing work towards the same goal for revenue.'
     """
-    if language not in languages():
-        raise KeyError(f"no translation into {language!r}; there are {', '.join(languages())}")
     data = yaml.safe_load(read_resource("templates", "survey", "instrument.yml"))
     said = data if language == "en" else yaml.safe_load(read_resource("templates", "survey", f"{language}.yml"))
     texts: dict[str, str] = said.get("items", {})
@@ -140,13 +138,10 @@ def read_instrument(language: str = "en") -> Instrument:
         for c in data["conversations"]
     ]
     return Instrument(
-        version=str(data["version"]), language=language, scale=tuple(said["scale"]), cannot_say=said["cannot_say"],
+        version=str(data["version"]), scale=tuple(said["scale"]), cannot_say=said["cannot_say"],
         team=said["team"], role=said["role"], stems=said["stems"], blocks=tuple(blocks), conversations=tuple(talks),
         items=items, words_a_minute=data["words_a_minute"], seconds=data["seconds"],
     )  # fmt: skip
-
-
-_ENDS = ("done", "helped")
 
 
 def _items(data: dict[str, Any]) -> list[Item]:

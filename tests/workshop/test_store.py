@@ -79,10 +79,10 @@ def test_without_a_place_each_store_is_a_fresh_one() -> None:
 
 
 def test_answers_are_flushed_to_disk_and_writers_wait_for_their_turn(room: Room) -> None:
-    names = ("journal_mode", "synchronous", "busy_timeout", "foreign_keys", "secure_delete", "temp_store")
+    names = ("journal_mode", "synchronous", "busy_timeout", "secure_delete", "temp_store")
     with room.store.engine.connect() as connection:
         said = {name: connection.exec_driver_sql(f"pragma {name}").scalar_one() for name in names}
-    assert said == {"journal_mode": "wal", "synchronous": 2, "busy_timeout": 30_000, "foreign_keys": 1,
+    assert said == {"journal_mode": "wal", "synchronous": 2, "busy_timeout": 30_000,
                     "secure_delete": 1, "temp_store": 2}  # fmt: skip
 
 

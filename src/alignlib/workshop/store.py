@@ -70,7 +70,7 @@ CLEARED = _table(
 _SECRET = ("link_key", "code", "facilitator")  # of what is kept
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)  # the address of a database names a user and a server
 class Store:
     """Which file, or which database of PostgreSQL, holds the answers?"""
 
@@ -90,15 +90,16 @@ class Store:
     def engine(self) -> sa.Engine:
         """How is it opened? Over one connection that stays, and is opened again when its file or server changed."""
         pool: dict[str, Any] = {"poolclass": QueuePool, "pool_size": 1, "max_overflow": -1, "hide_parameters": True}
-        if isinstance(self.place, Path):
-            engine = sa.create_engine("sqlite://", creator=lambda: _connect(Path(str(self.place))), **pool)
-            _never_trust_a_file_that_moved(engine, self.place)
+        place = self.place
+        if isinstance(place, Path):
+            engine = sa.create_engine("sqlite://", creator=lambda: _connect(place), **pool)
+            _never_trust_a_file_that_moved(engine, place)
             return engine
         # A server that asks for the password itself, unhashed, is not told over an unchecked line.
-        is_checked = str(self.place.query.get("sslmode", "")).startswith("verify-")
+        is_checked = str(place.query.get("sslmode", "")).startswith("verify-")
         options = f"-c search_path={SCHEMA} -c synchronous_commit=on -c statement_timeout=20s -c lock_timeout=10s"
         connect = {"connect_timeout": 3, "options": options} | ({} if is_checked else {"require_auth": "!password"})
-        return sa.create_engine(self.place, pool_pre_ping=True, connect_args=connect, **pool)
+        return sa.create_engine(place, pool_pre_ping=True, connect_args=connect, **pool)
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -116,9 +117,6 @@ class Store:
             connection.exec_driver_sql(lock)
             yield connection
             connection.commit()
-
-    def __repr__(self) -> str:
-        return f"Answers are kept in {self.place if self.path else self.name}"
 
 
 def open_store(place: str | Path = "") -> Store:
@@ -198,16 +196,17 @@ def backup(store: Store, file: Path) -> Path:
         what, fix = "PostgreSQL makes its own copies", f"use pg_dump --schema={SCHEMA}, after the workshop was closed"
         raise AlignError(Problem("E-USE", what, where=store.name, fix=fix))
     with tempfile.TemporaryDirectory(prefix=".tmp-", dir=store.path.parent) as folder, _told(store, "copied"):
-        copy = Store(Path(folder) / "copy.sqlite")
+        path = Path(folder) / "copy.sqlite"
+        copy = Store(path)
         with store.engine.connect() as connection:
-            connection.exec_driver_sql("vacuum into ?", (str(copy.path),))
+            connection.exec_driver_sql("vacuum into ?", (str(path),))
         with copy.writing() as connection:
             _destroy(connection)
         _rewrite(copy)
         with copy.engine.connect() as connection:
             connection.exec_driver_sql("pragma journal_mode=wal")
         copy.engine.dispose()  # the last connection takes the log with it
-        with Path(str(copy.path)).open("rb") as source, writing(file, private=True) as target:
+        with path.open("rb") as source, writing(file, private=True) as target:
             shutil.copyfileobj(source, target)
     return file
 
@@ -223,9 +222,9 @@ def close_store(store: Store) -> dict[str, list[str]]:
     with store.writing() as connection:
         state = kept(connection, "state") or {"form": "", "forms": {}, "titles": {}}
         keep(connection, "state", state | {"is_closed": True, "until": None})
-        destroyed = _destroy(connection)
+        destroyed, traces = _destroy(connection)
     _rewrite(store)
-    what = [f"{n} {kind}" for kind, n in destroyed[0].items() if n] or ["nothing: it was closed before"]
+    what = [f"{n} {kind}" for kind, n in destroyed.items() if n] or ["nothing: it was closed before"]
     if not store.path:
         said = ["Every table was written anew in random order; no key, seat, id of a device or cleared row is in it."]
         left = ["PostgreSQL's own log and its backups may hold what was destroyed until they are recycled."]
@@ -233,12 +232,11 @@ def close_store(store: Store) -> dict[str, list[str]]:
     proved: list[str] = []
     for path in (store.path, *(store.path.with_name(store.path.name + end) for end in ("-wal", "-shm"))):
         data = path.read_bytes() if path.exists() else b""
-        if any(value.encode() in data for value in destroyed[1]):
+        if any(trace.encode() in data for trace in traces):
             fix = "end every program that has the file open, then close the workshop again"
             raise refused(store, f"a part of what was destroyed can still be read in {path.name}", fix)
-        proved += [f"None of {len(destroyed[1])} values is among the {len(data)} bytes of {path.name}."] * bool(
-            destroyed[1]
-        )
+        if traces:
+            proved.append(f"None of {len(traces)} values is among the {len(data)} bytes of {path.name}.")
     left = ["What a disk or a backup of this computer kept of earlier states is beyond this proof."]
     return {"destroyed": what, "proved": proved, "left": left}
 
@@ -282,7 +280,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         f"{path.as_uri()}?mode=rw", uri=True, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False
     )
     # temporary tables in memory: what is deleted must not lie in a file of SQLite's own
-    for setting in ("synchronous=full", "foreign_keys=on", "secure_delete=on", "temp_store=memory"):
+    for setting in ("synchronous=full", "secure_delete=on", "temp_store=memory"):
         connection.execute(f"pragma {setting}")
     return connection
 
@@ -312,8 +310,8 @@ def _make(file: Path) -> None:
 
     SQLite flushes the folder when it first writes its log: the name is on disk before any answer is acknowledged.
     """
-    draft = Store(file.with_name(f".tmp-{os.getpid()}-{uuid.uuid4().hex}"))
-    path = Path(str(draft.path))
+    path = file.with_name(f".tmp-{os.getpid()}-{uuid.uuid4().hex}")
+    draft = Store(path)
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     try:
         with draft.engine.connect() as connection:
@@ -337,8 +335,6 @@ def _open_database(address: str) -> Store:
     except ValueError as error:
         what, fix = "this is no address of a database", "write postgresql://host/name, or env:NAME, without a password"
         raise AlignError(Problem("E-STORE", what, fix=fix)) from error
-    if url.drivername == "sqlite":
-        return open_store(Path(url.database or ""))
     if url.drivername != "postgresql+psycopg":
         raise AlignError(Problem("E-STORE", "answers are kept in SQLite or PostgreSQL", fix="give a file's path"))
     store = Store(url)
