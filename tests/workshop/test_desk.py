@@ -87,18 +87,16 @@ def room(tmp_path: Path) -> Room:
     return opened(open_store(tmp_path / "workshop.sqlite"))
 
 
+def begin(room: Room, listening: socket.socket) -> None:
+    threading.Thread(target=serve, args=(room, listening, SECRET, threading.Lock()), daemon=True).start()
+
+
 @contextlib.contextmanager
 def served(room: Room, where: str) -> Iterator[str]:
     """A desk in this process; its address."""
     listening, address = listen(where)
-    end, ending = socket.socketpair()
-    thread = threading.Thread(target=serve, args=(room, listening, SECRET, end))
-    thread.start()
+    begin(room, listening)
     yield address
-    ending.close()
-    thread.join(10)
-    for each in (listening, end):
-        each.close()
 
 
 def code_of(act: Callable[[], Any]) -> str:
@@ -241,13 +239,9 @@ def test_what_a_kernel_gave_up_is_not_done_after_its_correction(room: Room, tmp_
     listening, address = listen(str(tmp_path / "desk"))
     impatient = Desk(address, seconds=0.2)
     assert code_of(lambda: impatient.ask("save", token=token, answers=[old])) == "E-STORE"
-    end, ending = socket.socketpair()
-    thread = threading.Thread(target=serve, args=(room, listening, SECRET, end))
-    thread.start()
+    begin(room, listening)
     impatient.seconds = 10
     assert impatient.ask("save", token=token, answers=[new])["saved"] == [new["id"]]
-    ending.close()
-    thread.join(10)
     assert room.mine(token, "survey") == {"goal_1": "5"}
     with room.store.reading() as connection:
         assert connection.exec_driver_sql("select answer_id from taken").scalars().all() == [new["id"]]

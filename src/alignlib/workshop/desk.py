@@ -21,7 +21,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
 from select import select
-from typing import Any
+from typing import Any, NoReturn
 
 from alignlib.errors import AlignError, Problem
 from alignlib.workshop.pages import page_of
@@ -107,25 +107,21 @@ def listen(where: str) -> tuple[socket.socket, str]:
     except OSError as error:
         what, fix = f"the desk cannot listen there ({error.strerror or error})", "end the program that does"
         raise AlignError(Problem("E-STORE", what, fix=fix)) from error
-    listening.setblocking(False)
     return listening, address
 
 
-def serve(room: Room, listening: socket.socket, secret: str, end: socket.socket) -> None:
-    """How long is every request answered? Until something comes in at ``end``.
+def serve(room: Room, listening: socket.socket, secret: str, turn: threading.Lock) -> NoReturn:
+    """Who is answered? Everybody, until the process ends, one at a time: whoever holds ``turn``.
 
     Each connection has a thread, which waits for its turn at the room: who does not read its answers holds nobody up.
     """
-    turn = threading.Lock()
-    while end not in select([listening, end], [], [])[0]:
+    while True:
         with suppress(OSError, RuntimeError):  # gone again, or no descriptor or thread left: whoever waits asks again
             connection, _ = listening.accept()
-            connection.setblocking(True)
             if threading.active_count() > MOST:
                 connection.close()
             else:
                 threading.Thread(target=_converse, args=(room, connection, secret, turn), daemon=True).start()
-    turn.acquire()  # and never let go: nothing is begun any more
 
 
 def _converse(room: Room, connection: socket.socket, secret: str, turn: threading.Lock) -> None:
@@ -157,15 +153,11 @@ def main() -> int:
         except AlignError as error:
             print(json.dumps({"error": asdict(error.problems[0])}), flush=True)
             return 1
-        end, signalled = socket.socketpair()
-
-        def wait() -> None:
-            sys.stdin.read()
-            signalled.close()
-
-        threading.Thread(target=wait, daemon=True).start()  # not every system can wait for a pipe and sockets at once
+        turn = threading.Lock()
+        threading.Thread(target=serve, args=(Room(store), listening, given["secret"], turn), daemon=True).start()
         print(json.dumps({"address": address}), flush=True)
-        serve(Room(store), listening, given["secret"], end)
+        sys.stdin.read()
+        turn.acquire()  # and never let go: nothing is begun any more
     if "folder" in given:
         _remove(Path(given["folder"]))
     return 0
