@@ -255,12 +255,11 @@ def _start(session: Session, name: str, config: Mapping[str, Any]) -> dict[str, 
     is_late = not timer.is_alive()
     timer.cancel()
     if not line.startswith("{"):
-        what = {"desk": "the store cannot be opened", "serve": "the address cannot be served"}[name]
-        fix = line.strip() or "see what is printed above; another --port or --db may help"
+        what, fix = f"the {name} did not start", "see what is printed above"
         if is_late:
             what = f"this machine was too busy to start the workshop within {READY_SECONDS / 60:g} minutes"
             fix = "end other programs, then give the same command again: what was saved is kept"
-        raise AlignError(Problem("E-STORE" if name == "desk" else "E-USE", what, fix=fix))
+        raise AlignError(Problem("E-STORE", what, fix=fix))
     found: dict[str, Any] = json.loads(line)
     if "error" in found:
         raise AlignError(Problem(**found["error"]))
