@@ -4,6 +4,7 @@ import itertools
 import json
 import shutil
 import tempfile
+import time
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,7 @@ def answer(form: str, item: str, value: str) -> dict[str, str]:
 def does(wall: WallWidget, name: str, **given: Any) -> str:
     """What does the wall say once it has done this?"""
     said = wall.hear({"do": name, **given})
-    wall.finish()
+    while wall._busy:
+        time.sleep(0.01)
     said += wall.hear({"ping": 1})
     return "\n".join(each["said"] for each in said if "said" in each)

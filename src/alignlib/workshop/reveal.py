@@ -17,9 +17,8 @@ from alignlib.show import show
 from alignlib.words import TEAM_NAMES, capital, count, count_spelled, interval, legible, listed, money, of, spelled
 from alignlib.workshop.pages import Page
 from alignlib.workshop.store import tables_of
-from alignlib.workshop.tables import in_files, table_rows
+from alignlib.workshop.tables import Answers, in_files, table_rows
 
-Answers = Mapping[str, Sequence[Mapping[str, Any]]]  # responses and entries, as the room gives them
 Frozen = dict[str, Any]  # what stays of a reveal, as JSON: form, result, and the log of what was shown of people
 OPINIONS = ("survey-short", "survey")  # forms whose answers the docket reads
 MIRROR, MODEL = "mirror", "funnel.model"

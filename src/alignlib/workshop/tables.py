@@ -39,8 +39,7 @@ COLUMNS = {
 }
 # What one earlier row settles for a table: a team that delivered its card or its readings, an asset decided on.
 _SETTLES = {"asset_decisions": "asset_id", "stage_readings": "team", "scorecards": "team"}
-_READ = ("responses", *_SETTLES)  # the tables that an audit reads; the other boards stand for themselves
-_TITLES = {
+_TITLES = {  # of the tables that an audit reads; the other boards stand for themselves
     "responses": "what people answered in the workshop", "asset_decisions": "what the room decided about content",
     "stage_readings": "what each team says the stage labels mean", "scorecards": "the figures each team is judged on",
 }  # fmt: skip
@@ -182,13 +181,13 @@ def take_in(engagement: Path, answers: Answers, pages: Mapping[str, Page]) -> li
     made = table_rows(answers, pages, settings, engagement_secret(engagement))
     named = {entry.file for entry in settings.inputs}
     ours = {_file(table) for table in COLUMNS}
-    others = [entry for entry in settings.inputs if entry.table in _READ and entry.file not in ours]
+    others = [entry for entry in settings.inputs if entry.table in _TITLES and entry.file not in ours]
     standing, told = _standing(engagement, settings, others), list[str]()
     for table, column in _SETTLES.items():
         if held := standing[table] & {row[column] for row in made[table]}:
             made[table] = [row for row in made[table] if row[column] not in held]
             told.append(_left_out(table, held, [entry.file for entry in others if entry.table == table]))
-    new = [table for table in _READ if made[table] and _file(table) not in named]
+    new = [table for table in _TITLES if made[table] and _file(table) not in named]
     if "responses" in new and standing["responses"]:
         if not _is_round(made["responses"]):
             new.remove("responses")

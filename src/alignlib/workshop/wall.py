@@ -29,7 +29,6 @@ from alignlib.workshop.seat import CODE, ENGAGEMENT, seat
 PLAYS = {"sorting": "P13", "stages": "P3", "relay-board": "P5", "promises": "P4", "metrics": "P11", "focus": "P1"}
 SURVEY_MINUTES, SHORT_MINUTES = 10, 5
 _BESIDE = Path(__file__).parent
-_PERSON = "person"
 
 
 class WallWidget(anywidget.AnyWidget):
@@ -53,7 +52,6 @@ class WallWidget(anywidget.AnyWidget):
         self._key = held.facilitator or held.token
         self._frozen: dict[str, reveals.Frozen] = {}  # what was revealed, by form
         self._pages: dict[str, Page] = {}
-        self._work: Thread | None = None
         self._busy, self._said = "", deque[dict[str, Any]]()  # also filled by what runs beside
         self._drawn: tuple[Any, ...] = ()
         self.on_msg(lambda _, heard, __: [self.send(said) for said in self.hear(heard)])
@@ -75,11 +73,6 @@ class WallWidget(anywidget.AnyWidget):
             said.append(self._said.popleft())
         return said
 
-    def finish(self) -> None:
-        """Is what runs beside done? From now on: waits for it."""
-        if self._work:
-            self._work.join()
-
     # --- what is asked of it
 
     def _do(self, heard: Mapping[str, Any]) -> None:
@@ -99,8 +92,7 @@ class WallWidget(anywidget.AnyWidget):
             self._try(partial(asked[name], **given))
         elif name in beside:
             self._busy = name
-            self._work = Thread(target=self._try, args=(partial(beside[name], **given),), daemon=True)
-            self._work.start()
+            Thread(target=self._try, args=(partial(beside[name], **given),), daemon=True).start()
 
     def _try(self, act: Callable[[], str]) -> None:
         try:
@@ -209,7 +201,7 @@ class WallWidget(anywidget.AnyWidget):
 
     def _revealed(self, but: str) -> list[Page]:
         known = [form for form in self.view["titles"] if form != but and self._release(form)]
-        return [page for form in known if (page := self._page(form)).scope == _PERSON]
+        return [page for form in known if (page := self._page(form)).scope == "person"]
 
     # --- what stands there
 
@@ -262,7 +254,7 @@ def people(page: Page, counts: Mapping[str, Any], least: int) -> list[dict[str, 
     for team, name in TEAM_NAMES.items():
         joined = counts["joined"].get(team, 0)
         row = {"team": name, "joined": count_text(joined, least), "answered": "", "finished": ""}
-        if page.scope == _PERSON and joined >= least:
+        if page.scope == "person" and joined >= least:
             row["answered"] = _far(answered := counts["answered"].get(team, 0), joined, least)
             row["finished"] = _far(counts["finished"].get(team, 0), answered, least)
         elif page.scope == "team":
