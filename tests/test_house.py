@@ -28,7 +28,7 @@ ALLOWED: dict[str, set[str]] = {
     "grievances": {"resources"},
     "comments": {"files"},
     "forms": {"instrument", "engagement", "files", "resources"},
-    "planning": {"stats", "disclosure", "instrument"},
+    "planning": {"disclosure"},
     "stats": {"result"},
     "incidence": {"stats"},
     "association": {"stats"},
