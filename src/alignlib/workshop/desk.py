@@ -116,7 +116,7 @@ def serve(room: Room, listening: socket.socket, secret: str, turn: threading.Loc
     Each connection has a thread, which waits for its turn at the room: who does not read its answers holds nobody up.
     """
     while True:
-        with suppress(OSError, RuntimeError):  # gone again, or no descriptor or thread left: whoever waits asks again
+        with suppress(Exception):  # gone again, or no descriptor, thread or memory left: whoever waits asks again
             connection, _ = listening.accept()
             if threading.active_count() > MOST:
                 connection.close()
