@@ -273,7 +273,7 @@ def test_attempts_and_reasons_are_counted_by_hand_and_rare_remarks_are_not_print
         "A mql 01-01", "A sal 01-05", "B mql 01-01", "B recycled 01-09", "C mql 01-01", "C disqualified 01-03",
         "D mql 01-01", "E mql 01-01", "E sal 01-02", "E disqualified 01-20", "F mql 01-01", "F recycled 01-04",
         "G mql 01-01", "G opportunity 01-02", "G lost 02-01")  # fmt: skip
-    reasons = {"B": "Not now", "C": " Not now ", "E": "Not now", "F": "Ask Kim again"}
+    reasons = {"B": "Not now", "C": "Not now", "E": "Not now", "F": "Ask Kim again"}
     for row in rows:
         row["reason"] = reasons.get(row["lead_id"]) if row["stage"] in ("recycled", "disqualified") else None
     seen = touches(

@@ -25,9 +25,7 @@ _CUTS = (("region", "Region:"), ("product", "Product:"), ("quarter", "Closed in"
 def read_deals(tables: Tables) -> pd.DataFrame:
     """What is each opportunity: how does it stand, since when, for how much, and who holds it?"""
     deals = tables.query(_SQL)
-    closed = pd.to_datetime(deals["closed_at"])
-    deals["quarter"] = closed.dt.to_period("Q")
-    return deals
+    return deals.assign(quarter=pd.to_datetime(deals["closed_at"]).dt.to_period("Q"))
 
 
 def win_rate(deals: pd.DataFrame, settings: Settings) -> Finding:

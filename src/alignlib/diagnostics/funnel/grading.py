@@ -97,7 +97,7 @@ def grade(settings: Settings, handed: pd.DataFrame) -> Graded | None:
 
 def _places(grades: pd.Series) -> dict[str, float]:
     """Which place does each grade take, the best first: letters, numbers, or hot, warm, cold? Empty: nobody can say."""
-    names = {name: str(name).strip().lower() for name in sorted(grades.dropna().unique())}
+    names = {name: str(name).lower() for name in sorted(grades.dropna().unique())}
     for fits, place in _ORDERS:
         if names and all(re.fullmatch(fits, plain) for plain in names.values()):
             return {name: place(plain) for name, plain in names.items()}

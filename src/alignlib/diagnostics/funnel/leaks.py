@@ -12,7 +12,7 @@ from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
 from alignlib.judging import finding
 from alignlib.result import Exhibit, Finding, NotJudged, Part, Row, columns
-from alignlib.words import count, masked, of, share, value
+from alignlib.words import count, of, share, value
 
 BUCKETS: dict[str, tuple[str, str]] = {
     "won": ("Won", "done"), "lost": ("Lost", "decided"), "recycled": ("Recycled", "decided"),
@@ -63,7 +63,7 @@ def leaked_deals(leads: pd.Series, deals: pd.DataFrame, settings: Settings) -> l
     is_here &= deals["lead_id"].isin(leads) & deals["segment"].notna() & (deals["amount"] > 0)
     here = deals.loc[is_here, ["segment", "amount"]]
     rows: list[Row] = [
-        {"label": masked(str(segment)), "n": len(amounts), "amount": round(float(amounts.sum()) / days * 365.25)}
+        {"label": str(segment), "n": len(amounts), "amount": round(float(amounts.sum()) / days * 365.25)}
         for segment, amounts in here.groupby("segment")["amount"]
     ]
     if not rows:

@@ -67,7 +67,7 @@ def part(tables: Tables, settings: Settings, spells: pd.DataFrame, handed: pd.Da
         found.not_judged += [] if rows[0]["amount"] is not None else [NotJudged(
             what="What the leads of each stage are worth", theme="metrics", settle="the lead id of each opportunity",
             why="no opportunity names the lead it came from")]  # fmt: skip
-    found.exhibits += segments.part(settings, spells["segment"], at[settings.funnel.path], mine).exhibits
+    found.exhibits += segments.exhibits(settings, spells["segment"], at[settings.funnel.path], mine)
     if whole:
         _compare(found, whole, spells, keep, mine, owners, handed, settings)
     return found

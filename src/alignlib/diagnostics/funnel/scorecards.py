@@ -9,7 +9,7 @@ from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
 from alignlib.judging import finding
 from alignlib.result import Exhibit, Finding, Measure, NotJudged, Part, Row, columns
-from alignlib.words import TEAM_NAMES, count, masked, of, value
+from alignlib.words import TEAM_NAMES, count, of, value
 
 PLAY = "P11"
 LONG_DAYS = 90  # a quarter: what takes longer is not in this quarter's figures
@@ -73,7 +73,7 @@ def _exhibit(cards: pd.DataFrame) -> Exhibit:
     """One row a metric, by the days until it shows in revenue."""
     kinds, links = {True: "outcome", False: "activity"}, {True: "yes", False: "no"}
     rows: list[Row] = [
-        {"label": f"{TEAM_NAMES[card['team']]}: {masked(card['metric'])}", "value": _days(card["lag_days"]),
+        {"label": f"{TEAM_NAMES[card['team']]}: {card['metric']}", "value": _days(card["lag_days"]),
          "review": _days(card["review_days"]), "kind": kinds.get(card["is_outcome"], "not recorded"),
          "linked": links.get(card["is_revenue_linked"], "not recorded"),
          "note": "not recorded: days until it shows in revenue" if pd.isna(card["lag_days"]) else ""}

@@ -7,13 +7,13 @@ from alignlib.diagnostics.funnel.rates import going_on
 from alignlib.diagnostics.funnel.spells import NEVER, START
 from alignlib.diagnostics.funnel.steps import NAMES, Step, Times, chosen
 from alignlib.engagement import Settings
-from alignlib.result import Column, Exhibit, Part, Row, columns
+from alignlib.result import Column, Exhibit, Row, columns
 from alignlib.words import count, of
 
 _MOST = 40  # segments; more is a free text, not a segment
 
 
-def part(settings: Settings, segment: pd.Series, at: Times, kept: dict[str, Step]) -> Part:
+def exhibits(settings: Settings, segment: pd.Series, at: Times, kept: dict[str, Step]) -> list[Exhibit]:
     """How many leads of each segment got how far, which share went on to the next stage, and how long did they stay?
 
     ``segment`` of each spell; ``at``: when each passed each stage under the agreed path rule; ``kept``: the steps by it
@@ -27,7 +27,7 @@ def part(settings: Settings, segment: pd.Series, at: Times, kept: dict[str, Step
     stages = [stage for stage in NAMES if stage in sizes and sizes[stage].any()]
     shown = np.flatnonzero(np.any(list(sizes.values()), axis=0)) if sizes else np.zeros(0, int)
     if START not in stages or len(stages) < 2 or not 2 <= len(shown) <= _MOST:
-        return Part()
+        return []
     one = kept[f"{START}_to_{list(at)[1]}"]
     rows: list[Row] = []
     for i in shown[np.argsort(-sizes[START][shown], kind="stable")].tolist():
@@ -36,7 +36,7 @@ def part(settings: Settings, segment: pd.Series, at: Times, kept: dict[str, Step
         rows.append({"label": str(names[i]), **{stage: int(sizes[stage][i]) for stage in stages}, "go_on": on.value,
                      "go_on_low": on.low, "go_on_high": on.high, "median": stay.quantile(0.5),
                      "p90": stay.quantile(0.9)})  # fmt: skip
-    return Part(exhibits=[_exhibit(rows, stages, settings)])
+    return [_exhibit(rows, stages, settings)]
 
 
 def _exhibit(rows: list[Row], stages: list[str], settings: Settings) -> Exhibit:

@@ -22,7 +22,7 @@ _LATER = STAGES[STAGES.index("mql") + 1 :]
 _ACCEPTED = [f"{stage}_at" for stage in _LATER if stage != "won"]
 FEWEST = 10  # leads: fewer have a curve too unsure to read the pace of others off it
 HUSH = 7  # days that may pass without any touch at all: holidays silence all sellers at once
-MOST_REASONS, TOLD_FROM = 6, 3  # a reason given less often may be a remark about a person, and is not printed
+MOST_REASONS, TOLD_FROM = 7, 3  # a reason given less often may be a remark about a person, and is not printed
 
 
 def handed_over(tables: Tables, spells: pd.DataFrame, settings: Settings) -> pd.DataFrame:
@@ -340,13 +340,9 @@ def _attempts(decided: np.ndarray) -> list[Row]:
 
 def _reasons(given: pd.Series) -> list[Row]:
     """The most frequent first; equal counts by name, so that the order of rows never shows."""
-    times = Counter(given.dropna().tolist())
-    counts = Counter[str]()
-    for reason, n in times.items():
-        counts[masked(reason.strip())] += n
-    del counts[""]
+    counts = Counter(map(masked, given.dropna()))
     ranked = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
-    told = [each for each in ranked if each[1] >= TOLD_FROM][: MOST_REASONS + (len(ranked) == MOST_REASONS + 1)]
+    told = [each for each in ranked if each[1] >= TOLD_FROM][:MOST_REASONS]
     rest = counts.total() - sum(n for _, n in told)
     lines = told + ([(count(len(ranked) - len(told), "other reason"), rest)] if rest else [])
     lines += [("no reason recorded", len(given) - counts.total())]
