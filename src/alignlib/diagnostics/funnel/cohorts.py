@@ -22,7 +22,7 @@ _HIDDEN = dict.fromkeys(("value", "low", "high"))  # of a cohort that does not c
 
 @dataclass(frozen=True)
 class Cohorts:
-    """How did each cohort do within the horizon? ``table`` has one row a cohort; ``since`` ends the truncated ones.
+    """How did each cohort do within the horizon? ``table`` has one row a cohort.
 
     One a lead: ``place`` (its row of the table), ``hit`` (won in time), ``owners`` (codes, None where not known).
     """
@@ -31,7 +31,6 @@ class Cohorts:
     place: np.ndarray
     hit: np.ndarray
     owners: np.ndarray | None
-    since: pd.Timestamp | None
     horizon: int
 
     @property
@@ -107,7 +106,7 @@ def cohorts(one: Step, start: pd.Series, settings: Settings, owners: np.ndarray 
     )
     table["seen"] = table["last"] + pd.Timedelta(days=horizon) <= end_of(settings)
     table["recorded"] = since is None or table.index >= since.to_period(unit)
-    return Cohorts(table, place, hit, owners, since, horizon)
+    return Cohorts(table, place, hit, owners, horizon)
 
 
 def exhibit(found: Cohorts, title: str) -> Exhibit:
@@ -119,11 +118,10 @@ def exhibit(found: Cohorts, title: str) -> Exhibit:
         note = "not comparable: wins were not yet recorded" if not row["recorded"] else "" if row["seen"] else young
         rows.append(rates.rate_row(_name(period), told[i], note) | (_HIDDEN if note else {}))
     left_out = [str(row["label"]) for row in rows if str(row["note"]).startswith("not comparable")]
-    since = f" Wins are recorded since {day(found.since)}." if found.since is not None else ""
     return Exhibit(
         key="funnel.cohorts", shape="intervals", rows=rows, play="P22", source="Stage history of leads", title=title,
         columns=rates.rate_columns("Handed over in"),
-        lead=f"Share won {found.within} of the handover, so that old and young cohorts compare." + since,
+        lead=f"Share won {found.within} of the handover, so that old and young cohorts compare.",
         read="Each line is a cohort: the tick its share, the bar its 95 % interval "
         f"({rates.how([told[i] for i in found.usable])}). All leads of a cohort that is compared "
         f"have been seen for the whole {count(found.horizon, 'day')}.",
@@ -170,9 +168,8 @@ def by_source(
     names, codes = rates.coded(source)
     won, aged = one.outcome == 1, one.hits(settings.funnel.horizon_days)[seen]
     horizon, watched = f"within {count(settings.funnel.horizon_days, 'day')}", None if owners is None else owners[seen]
-    whole, of_seen = np.zeros(len(codes), dtype=np.int64), np.zeros(len(aged), dtype=np.int64)
-    so_far = [*rates.by_group(whole, won, owners, 1), *rates.by_group(codes, won, owners, len(names))]
-    equal = [*rates.by_group(of_seen, aged, watched, 1), *rates.by_group(codes[seen], aged, watched, len(names))]
+    so_far = [rates.rate(won, owners), *rates.by_group(codes, won, owners, len(names))]
+    equal = [rates.rate(aged, watched), *rates.by_group(codes[seen], aged, watched, len(names))]
     rows = [
         rates.rate_row(label, now)
         | {"equal_value": then.value, "equal_low": then.low, "equal_high": then.high, "seen": then.n}

@@ -13,7 +13,7 @@ from alignlib.words import count, number, of
 ATTRIBUTES = ("source", "segment", "persona", "grade")
 _MOST = 8  # values of an attribute shown, the commonest; what is written down is always shown
 _Side = tuple[np.ndarray, np.ndarray]  # won, or other, leads: which carry a value, and who decided on them
-_SAYS = {1: "sets won leads apart", 0: "cannot tell", -1: "the other way"}
+_APART, _AGAINST = "sets won leads apart", "the other way"
 
 
 def part(settings: Settings, handed: pd.DataFrame) -> Part:
@@ -61,8 +61,8 @@ def _rows(
 
 def _row(label: str, is_written: bool, won: _Side, left: _Side) -> Row:
     at, carries = gap(won[0], left[0], won[1], left[1]), (int(won[0].sum()), int(left[0].sum()))
-    side = (at.low or 0.0) > 0, (at.high or 0.0) < 0
-    note = _SAYS[side[0] - side[1]] if any(carries) else "no lead carries it"
+    note = _APART if (at.low or 0.0) > 0 else _AGAINST if (at.high or 0.0) < 0 else "cannot tell"
+    note = note if any(carries) else "no lead carries it"
     return {"label": label, "value": at.value, "low": at.low, "high": at.high, "k": carries[0], "n": len(won[0]),
             "won": carries[0] / len(won[0]), "others": len(left[0]), "left": carries[1] / len(left[0]),
             "written": "yes" if is_written else "no", "note": note}  # fmt: skip
@@ -82,7 +82,7 @@ def _stands_out(rows: list[Row], sellers: int = 0) -> Row | None:
 
 def _exhibit(rows: list[Row], won: int, left: int, sellers: int) -> Exhibit:
     written = [row for row in rows if row["written"] == "yes"]
-    apart, other = ([row for row in written if row["note"] == _SAYS[side]] for side in (1, -1))
+    apart, other = ([row for row in written if row["note"] == note] for note in (_APART, _AGAINST))
     most = _stands_out(rows, sellers)
     found = f"{most['label']} does and is not written down" if most else "nothing that is not written down stands out"
     title = (
