@@ -13,7 +13,7 @@ from alignlib.words import NBSP, count, figure, interval, money, share, spelled,
 
 MONTH = 365.25 / 12
 POINTS, MORE = 0.10, 0.10  # the changes shown: of a share, and a part of the leads
-_Z = float(ndtri(0.975))
+_DRAWS, _ENDS, _Z = 4000, (0.025, 0.975), float(ndtri(0.975))
 _RATE = ("rate", "rate_low", "rate_high")
 _AMOUNT = ("amount", "amount_low", "amount_high")
 
@@ -29,7 +29,7 @@ class WhatIf:
 
 def what_if(
     model: Exhibit, *, rates: Mapping[str, float] | None = None, volume: float = 1.0, deal_value: float = 1.0,
-    delay_days: Mapping[str, float] | None = None, months: int = 12, draws: int = 4000, level: float = 0.95,
+    delay_days: Mapping[str, float] | None = None, months: int = 12,
 ) -> WhatIf:  # fmt: skip
     """What would a change bring: revenue, by the end of so many months, of the leads handed over in them?
 
@@ -37,7 +37,7 @@ def what_if(
     steps their *new share* (0-1); ``volume`` and ``deal_value`` are factors; ``delay_days`` makes a step later (or
     earlier, below 0) and never changes a rate: what comes after the window does not count in it.
     Each step's lag is exponential with the median measured; their sum is taken as a gamma with its mean and variance,
-    and a delay is added whole. Intervals (``level``) come from rates drawn logit-normal (see ``draw``) and a deal value
+    and a delay is added whole. Intervals (95 %) come from rates drawn logit-normal (see ``draw``) and a deal value
     drawn log-normal within their intervals. Base and change share each draw, and a new rate moves the odds of each draw
     as it moves the odds measured, so the interval of the difference is that of pairs. Not in the interval: the number
     of leads, the lags, whether things stay as they were. An input without an interval gives none.
@@ -50,12 +50,11 @@ def what_if(
     >>> round(told.base.value), round(told.changed.value), round(told.difference.low)
     (100000, 200000, 100000)
     """
-    before, after, is_known = _simulated(model, rates or {}, volume, deal_value, delay_days or {}, months, draws)
-    method = f"simulation from the steps’ intervals, {share(level)}" if is_known else "no interval: one input has none"
-    ends = ((1 - level) / 2, (1 + level) / 2)
+    before, after, is_known = _simulated(model, rates or {}, volume, deal_value, delay_days or {}, months)
+    method = f"simulation from the steps’ intervals, {share(0.95)}" if is_known else "no interval: one input has none"
 
     def measure(point: float, drawn: np.ndarray) -> Measure:
-        low, high = (float(v) for v in np.quantile(drawn, ends)) if is_known else (None, None)
+        low, high = (float(v) for v in np.quantile(drawn, _ENDS)) if is_known else (None, None)
         return Measure(value=point, unit="money", low=low, high=high, method=method)
 
     return WhatIf(measure(*before), measure(*after), measure(after[0] - before[0], after[1] - before[1]))
@@ -71,9 +70,9 @@ def three_changes(model: Exhibit, currency: str = "EUR", months: int = 12) -> Ex
     """
     rows, gains = list[Row](), list[np.ndarray]()
     for name, label, change in _changes(model):
-        (was, base), (is_now, changed), is_known = _simulated(model, *change, months, 4000)
+        (was, base), (is_now, changed), is_known = _simulated(model, *change, months)
         gains.append(changed - base)
-        low, high = (float(v) for v in np.quantile(gains[-1], (0.025, 0.975))) if is_known else (None, None)
+        low, high = (float(v) for v in np.quantile(gains[-1], _ENDS)) if is_known else (None, None)
         rows.append({"label": label, "name": name, "base": was, "changed": is_now, "value": is_now - was, "low": low,
                      "high": high})  # fmt: skip
     if len(rows) < 2:
@@ -133,13 +132,12 @@ def _changes(model: Exhibit) -> list[tuple[str, str, _Change]]:
 
 def _simulated(
     model: Exhibit, new: Mapping[str, float], volume: float, deal_value: float, late: Mapping[str, float], months: int,
-    draws: int,
 ) -> tuple[tuple[float, np.ndarray], tuple[float, np.ndarray], bool]:  # fmt: skip
     """Which revenue as things are, and after the change: figure and draws; and has every input an interval?"""
     steps = {str(row["stage"]): row for row in steps_of(model.rows)}
     _check(model, steps, new, late, {"volume": volume, "deal_value": deal_value}, months)
     deal, leads = row_of(model, "deal_value"), months * float(steps[next(iter(steps))]["a_month"])
-    pairs = draw(model.rows, draws)
+    pairs = draw(model.rows)
     worth = leads * amounts_of(*pairs.pop())
     was, then = (_in_time(steps, {}, months), _in_time(steps, late, months) * volume * deal_value)
     base = was * worth * np.prod([rates_of(row, z) for row, z in pairs], axis=0)
@@ -151,14 +149,14 @@ def _simulated(
     return (at, base), (to, changed), is_known
 
 
-def draw(rows: list[Row], draws: int = 4000) -> list[tuple[Row, np.ndarray]]:
+def draw(rows: list[Row]) -> list[tuple[Row, np.ndarray]]:
     """Which standard normal draws belong to each step, and last to the deal value? The same for the same rows, always.
 
     A seller who is good at one step is often good at the next: then the rates err together, and the way measured at
     once is less sure than its steps multiplied. Steps are drawn with the one correlation (0 to 1) that makes them so.
     """
     steps, deal = steps_of(rows), [row for row in rows if row["stage"] == "deal_value"]
-    normal = np.random.default_rng(SEED).standard_normal((2 + len(steps), draws))
+    normal = np.random.default_rng(SEED).standard_normal((2 + len(steps), _DRAWS))
     each = np.array([_unsure(row) for row in steps])
     whole = max((_unsure(row) for row in rows if row["stage"] == "direct"), default=0.0)
     apart, shared = float(each @ each), float(each.sum() ** 2 - each @ each)
