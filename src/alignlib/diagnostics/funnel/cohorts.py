@@ -15,8 +15,6 @@ from alignlib.result import Exhibit, Finding, Level, Row
 from alignlib.words import count, day, interval, listed, of, value
 
 SURELY_SOME = 6.9  # so many expected that none at all has a chance below one in a thousand (Poisson)
-
-
 _HIDDEN = dict.fromkeys(("value", "low", "high"))  # of a cohort that does not compare
 
 
