@@ -49,8 +49,8 @@ def part(tables: Tables, settings: Settings, spells: pd.DataFrame, handed: pd.Da
     if since is not None:
         found.caveats.append(f"Wins are recorded only since {day(since)}: leads handed over before are kept in counts "
                              "and left out of rates within a number of days (left truncation).")  # fmt: skip
-    keeps = {key: keep & cohorts.agreed_since(spells[f"{one.stage}_at"], one.next, settings)
-             for key, one in walked.items()}  # fmt: skip
+    agreed = {key: cohorts.agreed_since(spells[f"{one.stage}_at"], one.next, settings) for key, one in walked.items()}
+    keeps = {key: keep & each for key, each in agreed.items()}
     kept = {path: {key: chosen(one, keeps.get(key, keep)) for key, one in walk.items()} for path, walk in walks.items()}
     mine, first_owners = kept[settings.funnel.path], owner_codes(tables, spells, at_handover=True)
     rates = {key: going_on(one, horizon, first_owners if one.stage == START else owners) for key, one in mine.items()}
