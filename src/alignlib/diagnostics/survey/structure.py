@@ -52,9 +52,8 @@ def structure(tables: Tables, settings: Settings) -> Part:
     helpful = [fact for fact in facts if fact["helps"] == "yes" and fact["answer"]]  # no answer: nobody knows
     absent = [fact for fact in helpful if not fact["holds"]]
     title = f"{words.of(len(helpful) - len(absent), len(helpful))} structures that go with better collaboration are in "
-    title += "place" + (
-        f"; {words.of(len(loose), len(rules))} rules in force have no owner or no date" if rules else ""
-    )
+    title += "place"
+    title += f"; {words.of(len(loose), len(rules))} rules in force have no owner or no date" if rules else ""
     topics = list(dict.fromkeys(fact["topic"] for fact in [*checklist().values(), {"topic": "other"}]))
     facts.sort(key=lambda fact: (fact not in loose, fact not in absent, topics.index(fact["topic"]), fact["question"]))
     part = Part(
