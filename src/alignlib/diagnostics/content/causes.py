@@ -136,7 +136,7 @@ def causes(tables: Tables, settings: Settings, stock: Stock) -> pd.DataFrame:
     facts = _facts(tables, settings, stock)
     facts = facts[stock.judged(days) & stock.unused(days) & (stock.log != "")]
     skipped = _not_looked_at(tables, stock)
-    holds = {r.key: np.zeros(len(facts), bool) if r.key in skipped else r.holds(facts) for r in RULES}
+    holds = {r.key: np.zeros(len(facts), bool) if r.key in skipped else np.asarray(r.holds(facts), bool) for r in RULES}
     holds[UNKNOWN] = ~np.any(list(holds.values()), axis=0)
     cause = np.array(list(holds))[np.argmax(list(holds.values()), axis=0)]
     return pd.DataFrame({"asset_id": facts["asset_id"].to_numpy(), "cause": cause, **holds})
