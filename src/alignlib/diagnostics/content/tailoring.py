@@ -8,17 +8,7 @@ import numpy as np
 import pandas as pd
 
 from alignlib.association import mantel_haenszel
-from alignlib.diagnostics.content.parts import (
-    DECIDED,
-    assets_now,
-    at_least,
-    at_most,
-    joined,
-    missing,
-    rate,
-    records,
-    too_few,
-)
+from alignlib.diagnostics.content.parts import DECIDED, assets_now, at_least, at_most, joined, missing, rate, too_few
 from alignlib.diagnostics.content.stock import Stock, zone_of
 from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
@@ -230,7 +220,7 @@ def outdated(tables: Tables, settings: Settings, stock: Stock) -> Part:
     fit += _FIT.format(retired=_RETIRED if tables.has("asset_decisions") else "")
     fit = f"with fit as (from {tables.keep(f'fit_at_{as_of:%Y%m%d}', fit, {'as_of': as_of})})"
     dated = "select count(expires_on) + count(is_approved) + count(retired_on) as n from fit"
-    if not records(tables, fit + dated)[0]["n"]:
+    if not tables.rows(fit + dated)[0]["n"]:
         return missing(what, "neither expiry nor approval of assets is recorded", settle)
     values = _span(tables, settings)
     sent = tables.query(fit + _BY_SELLER, values) if stock.log == "events" else pd.DataFrame()
