@@ -651,6 +651,22 @@ def test_s18_the_child_can_open_no_file_and_no_connection_at_all(tmp_path: Path)
     assert done.stdout.splitlines() == ["['opened', 'opened', 'opened']", "['24', '24', 'refused']"]  # 24: EMFILE
 
 
+@posix_only
+def test_s16_where_memory_is_bound_already_a_workbook_is_read_within_that() -> None:
+    code = (
+        "import codecs, os, resource\n"
+        "import python_calamine\n"
+        "from alignlib.intake import workbook\n"
+        "codecs.lookup('cp437')\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (2 * 1024**3,) * 2)\n"
+        "os.getuid() or os.setuid(65534)  # only root may raise a limit\n"
+        "workbook._give_up_rights()\n"
+        "print(resource.getrlimit(resource.RLIMIT_AS) == (2 * 1024**3,) * 2)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=60, text=True)
+    assert done.stdout == "True\n"
+
+
 @pytest.mark.parametrize(
     "name",
     [b"../../x", b"xl/../../../x", b"/etc/x", b"..\\..\\x", b"xl\\..\\..\\x", b"\\\\host\\x", b"C:/x", b"c:\\x", b"..",

@@ -50,15 +50,7 @@ def _try(content: bytes) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    try:
-        import resource
-    except ImportError:  # Windows has no such limit
-        pass
-    else:
-        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-        most = MAX_MEMORY if hard == resource.RLIM_INFINITY else min(MAX_MEMORY, hard)
-        resource.setrlimit(resource.RLIMIT_AS, (most, most))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    bound(MAX_MEMORY)
     ended = 0
     try:
         pq.ParquetFile(pa.BufferReader(content)).read(use_threads=False)
@@ -67,6 +59,20 @@ def _try(content: bytes) -> None:
     except (pa.ArrowException, OSError, UnicodeDecodeError):
         pass
     os._exit(ended)  # at once: taking down Arrow's idle threads ends one process in thirty by a signal
+
+
+def bound(memory: int, opens_files: bool = True) -> None:
+    """What may this process do from now on? Take no more memory than that, leave no core file, open no file if said."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limits; the checks of sizes still stand
+        return
+    limits = {resource.RLIMIT_AS: memory, resource.RLIMIT_CORE: 0}
+    limits |= {} if opens_files else {resource.RLIMIT_NOFILE: 0}
+    for limit, most in limits.items():
+        hard = resource.getrlimit(limit)[1]
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)  # only root may raise what is bound already
+        resource.setrlimit(limit, (most, most))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from alignlib.errors import AlignError, Problem
+from alignlib.intake.trial import bound
 from alignlib.words import count
 
 if TYPE_CHECKING:
@@ -86,13 +87,7 @@ def _give_up_rights() -> None:
     import python_calamine  # noqa: F401  now, while it can still be opened
 
     codecs.lookup("cp437")  # in which zipfile reads names
-    try:
-        import resource
-    except ImportError:  # Windows has no such limit; the checks of sizes still stand
-        return
-    limits = {resource.RLIMIT_AS: MAX_MEMORY, resource.RLIMIT_CORE: 0, resource.RLIMIT_NOFILE: 0}
-    for limit, most in limits.items():
-        resource.setrlimit(limit, (most, most))
+    bound(MAX_MEMORY, opens_files=False)
 
 
 def read_sheet(content: bytes, name: str, sheet: str, mark: str) -> tuple[list[list[str]], list[str]]:
