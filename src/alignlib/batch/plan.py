@@ -130,13 +130,10 @@ def _listed(file: Path) -> list[_Entry]:
 
 def _read(file: Path) -> tuple[Any, dict[tuple[str, ...], int]]:
     try:
-        return strict_yaml(yaml_text(file))
+        return strict_yaml(yaml_text(file), file.name)
     except (OSError, UnicodeDecodeError) as error:
         fix = "name a portfolio in YAML, or a folder of engagements"
         raise AlignError(Problem("E-OPEN", "cannot be read as UTF-8 text", where=str(file), fix=fix)) from error
-    except AlignError as error:  # its problems name the settings file
-        told = (replace(p, where=p.where.replace(SETTINGS_FILE, file.name, 1)) for p in error.problems)
-        raise AlignError(told) from error
 
 
 def _faults(where: str, given: dict[str, Any]) -> Iterator[Problem]:

@@ -4,7 +4,7 @@ import difflib
 import re
 import textwrap
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
@@ -63,13 +63,10 @@ class Question:
 def read_answers(path: Path) -> Answers:
     """What does a file of answers say? Raises AlignError (E-OPEN, E-CONFIG)."""
     try:
-        answers = strict_yaml(yaml_text(path))[0]
+        answers = strict_yaml(yaml_text(path), path.name)[0]
     except (OSError, UnicodeDecodeError) as error:
         fix = "name a YAML file; without it the import lists what it would ask"
         raise AlignError(Problem("E-OPEN", "cannot be read as UTF-8 text", where=str(path), fix=fix)) from error
-    except AlignError as error:
-        found = [replace(p, where=f"{path.name}, {p.where.partition(', ')[2]}") for p in error.problems]
-        raise AlignError(found) from error
     given = answers.items() if isinstance(answers, dict) else [("a list", answers)]
     if strange := [name for name, said in given if name not in _PARTS or not isinstance(said or {}, dict)]:
         what = f"answers stand by name under {', '.join(_PARTS)}, not as in {strange[0]!r}"

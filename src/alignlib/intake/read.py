@@ -256,14 +256,7 @@ def _listed_facts(text: str, name: str) -> tuple[list[list[str]], list[int]]:
     >>> _listed_facts("facts:\\n- {fact: joint_head, answer: No}\\n- {fact: rules, owner: CRO}", "facts.yml")
     ([['fact', 'answer', 'owner'], ['joint_head', 'No', ''], ['rules', '', 'CRO']], [1, 2, 3])
     """
-    try:
-        data, lines = strict_yaml(text)
-    except AlignError as error:
-        places = [problem.where.partition(", ")[2] for problem in error.problems]
-        raise AlignError(
-            Problem("E-OPEN", problem.what, where=", ".join(filter(None, (name, place))), fix=problem.fix)
-            for problem, place in zip(error.problems, places, strict=True)
-        ) from error
+    data, lines = strict_yaml(text, name, "E-OPEN")
     rows = data.get("facts") if isinstance(data, dict) and len(data) == 1 else None
     fix = "write facts: and below it one entry each, as in: - {fact: joint_head, answer: No, owner: CEO}"
     if not isinstance(rows, list):

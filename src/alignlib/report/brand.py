@@ -82,14 +82,10 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
     from alignlib.plain_yaml import strict_yaml, yaml_text
 
     try:
-        data, lines = strict_yaml(yaml_text(path))
+        data, lines = strict_yaml(yaml_text(path), path.name, "E-BRAND")
     except (OSError, UnicodeDecodeError) as error:
         fix = f"name a {BRAND_FILE}; `alignlib new` makes one with explanations"
         raise AlignError(Problem("E-BRAND", "cannot be read as UTF-8 text", where=path.name, fix=fix)) from error
-    except AlignError as error:  # its problems name the settings file
-        places = [", ".join(filter(None, (path.name, p.where.partition(", ")[2]))) for p in error.problems]
-        told = zip(error.problems, places, strict=True)
-        raise AlignError(Problem("E-BRAND", p.what, where=place, fix=p.fix) for p, place in told) from error
     if not isinstance(data, dict):
         what = "this is no list of settings"
         raise AlignError(Problem("E-BRAND", what, where=path.name, allowed=", ".join(_KEYS), fix="write name: Firm"))
