@@ -83,9 +83,7 @@ def _decimal_of(parts: list[_Part], where: str, kind: str) -> str:
                 sign = "." if "," in part.digits else ","
             seen.setdefault(sign, part.text)
     if "." in seen and "," in seen:
-        what = f"{seen['.']!r} uses a decimal point and {seen[',']!r} a decimal comma"
-        if kind == "integer":
-            what = f"{seen['.']!r} and {seen[',']!r} use points and commas in different ways"
+        what = f"{seen['.']!r} and {seen[',']!r} use points and commas in different ways"
         raise AlignError(Problem("E-NUM", what, where=where, fix="write the column in one way"))
     if "?" in seen and not {".", ","} & set(seen):
         what = f"{seen['?']!r} may hold thousands or decimals, and no value of the column settles it"
