@@ -16,7 +16,7 @@ from alignlib.errors import AlignError
 from alignlib.intake import large, pieces, read, snapshot
 from alignlib.intake.dates import read_moments
 from alignlib.intake.large import Cells
-from alignlib.intake.plain_dates import beside, in_utc, joined, read_plain
+from alignlib.intake.plain_dates import read_plain, read_times
 from alignlib.intake.read import Raw, read_table
 
 EXAMPLES = 300
@@ -221,19 +221,14 @@ def test_plain_times_mean_the_same_read_at_once_or_one_by_one(
     columns = [*dict.fromkeys(columns)]
     column = pd.Series(columns, dtype="str")
     ask = ("leads.csv, column created", None, zone, declared, as_days)
-    plain = read_plain(column, as_days)
     try:
         alone = read_moments(columns, [1] * len(columns), *ask)
     except AlignError as error:
-        codes, texts, counts = beside(plain, column)
         with pytest.raises(AlignError) as caught:
-            read_moments(texts, counts, *ask, in_utc(plain, zone, as_days)[1])
+            read_times(column, *ask)
         assert caught.value.problems == error.problems
         return
-    codes, texts, counts = beside(plain, column)
-    utc, told = in_utc(plain, zone, as_days)
-    found = read_moments(texts, counts, *ask, told)
-    frame = joined(plain, utc, found, codes, as_days or found.day_only)
+    frame, found = read_times(column, *ask)
     values = [None if pd.isna(value) else value.to_pydatetime() for value in frame["value"]]
     assert (values, frame["wrong"].tolist(), frame["as_day"].tolist()) == (alone.values, alone.wrong, alone.days)
     assert found.day_only == alone.day_only
@@ -242,7 +237,9 @@ def test_plain_times_mean_the_same_read_at_once_or_one_by_one(
 
 def test_plain_times_are_read_at_once() -> None:
     plain = read_plain(
-        pd.Series(["2024-03-15", "2024-03-15 09:30", "2024-03-15T09:30:00.25", "15.03.2024", ""], dtype="str"), False
+        pd.Series(["2024-03-15", "2024-03-15 09:30", "2024-03-15T09:30:00.25", "15.03.2024", ""], dtype="str"),
+        "UTC",
+        False,
     )
     assert plain.is_plain.tolist() == [True, True, True, False, False]
     assert plain.rest.tolist() == [True, True, False, True, True]  # one witness of each way, and what is not plain

@@ -22,8 +22,7 @@ _WAYS = {
 }
 _PATTERNS = {way: re.compile(pattern + _TIME) for way, pattern in _WAYS.items()}
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-WAYS = _SKIPPED, _TWICE = "skipped and moved forward", "had twice; the first was taken"  # in which times are moved
-DAYS = "days"
+_SKIPPED, _TWICE = "skipped and moved forward", "had twice; the first was taken"
 Parts = dict[str, str]  # a text, the way it is written and its parts by name; "" is an absent part
 
 
@@ -45,7 +44,7 @@ class Moments:
 
 def read_moments(
     texts: list[str], counts: list[int], where: str, order: str | None, zone: str, zone_declared: bool, as_days: bool,
-    plain: dict[str, int] | None = None,
+    n_days: int = 0,
 ) -> Moments:  # fmt: skip
     """When do these texts (the distinct values of one column, with how often each occurs) say something happened?
 
@@ -53,8 +52,8 @@ def read_moments(
     one way must read every value; ``order`` (dmy, mdy) settles what the column leaves open, and excel reads numbers as
     days since 1900. ``as_days``: only the calendar day as written counts. Raises AlignError: E-DATEMIX, E-DATEFMT,
     E-ZONE, E-DATE (no value is a date).
-    Impossible days and years outside 1990-2100 are ``wrong``, one by one. ``plain``: what the notes must count beside
-    these texts (see plain_dates), {DAYS: values without a time of day, a way in which times were moved: so many}.
+    Impossible days and years outside 1990-2100 are ``wrong``, one by one. ``n_days``: so many values without a time of
+    day the notes must count beside these texts (see plain_dates).
     """
     found = [_parts(_from_serial(text) if order == "excel" else text) for text in texts]
     read = [parts for parts in found if parts]
@@ -81,11 +80,10 @@ def read_moments(
         what, fix = f"{bare!r} has no time zone and {zoned!r} has one", "say in which zone the bare times are"
         raise AlignError(Problem("E-ZONE", what, where=where, fix=f"{fix}: timezone: Europe/Berlin at this input"))
     as_days = as_days or result.day_only
-    local, also = ZoneInfo(zone), {} if as_days or not plain else plain
-    days, moved = also.get(DAYS, 0), {way: also.get(way, 0) for way in WAYS}
+    local, moved = ZoneInfo(zone), {_SKIPPED: 0, _TWICE: 0}
     for text, parts, n in zip(texts, found, counts, strict=True):
         value, why = _moment(parts, day_first) if parts else (None, _why_none(text) if text else "")
-        days += n * bool(parts and not parts["hour"])
+        n_days += n * bool(parts and not parts["hour"])
         is_time = bool(value and parts["hour"] and not as_days)
         if value and is_time:
             value, shift = to_utc(value, local)
@@ -96,8 +94,8 @@ def read_moments(
         result.days.append(not is_time)
     fell = f"of {where} fell into an hour that {zone}"
     result.table_notes += [f"{count(n, 'time')} {fell} {shift}." for shift, n in moved.items() if n]
-    if days and not as_days:
-        result.table_notes.append(f"{count(days, 'value')} of {where} gave the day without a time of day.")
+    if n_days and not as_days:
+        result.table_notes.append(f"{count(n_days, 'value')} of {where} gave the day without a time of day.")
     return result
 
 

@@ -6,8 +6,7 @@ import pandas as pd
 
 from alignlib.engagement import Settings
 from alignlib.errors import AlignError, Problem
-from alignlib.intake.columns import distinct
-from alignlib.intake.dates import read_moments
+from alignlib.intake.plain_dates import read_times
 from alignlib.words import count, legible, masked
 
 if TYPE_CHECKING:
@@ -55,10 +54,9 @@ def _changed(part: "Part", settings: Settings) -> "pd.Series[pd.Timestamp]":
     """When was each row last changed, where the input says by which column that is told?"""
     entry = part.entry
     column = part.data[LATEST] if LATEST in part.data else pd.Series("", index=part.data.index)
-    codes, texts, counts = distinct(column)
     zone, where = entry.timezone or settings.timezone, f"{entry.file}, column {entry.keep_latest}"
-    found = read_moments(texts, counts, where, entry.date_order, zone, bool(entry.timezone), False)
-    return pd.Series(found.values, dtype="datetime64[us]").take(codes).set_axis(column.index)
+    frame, _ = read_times(column, where, entry.date_order, zone, bool(entry.timezone), False)
+    return frame["value"]
 
 
 def _differ(group: "list[Part]", key: list[str], whole: pd.DataFrame, differing: pd.DataFrame) -> Problem:

@@ -4,7 +4,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from decimal import Decimal
 from itertools import repeat
@@ -16,12 +16,12 @@ import pandas as pd
 from alignlib.engagement import Input, Settings
 from alignlib.errors import AlignError, Problem
 from alignlib.instrument import read_instrument
-from alignlib.intake.columns import distinct, is_among, join, spread, without_blanks
-from alignlib.intake.dates import Moments, day_end, read_moments
+from alignlib.intake.columns import distinct, is_among, join, spread
+from alignlib.intake.dates import day_end
 from alignlib.intake.labels import read_labels
 from alignlib.intake.merged import follow_merges
 from alignlib.intake.numbers import read_durations, read_numbers
-from alignlib.intake.plain_dates import beside, in_utc, joined, read_plain
+from alignlib.intake.plain_dates import read_times
 from alignlib.intake.read import Raw, Reject
 from alignlib.intake.repeats import drop_repeats
 from alignlib.intake.tables import TABLES, TYPES, ColumnRule, TableRule
@@ -42,7 +42,7 @@ PARENTS = {
     "asset_totals": ("asset_id", "assets"), "asset_decisions": ("asset_id", "assets"),
 }  # fmt: skip
 XLSX_ERROR = re.compile(r"#(N/A|REF!|VALUE!|DIV/0!|NAME\?|NULL!|NUM!|SPILL!|CALC!)$")
-_ISO = re.compile(r"\d{4}-\d{2}-\d{2}")
+_ISO = r"\d{4}-\d{2}-\d{2}"
 Values = tuple[list[Any], list[str]]  # what each distinct text means, and why it means nothing
 AS_DAY = "\0day "  # beside a column of times: this value is a day as written, not a moment in UTC
 
@@ -173,7 +173,8 @@ def type_columns(part: Part, settings: Settings) -> list[Problem]:
 def _put(part: Part, rule: ColumnRule, settings: Settings) -> None:
     """Gives a column its values, one for each distinct text, and rejects the rows whose text is wrong."""
     if rule.kind == "text" and not rule.allowed:  # any text will do
-        part.data = part.data.assign(**{rule.name: without_blanks(part.data[rule.name])})
+        column = part.data[rule.name]
+        part.data = part.data.assign(**{rule.name: column.mask(column == "", cast(Any, None))})
         return
     codes, texts, counts = distinct(part.data[rule.name])
     values, wrong = READERS[rule.kind](part, rule, texts, counts, settings)
@@ -249,20 +250,21 @@ def _read_time(part: Part, rule: ColumnRule, settings: Settings) -> None:
     pieces, day_only = [], True
     for theirs, here in places.items():
         column, where = data.loc[here, rule.name], f"{entry.file}, column {theirs}"
-        zone, plain = entry.timezone or settings.timezone, read_plain(column, rule.kind == "date")
-        codes, texts, counts = beside(plain, column)
-        utc, tally = in_utc(plain, zone, rule.kind == "date")
-        ask = (counts, where, entry.date_order, zone, bool(entry.timezone), rule.kind == "date", tally)
+        zone, as_days = entry.timezone or settings.timezone, rule.kind == "date"
+        ask = (where, entry.date_order, zone, bool(entry.timezone), as_days)
         try:
-            found = read_moments(texts, *ask)
+            piece, found = read_times(column, *ask)
         except AlignError as error:
-            is_mixed = error.problems[0].code == "E-DATEMIX" and any(map(_ISO.match, texts))
-            if entry.table != "asset_decisions" or not is_mixed:
+            is_iso = column.str.match(_ISO)
+            if entry.table != "asset_decisions" or error.problems[0].code != "E-DATEMIX" or not is_iso.any():
                 raise
-            found = _only_iso(texts, read_moments([text if _ISO.match(text) else "" for text in texts], *ask))
-        piece = joined(plain, utc, found, codes, rule.kind == "date" or found.day_only)
+            # a date typed as text among a work list's own: none of those is worth less for it, and it alone is left out
+            odd = ~is_iso & (column != "")
+            piece, found = read_times(column.mask(odd, ""), *ask)
+            why = "written in another way than the work list's own dates"
+            piece["wrong"] = piece["wrong"].astype("str").mask(odd, why)
         piece["late"] = np.where(piece["as_day"], piece["value"] >= next_day, piece["value"] >= latest)
-        pieces.append(piece.set_axis(here))
+        pieces.append(piece)
         day_only = day_only and found.day_only
         part.notes += found.table_notes
         part.file_notes += found.file_notes
@@ -274,13 +276,6 @@ def _read_time(part: Part, rule: ColumnRule, settings: Settings) -> None:
     if (entry.table, rule.name) not in MAY_BE_LATER:
         _reject_future(part, rule, read["late"], settings)
     part.refuse(read["wrong"].loc[part.data.index] != "", rule, "E-DATE", read["wrong"].loc[part.data.index])
-
-
-def _only_iso(texts: list[str], found: Moments) -> Moments:
-    """A date typed as text among a work list's own: none of those is worth less for it, and it alone is left out."""
-    why = "written in another way than the work list's own dates"
-    return replace(found, wrong=[why if text and not _ISO.match(text) else w
-                                 for text, w in zip(texts, found.wrong, strict=True)])  # fmt: skip
 
 
 def _reject_future(part: Part, rule: ColumnRule, late: "pd.Series[bool]", settings: Settings) -> None:
