@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from alignlib.intake.record_ids import full_id, other_forms
+from alignlib.intake.merged import full_id, other_forms
 from alignlib.intake.snapshot import check, open_run, prepare
 
 LEADS = "{table: leads, file: leads.csv, columns: {lead_id: Id, created_at: Created}, %s}"

@@ -19,9 +19,8 @@ from alignlib.intake.columns import are_same, by_value, is_total, may_be_total, 
 from alignlib.intake.currencies import currency_columns, refuse_other_currencies
 from alignlib.intake.exports import PEOPLE, TOOLS, Export, name_asked, recognise
 from alignlib.intake.headers import addresses, anchor_of, by_number
-from alignlib.intake.merged import note_merges
+from alignlib.intake.merged import note_merges, other_forms
 from alignlib.intake.read import LISTS, Raw, plain_name
-from alignlib.intake.record_ids import other_forms
 from alignlib.intake.repeats import LATEST
 from alignlib.intake.rows import Part
 from alignlib.intake.synonyms import is_mapped_by_headers, map_by_headers, without_labels

@@ -1,10 +1,11 @@
-"""Which records did a system merge into others, so that what names the old id belongs to the one that is left?"""
+"""Which ids are one: those of records that a system merged into others, and Salesforce's of 15 and of 18 letters?"""
 
 import re
+import string
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from alignlib.intake.record_ids import other_forms
 from alignlib.words import count
 
 if TYPE_CHECKING:
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 MERGED = "merged into another record"
 OWNERS = {"lead_id": "leads", "opportunity_id": "opportunities", "asset_id": "assets"}
+_DIGITS = string.ascii_uppercase + "012345"  # of an id's last three letters
+SHORT, FULL = 15, 18  # letters of an id in Salesforce's reports, and in its exports
 _ID = re.compile(r"(?<![^\s;,\[\]])[^\s;,:\[\]]+")  # of 12;34, of [12, 34] and of 12:1617298367000, id and time
 _TAG = re.compile(r"utm_|gclid=|fbclid=|msclkid=|mc_|_hs", re.IGNORECASE)  # where a visitor came from, not which page
 
@@ -48,9 +51,7 @@ def follow_merges(parts: "list[Part]") -> None:
             if part.entry.table == owner:
                 part.exclude(old, MERGED)
             elif old.any():
-                renamed = part.data[column].astype("str").mask(old, part.data[column].map(final).astype("str"))
-                part.data = part.data.assign(**{column: renamed})
-                rows = f"{count(int(old.sum()), 'row')} of {part.entry.file}"
+                rows = _rename(part, column, final)
                 part.notes.append(f"{rows} named a merged {column}; the id that is left was read.")
         _join_forms(parts, column, owner)
 
@@ -59,13 +60,17 @@ def _join_forms(parts: "list[Part]", column: str, owner: str) -> None:
     """Ids of 15 letters and of 18 become those of the file whose rows they are."""
     known = {name for part in parts if part.entry.table == owner for name in part.data[column].dropna().unique()}
     for part in (part for part in parts if known and part.entry.table != owner and column in part.data):
-        forms = other_forms(part.data[column].dropna().unique(), known)
-        old = part.data[column].isin(list(forms))
-        if forms:
-            renamed = part.data[column].astype("str").mask(old, part.data[column].map(forms).astype("str"))
-            part.data = part.data.assign(**{column: renamed})
-            rows = f"{count(int(old.sum()), 'row')} of {part.entry.file}"
+        if forms := other_forms(part.data[column].dropna().unique(), known):
+            rows = _rename(part, column, forms)
             part.notes.append(f"{rows} wrote {column} in Salesforce's other form (15 or 18 letters); both are one.")
+
+
+def _rename(part: "Part", column: str, ids: dict[str, str]) -> str:
+    """Gives each of these ids its other name, and says how many rows of which file that touches."""
+    old = part.data[column].isin(list(ids))
+    renamed = part.data[column].astype("str").mask(old, part.data[column].map(ids).astype("str"))
+    part.data = part.data.assign(**{column: renamed})
+    return f"{count(int(old.sum()), 'row')} of {part.entry.file}"
 
 
 def _same_addresses(parts: "list[Part]") -> dict[str, str]:
@@ -101,3 +106,29 @@ def _last(old: str, known: dict[str, str]) -> str:
     while (new := known.get(seen[-1])) is not None and new not in seen:
         seen.append(new)
     return seen[-1] if new is None else min(seen[seen.index(new) :])
+
+
+def full_id(short: str) -> str:
+    """How does the 18-letter form of a 15-letter id read? Its last three letters say which others are capitals.
+
+    Source: Salesforce's own rule: each letter stands for five of the fifteen, the first of them counting least.
+
+    >>> full_id("00Q5g00000AbCdE"), full_id("0061")
+    ('00Q5g00000AbCdEEAV', '0061')
+    """
+    if len(short) != SHORT or not (short.isascii() and short.isalnum()):
+        return short
+    fives = (short[at : at + 5] for at in range(0, SHORT, 5))
+    return short + "".join(_DIGITS[sum(sign.isupper() << at for at, sign in enumerate(five))] for five in fives)
+
+
+def other_forms(named: Iterable[str], known: Iterable[str]) -> dict[str, str]:
+    """Which of the ids that are named stand among the known ones in their other form? {as named: as known}.
+
+    >>> other_forms(["00Q5g00000AbCdE", "x"], ["00Q5g00000AbCdEEAV"])
+    {'00Q5g00000AbCdE': '00Q5g00000AbCdEEAV'}
+    """
+    there = {*known}
+    lone = [each for each in dict.fromkeys(named) if each not in there and len(each) in (SHORT, FULL)]
+    found = {each: full_id(each) if len(each) == SHORT else each[:SHORT] for each in lone}
+    return {each: form for each, form in found.items() if form in there and full_id(form[:SHORT]) in (each, form)}
