@@ -156,6 +156,11 @@ class Input(Reading):
             raise ValueError("shape merges needs merged_ids: their column of the old ids")
         return self
 
+    @property
+    def given(self) -> list[str]:
+        """Which of our columns does it fill: from its file, by a constant, or from a second file?"""
+        return [*self.columns, *self.constants, *(ours for lookup in self.lookups for ours in lookup.columns)]
+
 
 class WorkHours(_Part):
     """When do people work: which days, from which hour to which (local time), and which days are holidays?"""

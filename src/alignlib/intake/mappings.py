@@ -106,8 +106,7 @@ def _unknown_names(entry: Input) -> Iterator[Problem]:
     """Which of our names in this input are no columns, come from two places, or are required and missing?"""
     rule = TABLES[entry.table]
     ours = [column.name for column in rule.columns]
-    given = [*entry.columns, *entry.constants, *(name for lookup in entry.lookups for name in lookup.columns)]
-    for name in dict.fromkeys([*given, *entry.values, *entry.separators]):
+    for name in dict.fromkeys([*entry.given, *entry.values, *entry.separators]):
         if name not in ours:
             near = difflib.get_close_matches(name, ours, n=1, cutoff=0.5)
             what = f"{entry.table} has no column {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
@@ -117,14 +116,14 @@ def _unknown_names(entry: Input) -> Iterator[Problem]:
     except (ValueError, KeyError, OSError):
         what = f"{entry.timezone!r} is not a time zone such as Europe/Berlin"
         yield Problem("E-CONFIG", what, where=entry.file, fix="correct timezone at this input")
-    for name, n in Counter(given).items():
+    for name, n in Counter(entry.given).items():
         if n > 1:
             yield Problem("E-MAP", f"{name} is filled from two places", where=entry.file, fix="keep one of them")
     made = {"wide": ("stage", "entered_at"), "survey": ("item", "answer", "respondent_id"), "merges": ours}.get(
         entry.shape, ()
     )
     for column in rule.columns:
-        if column.required and column.name not in (*given, *made):
+        if column.required and column.name not in (*entry.given, *made):
             what = f"{entry.table} needs {column.name} ({column.meaning}), and nothing is mapped to it"
             fix = f"add {column.name} to columns or constants"
             yield Problem("E-NOCOL", what, where=entry.file, fix=fix)

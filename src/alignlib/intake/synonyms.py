@@ -44,7 +44,7 @@ class Synonyms:
 
 
 @dataclass
-class Reading:
+class HeaderReading:
     """How is one file read by its headers? ``headers``: {their header as it stands: the place of its first column}."""
 
     entry: Input
@@ -98,8 +98,7 @@ def is_mapped_by_headers(entry: Input) -> bool:
     what is declared stands, and the header it names is taken for nothing else. Once all needed columns are declared the
     mapping is by hand, and no further column is read.
     """
-    given = {*entry.columns, *entry.constants, *(ours for lookup in entry.lookups for ours in lookup.columns)}
-    is_open = any(rule.required and rule.name not in given for rule in TABLES[entry.table].columns)
+    is_open = any(rule.required and rule.name not in entry.given for rule in TABLES[entry.table].columns)
     return entry.shape == "rows" and (not entry.columns or (is_open and entry.table in synonyms().names))
 
 
@@ -112,15 +111,14 @@ def map_by_headers(raw: Raw, entry: Input, settings: Settings) -> tuple[Input, l
     column that the table needs); each names the line to write in engagement.yml.
     """
     titles = raw.titles
-    reading = Reading(entry, raw, {title: titles.index(title) for title in titles if title})
+    reading = HeaderReading(entry, raw, {title: titles.index(title) for title in titles if title})
     there = {plain_name(title): title for title in reversed(reading.headers)}
     declared = {ours: plain_name(theirs) for ours, theirs in entry.columns.items()}
     reading.columns = {ours: there[theirs] for ours, theirs in declared.items() if theirs in there}
-    given = {*entry.columns, *entry.constants, *(ours for lookup in entry.lookups for ours in lookup.columns)}
     for rule in TABLES[entry.table].columns:
-        if rule.name not in given:
+        if rule.name not in entry.given:
             _fit(reading, rule)
-    _ask(reading, given)
+    _ask(reading)
     values = _values(reading, settings)
     separators = _separators(reading)
     exclude = _exclude(reading)
@@ -130,7 +128,7 @@ def map_by_headers(raw: Raw, entry: Input, settings: Settings) -> tuple[Input, l
     return entry.model_copy(update=found), reading.notes, reading.problems
 
 
-def _fit(reading: Reading, rule: ColumnRule) -> None:
+def _fit(reading: HeaderReading, rule: ColumnRule) -> None:
     """Finds the header of one column: our own name first, then list by list; several of one list are rivals."""
     entry = reading.entry
     known = synonyms().names.get(entry.table, {}).get(rule.name, [])
@@ -147,13 +145,13 @@ def _fit(reading: Reading, rule: ColumnRule) -> None:
             return
 
 
-def _names_each_row(reading: Reading, title: str) -> bool:
+def _names_each_row(reading: HeaderReading, title: str) -> bool:
     """Can this column stand for an id? A folder, as the path of SharePoint's lists, stands over many files."""
     filled = [cell for cell in reading.cells(title) if cell]
     return len(filled) == len(set(filled))
 
 
-def _ask(reading: Reading, given: set[str]) -> None:
+def _ask(reading: HeaderReading) -> None:
     """What the headers cannot settle becomes a problem, with the line that would settle it."""
     entry, rule = reading.entry, TABLES[reading.entry.table]
     for ours, fits in reading.rivals.items():
@@ -162,7 +160,7 @@ def _ask(reading: Reading, given: set[str]) -> None:
         fix = f"write at this input  {_line(reading)}  {one}"
         reading.problems.append(Problem("E-MAP", what, where=entry.file, allowed=", ".join(fits), fix=fix))
     for column in rule.columns:
-        if column.required and column.name not in {*reading.columns, *given}:
+        if column.required and column.name not in {*reading.columns, *entry.given}:
             near = _near(reading, column)
             what = f"{entry.table} needs {column.name} ({column.meaning}), and no header is known to mean it"
             what += f"; nearest: {', '.join(map(repr, near))}" if near else ""
@@ -176,7 +174,7 @@ def _ask(reading: Reading, given: set[str]) -> None:
             reading.problems.append(Problem("E-NOCOL", what, where=entry.file, allowed=shown, fix=fix))
 
 
-def _near(reading: Reading, column: ColumnRule) -> list[str]:
+def _near(reading: HeaderReading, column: ColumnRule) -> list[str]:
     """Which headers come near a column that none fits: spelled alike, or sharing its words?"""
     names = [column.name.replace("_", " ")]
     names += [name for each in synonyms().names.get(reading.entry.table, {}).get(column.name, []) for name in each]
@@ -189,11 +187,11 @@ def _near(reading: Reading, column: ColumnRule) -> list[str]:
     return [title for title in sorted(scores, key=lambda title: (-scores[title], title)) if scores[title] >= 0.6][:3]
 
 
-def _lower(reading: Reading) -> str:
+def _lower(reading: HeaderReading) -> str:
     """Does the header seem to stand lower: has one of the first rows our names for all that the table needs?"""
     raw, table = reading.raw, reading.entry.table
     for record, row in zip(raw.records[:30], raw.rows, strict=False):
-        there = Reading(reading.entry, raw, {cell.strip(): at for at, cell in enumerate(row) if cell.strip()})
+        there = HeaderReading(reading.entry, raw, {cell.strip(): at for at, cell in enumerate(row) if cell.strip()})
         for rule in TABLES[table].columns:
             if rule.required and rule.name not in reading.entry.constants:
                 _fit(there, rule)
@@ -203,7 +201,7 @@ def _lower(reading: Reading) -> str:
     return ""
 
 
-def _line(reading: Reading, more: dict[str, str] | None = None) -> str:
+def _line(reading: HeaderReading, more: dict[str, str] | None = None) -> str:
     pairs = ", ".join(f"{ours}: {quoted(theirs)}" for ours, theirs in (reading.columns | (more or {})).items())
     return f"columns: {{{pairs}}}"
 
@@ -215,7 +213,7 @@ def quoted(name: str) -> str:
     )
 
 
-def _values(reading: Reading, settings: Settings) -> dict[str, dict[str, str]]:
+def _values(reading: HeaderReading, settings: Settings) -> dict[str, dict[str, str]]:
     """Which of their labels are which of ours? An optional column that holds others is left out, not its rows."""
     entry, table = reading.entry, reading.entry.table
     known = synonyms().values.get(table, {})
@@ -239,7 +237,7 @@ def _values(reading: Reading, settings: Settings) -> dict[str, dict[str, str]]:
     return values
 
 
-def _separators(reading: Reading) -> dict[str, str]:
+def _separators(reading: HeaderReading) -> dict[str, str]:
     """What parts the labels in a cell: what was said, what is known of the table, or the one mark its cells use?"""
     entry, found = reading.entry, dict(reading.entry.separators)
     for rule in TABLES[entry.table].columns:
@@ -266,7 +264,7 @@ def _is_list(cells: list[str]) -> bool:
     return 2 * sum(times[part] > 1 for part in parts) > len(parts)
 
 
-def _exclude(reading: Reading) -> dict[str, list[str]]:
+def _exclude(reading: HeaderReading) -> dict[str, list[str]]:
     """Which rows are none of this table's, by the labels of which column? {their header: [their labels]}."""
     found: dict[str, list[str]] = {}
     for title in reading.headers:
@@ -281,8 +279,8 @@ def _exclude(reading: Reading) -> dict[str, list[str]]:
     return found
 
 
-def _note(reading: Reading) -> None:
-    """Says which column was read as what, and which were not read, with the reason where one is known."""
+def _note(reading: HeaderReading) -> None:
+    """Says which column was read as what."""
     entry = reading.entry
     found = {ours: theirs for ours, theirs in reading.columns.items() if ours not in entry.columns}
     pairs = ", ".join(f"{theirs!r} as {ours}" for ours, theirs in found.items())
