@@ -45,7 +45,7 @@ class Delivered:
 
     def left(self, only: Mapping[str, list[str]], exclude: Mapping[str, list[str]]) -> list[bool]:
         """Which rows do these rules leave? Rules on what is no header here (a look-up fills it) leave all."""
-        kept = [True] * len(self.raw.rows)
+        kept = [True] * len(self.raw.records)
         for rules, wanted in ((only, True), (exclude, False)):
             for title, labels in rules.items():
                 if title in self.titles:

@@ -47,7 +47,7 @@ def draft(file: Delivered, others: Sequence[Delivered], answers: Answers, settin
         _draft_one(file, rule, others, answers, settings, found)
     found.questions, found.aside = list(dict.fromkeys(found.questions)), list(dict.fromkeys(found.aside))
     if not (found.inputs or found.questions or found.aside):
-        rows = f"none of its rows ({len(file.raw.rows)}) is one" if file.raw.rows else "it has no row"
+        rows = f"none of its rows ({len(file.raw.records)}) is one" if file.raw.rows else "it has no row"
         found.aside.append(f"{file.name} gives nothing: {rows} that an audit reads beside the other files.")
     return found
 

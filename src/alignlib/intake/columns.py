@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 _EDGE = "[\\s\u00a0\u200b\u200c\u200d\u2060\ufeff]"
 _TRIM = re.compile(f"^{_EDGE}+|{_EDGE}+$")
 _TOTAL = re.compile(r"(grand |sub-?)?(totals?|sum|summe|gesamt|insgesamt|report total)\W*$", re.IGNORECASE)
-_FIRST = np.frombuffer(b"gGsStTiIrR\xc4\xc5", np.uint8)  # with which bytes that begins; two are of dotless i and long s
-_NEAR = r"^(grand |sub-?)?(total|sum|gesamt|insg|report)|[^\x00-\x7f]"
 SLICE = 1 << 18  # rows that are looked at together: what is noted of each byte stays small
 
 
@@ -72,34 +70,17 @@ def spread(values: list[Any], codes: Any, like: "pd.Series[Any]", kind: str = "s
     return pd.Series(made, index=like.index)
 
 
-def without_blanks(column: "pd.Series[str]") -> "pd.Series[str]":
-    """Which column has nothing where this one has a blank text?"""
-    if _is_categorical(column):
-        codes, texts, _ = distinct(column)
-        return spread([text or None for text in texts], codes, column)
-    return column.mask(column == "", cast(Any, None)) if (column == "").any() else column
-
-
-def is_among(column: "pd.Series[str]", values: "pd.Series[str]") -> "pd.Series[bool]":
-    """In which rows does a column hold one of these values?"""
-    import pyarrow.compute as pc
-
-    if _is_categorical(column):
-        known = is_among(pd.Series(column.cat.categories), values).to_numpy()
-        codes = column.cat.codes.to_numpy()
-        return pd.Series((known[codes] if len(known) else False) & (codes >= 0), index=column.index)
-    found = pc.is_in(arrow_text(column), value_set=arrow_text(values), skip_nulls=True)
-    return pd.Series(found.to_numpy(zero_copy_only=False), index=column.index)
-
-
 def join(columns: "list[pd.Series[str]]") -> "pd.Series[str]":
     """Which column holds the values of all these, one below the other, each as text?"""
     return pd.concat([column.dropna().astype("str") for column in columns], ignore_index=True)
 
 
-def are_same(one: "pd.Series[str]", other: "pd.Series[str]") -> bool:
-    """Do two columns hold the same texts?"""
-    return bool(arrow_text(one).equals(arrow_text(other)))
+def is_among(column: "pd.Series[str]", values: "pd.Series[str]") -> "pd.Series[bool]":
+    """In which rows does a column hold one of these values? As ``isin``, which takes long where values are many."""
+    import pyarrow.compute as pc
+
+    found = pc.is_in(arrow_text(column), value_set=arrow_text(values), skip_nulls=True)
+    return pd.Series(found.to_numpy(zero_copy_only=False), index=column.index)
 
 
 def is_total(cell: str) -> bool:
@@ -107,24 +88,9 @@ def is_total(cell: str) -> bool:
     return bool(_TOTAL.match(cell.strip()))
 
 
-def may_be_total(column: "pd.Series[str]") -> "NDArray[np.bool_]":
-    """In which rows is a tidy column blank, or does it say total?"""
-    import pyarrow.compute as pc
-
-    if _is_categorical(column):
-        codes, labels, _ = distinct(column)
-        marks: NDArray[np.bool_] = np.array([not text or is_total(text) for text in labels], bool)[codes]
-        return marks
-    found, texts = np.zeros(len(column), bool), arrow_text(column)
-    for at in range(0, len(texts), SLICE):
-        data, start, end = ends_of(texts.slice(at, SLICE))
-        is_blank = start == end
-        places = at + np.flatnonzero(~is_blank & np.isin(data[np.minimum(start, len(data) - 1)], _FIRST))
-        some = texts.take(places)
-        near = pc.match_substring_regex(some, _NEAR, ignore_case=True).to_numpy(zero_copy_only=False)
-        found[at : at + len(start)] = is_blank
-        found[places[near]] = [is_total(text) for text in some.filter(near).to_pylist()]
-    return found
+def may_be_total(column: "pd.Series[str]") -> "pd.Series[bool]":
+    """In which rows is a tidy column blank, or may it say total?"""
+    return column.str.match(f"$|{_TOTAL.pattern}", case=False)
 
 
 def arrow_text(column: "pd.Series[str]") -> "pa.LargeStringArray":
@@ -133,6 +99,17 @@ def arrow_text(column: "pd.Series[str]") -> "pa.LargeStringArray":
 
     found = pa.array(column, pa.large_string(), from_pandas=True)
     return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
+
+
+def as_series(texts: "pa.ChunkedArray | pa.Array") -> "pd.Series[str]":
+    """Which column holds these texts of Arrow: as categories where they are held so there?"""
+    import pyarrow as pa
+
+    texts = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
+    if not isinstance(texts, pa.DictionaryArray):
+        return pd.Series(pd.array(texts, dtype="str"))
+    categories = pd.Index(texts.dictionary.to_pandas(), dtype="str")
+    return pd.Series(pd.Categorical.from_codes(texts.indices.to_numpy(), categories=categories))
 
 
 def ends_of(texts: "pa.LargeStringArray") -> "tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]":

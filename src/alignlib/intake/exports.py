@@ -130,22 +130,22 @@ def recognise(rows: Rows, header_rows: int = 0) -> Export:
     >>> recognise([["Timestamp", "Which team are you in?"], ["2026-04-13 09:07:00", "Sales"]]).tool.name
     'Google Forms'
     """
-    plain = Export(UNKNOWN, 1, _columns(rows[:1]))
+    plain = Export(UNKNOWN, 1, columns_of(rows[:1]))
     tool = next((tool for tool in TOOLS if _signed(tool, plain)), KIT if plain.items([]) else UNKNOWN)
     anchor, depth = plain.at(tool.signs[0]) if tool.below is not None else None, 1
     for number, row in enumerate(rows[1:3] if anchor is not None else [], start=2):
         under = plain_name(row[anchor]) if anchor is not None and anchor < len(row) else ""
         depth = number if any(row) and re.fullmatch(str(tool.below), under) else depth
-    return Export(tool, header_rows or depth, _columns(rows[: header_rows or depth]))
+    return Export(tool, header_rows or depth, columns_of(rows[: header_rows or depth]))
 
 
-def _columns(headers: Rows) -> tuple[tuple[str, ...], ...]:
-    """The header cells of each column; of two rows, the upper stands over the first of its columns only."""
+def columns_of(headers: Rows) -> tuple[tuple[str, ...], ...]:
+    """Which header cells has each column? Of two rows, the upper stands over the first of its columns only."""
     width = max(map(len, headers), default=0)
     rows = [[*row, *[""] * (width - len(row))] for row in headers]
     if len(rows) == 2:
         last = ""
-        rows[0] = [last := cell or last for cell in rows[0]]
+        rows[0] = [last := cell if cell.strip() else last for cell in rows[0]]
     return tuple(zip(*rows, strict=True))
 
 

@@ -5,45 +5,29 @@ from typing import Any
 
 from alignlib.engagement import Input, Lookup, Reading
 from alignlib.intake.currencies import currency_columns
-from alignlib.intake.exports import ONE_ANSWER
+from alignlib.intake.exports import ONE_ANSWER, columns_of
 from alignlib.intake.read import plain_name
 from alignlib.intake.synonyms import is_mapped_by_headers
-from alignlib.intake.tables import TABLES
 
 
 def addresses(headers: list[list[str]]) -> dict[str, list[int]]:
     """By which names can each column be called? {plain name: the places it stands at}."""
-    rows = [[plain_name(cell) for cell in row] for row in headers]
-    if len(rows) == 2:  # SurveyMonkey: the question stands over the first of its columns only
-        last = ""
-        rows[0] = [last := cell or last for cell in rows[0]]
     full: dict[str, list[int]] = {}
     short: dict[str, list[int]] = {}
-    for at, parts in enumerate(zip(*rows, strict=True)):
+    for at, cells in enumerate(columns_of(headers)):
+        parts = [plain_name(cell) for cell in cells]
         filled = [part for part in parts if part]
         full.setdefault(" | ".join(filled) or f"column_{at + 1}", []).append(at)
-        if len(rows) == 2 and parts[1] not in ONE_ANSWER:
+        if len(parts) == 2 and parts[1] not in ONE_ANSWER:
             filled = [parts[1]]
-        for name in filled if len(rows) > 1 else []:
+        for name in filled if len(parts) > 1 else []:
             short.setdefault(name, []).append(at)
     return short | full
 
 
-def by_number(headers: list[list[str]]) -> dict[str, list[int]]:
-    """Under which numbers can each column be called, whatever its name?"""
-    return {f"column_{at + 1}": [at] for at in range(len(headers[0]))}
-
-
 def names_of(headers: list[list[str]]) -> dict[str, list[int]]:
-    """Where does each column stand, by its names and its number?"""
-    return by_number(headers) | addresses(headers)
-
-
-def anchor_of(entry: Input) -> str | None:
-    """Which column of theirs must be filled in every row, so that a row without it may be a total?"""
-    rule = TABLES[entry.table]
-    ours = [*rule.key, *(column.name for column in rule.columns if column.required)]
-    return next((entry.columns[name] for name in ours if name in entry.columns), None)
+    """Where does each column stand, by its number and, which goes first, its names?"""
+    return {f"column_{at + 1}": [at] for at in range(len(headers[0]))} | addresses(headers)
 
 
 def columns_asked(reading: Reading, headers: list[list[str]]) -> list[int]:

@@ -15,10 +15,10 @@ import pandas as pd
 from alignlib.engagement import Input, Lookup, Settings
 from alignlib.errors import AlignError, Problem
 from alignlib.intake.answers import is_hasty, keep_last, labels_of, read_answers
-from alignlib.intake.columns import are_same, by_value, is_total, may_be_total, tidy, tidy_column
+from alignlib.intake.columns import by_value, is_total, may_be_total, tidy, tidy_column
 from alignlib.intake.currencies import currency_columns, refuse_other_currencies
 from alignlib.intake.exports import PEOPLE, TOOLS, Export, name_asked, recognise
-from alignlib.intake.headers import addresses, anchor_of, by_number
+from alignlib.intake.headers import addresses, names_of
 from alignlib.intake.merged import note_merges, other_forms
 from alignlib.intake.read import LISTS, Raw, plain_name
 from alignlib.intake.repeats import LATEST
@@ -131,22 +131,23 @@ def _unknown_names(entry: Input) -> Iterator[Problem]:
 
 def _places(raw: Raw, wanted: Iterable[str], problems: list[Problem]) -> dict[str, int]:
     """Where does each of these columns stand? What cannot be found, or not told apart, goes to ``problems``."""
-    names, numbers = addresses(raw.headers), by_number(raw.headers)
+    names = names_of(raw.headers)
     places: dict[str, int] = {}
     for theirs in dict.fromkeys(wanted):
-        hits = names.get(plain_name(theirs)) or numbers.get(theirs, [])
+        hits = names.get(plain_name(theirs), [])
         _tell_apart(raw, theirs, hits, problems)
         if not hits:
-            problems.append(_absent(raw, theirs, names))
+            problems.append(_absent(raw, theirs))
         places |= {theirs: hits[0]} if hits else {}
     return places
 
 
 def _tell_apart(raw: Raw, name: str, hits: list[int], problems: list[Problem]) -> None:
-    if len(hits) > 1 and all(are_same(raw.column(hits[0]), raw.column(hit)) for hit in hits[1:]):
+    columns = [raw.column(hit).astype("str") for hit in hits] if len(hits) > 1 else []
+    if columns and all(columns[0].equals(column) for column in columns[1:]):
         times = f"{len(hits)} times with the same content"
         raw.notes.append(f"{raw.file} has the column {name} {times}; one is read.")
-    elif len(hits) > 1:
+    elif columns:
         at = ", ".join(str(hit + 1) for hit in hits)
         what = f"the name {name!r} stands over {len(hits)} columns (number {at}) that differ"
         fix = f"map the one that is meant by its number, as in column_{hits[0] + 1}, or rename it in the file"
@@ -196,16 +197,12 @@ def _note_export(part: Part, export: Export, used: set[int]) -> None:
         notes.append(f"{file} does not say who is in which team: set team in columns, or in constants.")
 
 
-def _absent(raw: Raw, theirs: str, names: dict[str, list[int]]) -> Problem:
-    wanted = plain_name(theirs)
-    shown = raw.titles
+def _absent(raw: Raw, theirs: str) -> Problem:
+    wanted, shown, names = plain_name(theirs), raw.titles, addresses(raw.headers)
     near = dict.fromkeys(shown[names[name][0]] for name in difflib.get_close_matches(wanted, names, n=3, cutoff=0.5))
     what = f"there is no column {theirs!r}" + (f"; nearest: {', '.join(near)}" if near else "")
-    rows = zip(raw.records[:30], raw.rows, strict=False) if isinstance(raw.rows, list) else ()
-    lower = (at for at, row in rows if wanted in map(plain_name, row))
-    fix = "correct the name in engagement.yml"
-    if record := next(lower, None):
-        fix += f"; the header seems to stand lower: skip_rows: {raw.lines[record - 1] - 1}"
+    lower = raw.lower_header(lambda row: wanted in map(plain_name, row))
+    fix = "correct the name in engagement.yml" + (f"; {lower}" if lower else "")
     return Problem("E-MAP", what, where=raw.file, allowed=", ".join(filter(None, shown[:30])), fix=fix)
 
 
@@ -242,7 +239,7 @@ def _add_respondents(part: Part, export: Export) -> None:
 
     def cells(pattern: str) -> list[str]:
         at = export.at(pattern)
-        return [""] * len(raw.rows) if at is None else [*map(tidy, raw.column(at))]
+        return [""] * len(raw.records) if at is None else [*map(tidy, raw.column(at))]
 
     if "respondent_id" not in {*entry.columns, *entry.constants}:
         behind = f" of {entry.file}" if tool.counted else ""
@@ -276,7 +273,7 @@ def _look_up(part: Part, lookup: Lookup, other: Raw, found: dict[str, int]) -> R
         part.source[ours] = f"{name} of {lookup.file}"
     _note_partners(part, lookup, mine, own, known.index.tolist())
     used = int(table[theirs].isin(own.unique()).sum())
-    lone = {"no row refers to it": len(other.rows) - used, "empty row": len(other.blank)}
+    lone = {"no row refers to it": len(other.records) - used, "empty row": len(other.blank)}
     reasons = {why: n for why, n in lone.items() if n} | dict(Counter(reject.code for reject in other.rejects))
     return RowCount(
         file=lookup.file, table=part.entry.table, read=other.read, used=used, rejected=len(other.rejects),
@@ -301,11 +298,15 @@ def _note_partners(part: Part, lookup: Lookup, mine: str, keys: "pd.Series[str]"
 
 
 def _leave_out(part: Part, places: dict[str, int]) -> None:
-    """Rejects totals and footers, then excludes what the mapping says: {their column (or ours): [values]}."""
-    if anchor := anchor_of(part.entry):
-        suspects = part.data.loc[may_be_total(part.data["\0" + anchor]), "record"]
-        totals = part.raw.with_total(suspects.tolist(), is_total)
-        part.reject(part.data["record"].isin(totals), anchor, "E-TOTAL", "a total or a footer, not a record")
+    """Rejects totals and footers, then excludes what the mapping says: {their column (or ours): [values]}.
+
+    A total says so in a column that is read, and is blank or says so in the one that every row must fill.
+    """
+    needed = [*part.rule.key, *(column.name for column in part.rule.columns if column.required)]
+    if anchor := next((part.entry.columns[name] for name in needed if name in part.entry.columns), None):
+        suspects = part.data[may_be_total(part.data["\0" + anchor])].filter(like="\0").astype("str")
+        totals = [at for at, *cells in suspects.itertuples() if any(map(is_total, cells))]
+        part.reject(pd.Series(part.data.index.isin(totals)), anchor, "E-TOTAL", "a total or a footer, not a record")
     rules = [*((name, labels, True) for name, labels in part.entry.only.items()),
              *((name, labels, False) for name, labels in part.entry.exclude.items())]  # fmt: skip
     for name, labels, is_kept in rules:

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 from alignlib.engagement import Reading
 from alignlib.errors import AlignError
-from alignlib.intake.delimited import LETTER, SEP_LINE, codec_of, no_text, records_of
+from alignlib.intake.delimited import SEP_LINE, records_of
 
 PIECE, HEAD = 1 << 24, 1 << 18  # bytes that are read at once, and at first
 _LINE_END = re.compile(rb"\r\n|\n|\r")
@@ -61,34 +61,6 @@ def pieces_of(handle: BinaryIO, codec: str, errors: str, seen: Seen) -> Iterator
     data = decoder.decode(b"", True).encode("utf-8")
     seen.lost += data.count(_LOST)
     yield data
-
-
-def second_guess(handle: BinaryIO) -> str:
-    """In which encoding is a file that is not all UTF-8? As for a small one: that, where it holds UTF-8 letters."""
-    handle.seek(0)
-    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-    while data := handle.read(PIECE):
-        if LETTER.search(decoder.decode(data)):
-            return "utf-8"
-    return "utf-8" if LETTER.search(decoder.decode(b"", True)) else "cp1252"
-
-
-def no_text_at(handle: BinaryIO, reading: Reading, encoding: str, head: bytes) -> AlignError:
-    """Which byte is no text, and on which line? Found by reading once more up to there."""
-    handle.seek(0)
-    decoder = codecs.getincrementaldecoder(codec_of(encoding, head))("strict")
-    begin, lines, is_return = 0, 1, False
-    while True:
-        data, held = handle.read(PIECE), decoder.getstate()[0]
-        start, faulty = begin - len(held), held + data
-        try:
-            decoder.decode(data, not data)
-        except UnicodeDecodeError as error:
-            data, at = data[: max(0, error.start - len(held))], start + error.start
-            lines += _line_ends(data) - (is_return and data[:1] == b"\n")
-            return AlignError(no_text(reading, encoding, at, faulty[error.start], lines))
-        lines += _line_ends(data) - (is_return and data[:1] == b"\n")
-        begin, is_return = begin + len(data), data.endswith(b"\r")
 
 
 def _line_ends(data: bytes) -> int:

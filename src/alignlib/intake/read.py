@@ -7,24 +7,26 @@ import os
 import re
 import unicodedata
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from alignlib.engagement import Input, Reading
 from alignlib.errors import AlignError, Problem
 from alignlib.files import inside, open_inside
-from alignlib.intake.delimited import decode, delimited
+from alignlib.intake.delimited import decode, delimited, text_notes
 from alignlib.intake.json_cells import spread_json
 from alignlib.intake.trial import try_parquet
 from alignlib.plain_yaml import strict_yaml
 from alignlib.words import count
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
-
-    from alignlib.intake.large import Cells
+    import pyarrow as pa
+    from numpy.typing import NDArray
 
 TEXT_FILES = (".csv", ".tsv", ".tab", ".txt")
 WORKBOOKS = (".xlsx", ".xlsm")
@@ -70,14 +72,14 @@ class Raw:
 
     ``headers`` has one list for each header row. ``rejects`` and ``blank`` are records that are not in ``rows``.
     ``lines[i]`` is the line (a workbook's row) on which record i + 1 starts. ``is_workbook`` says that error values
-    such as #N/A are Excel's own. Large files are kept by column: ask ``column`` rather than all rows. ``totals``: of
-    a large file, of which only some columns are kept, the records with a cell that says total.
+    such as #N/A are Excel's own. Of a large file ``rows`` are the first ones alone, and ``columns`` holds those that
+    its input names, whole: ask ``column`` and ``records``.
     """
 
     file: str
     headers: list[list[str]]
-    rows: Sequence[list[str]]
-    records: Sequence[int]
+    rows: list[list[str]]
+    records: "list[int] | NDArray[np.int64]"
     read: int
     sha256: str
     rejects: list[Reject] = field(default_factory=list)
@@ -86,7 +88,7 @@ class Raw:
     notes: list[str] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
     is_workbook: bool = False
-    totals: set[int] | None = None
+    columns: "dict[int, pa.Array] | None" = None
 
     @property
     def titles(self) -> list[str]:
@@ -98,24 +100,24 @@ class Raw:
         """What stands in this column, row by row?"""
         import pandas as pd
 
-        if isinstance(self.rows, list):
-            return pd.Series([row[at] for row in self.rows], dtype="str")
-        return cast("Cells", self.rows).column(at)
+        from alignlib.intake.columns import as_series
 
-    def cells(self, at: int, records: "list[int]") -> list[str]:
+        if self.columns is not None:
+            return as_series(self.columns[at])
+        return pd.Series([row[at] for row in self.rows], dtype="str")
+
+    def cells(self, at: int, records: list[int]) -> list[str]:
         """What stands in this column in these records (all of them among ``records``)?"""
         places = [bisect_left(self.records, record) for record in records]
-        if isinstance(self.rows, list):
+        if self.columns is None:
             return [self.rows[place][at] for place in places]
-        column: list[str] = cast("Cells", self.rows).column(at).iloc[places].tolist()
-        return column
+        return self.column(at).iloc[places].tolist()
 
-    def with_total(self, records: list[int], is_total: Callable[[str], bool]) -> list[int]:
-        """Which of these records have a cell that says total, in whatever column?"""
-        if self.totals is not None:
-            return [record for record in records if record in self.totals]
-        rows = (self.rows[bisect_left(self.records, record)] for record in records)
-        return [record for record, row in zip(records, rows, strict=True) if any(map(is_total, row))]
+    def lower_header(self, is_header: Callable[[list[str]], bool]) -> str:
+        """Which cure says that the header seems to stand lower: in one of the first rows that looks like it? Or ""."""
+        rows = zip(self.records[:30], self.rows, strict=False)
+        lines = (self.lines[at - 1] for at, row in rows if at <= len(self.lines) and is_header(row))
+        return next((f"the header seems to stand lower: skip_rows: {line - 1}" for line in lines), "")
 
 
 def read_table(folder: Path, reading: Reading, extract: Path | None = None) -> Raw:
@@ -127,15 +129,15 @@ def read_table(folder: Path, reading: Reading, extract: Path | None = None) -> R
     Raises AlignError: E-OPEN, E-EMPTY, E-TYPE, E-ENC, E-QUOTE, E-WIDTH, E-CHANGED, for workbooks E-SHEET, E-FORMULA,
     E-CORRUPT, E-XLSXSIZE, and for a checklist E-MAP.
     """
-    place = folder / reading.file if extract is None else extract
-    if extract is None and place.suffix.lower() in TEXT_FILES and _is_large(folder, reading.file):
+    folder, name = (folder, reading.file) if extract is None else (extract.parent, extract.name)
+    place, kind = inside(folder, name), Path(name).suffix.lower()
+    if kind in TEXT_FILES and place.is_file() and place.stat().st_size > LARGE:
         from alignlib.intake.large import read_large
 
         raw = read_large(folder, reading)
         spread_json(raw, reading.json_columns)
         return raw
-    content = read_bytes(folder, reading.file) if extract is None else read_bytes(place.parent, place.name)
-    kind = place.suffix.lower()
+    content = read_bytes(folder, name)
     is_list = kind in LISTS and isinstance(reading, Input) and reading.table == "facts"
     refuse_other_types(reading.file, ".csv" if is_list else kind, content)
     notes: list[str] = []
@@ -152,25 +154,16 @@ def read_table(folder: Path, reading: Reading, extract: Path | None = None) -> R
         cells, lines = _listed_facts(decode(content, reading)[0], reading.file)
     else:
         text, encoding = decode(content, reading)
-        if encoding == "cp1252":
-            notes.append(f"{reading.file} is not UTF-8; it was read as Windows-1252 (cp1252).")
-        if reading.encoding_errors == "replace" and (n := text.count("\ufffd")):
-            notes.append(f"{count(n, 'sign')} of {reading.file} could not be read; each is now \ufffd, as declared.")
         cells, lines = delimited(text, reading)
-        if reading.skip_rows:
-            notes.append(f"The first {reading.skip_rows} lines of {reading.file} were skipped, as declared.")
+        notes = text_notes(reading, encoding, text.count("\ufffd"))
     lines = lines or list(range(reading.skip_rows + 1, reading.skip_rows + len(cells) + 1))
     depth = header_depth(cells, reading)
-    pads = reading.short_rows == "pad"
-    raw = _shaped(cells, lines, reading.file, depth, hashlib.sha256(content).hexdigest(), kind in WORKBOOKS, pads)
-    raw.notes = [*notes, *raw.notes]
+    raw = headed(cells, lines, reading.file, depth)
+    raw.sha256, raw.is_workbook = hashlib.sha256(content).hexdigest(), kind in WORKBOOKS
+    raw.notes = notes
+    judge(raw, cells, lines, sort_rows(raw, cells[depth:], raw.lines, 1, reading.short_rows == "pad"))
     spread_json(raw, reading.json_columns)
     return raw
-
-
-def _is_large(folder: Path, name: str) -> bool:
-    path = inside(folder, name)
-    return path.is_file() and LARGE < path.stat().st_size <= MAX_BYTES
 
 
 def read_bytes(folder: Path, name: str) -> bytes:
@@ -181,20 +174,26 @@ def read_bytes(folder: Path, name: str) -> bytes:
         what, allowed = "there is no such file in the data folder", ", ".join(near) or "the data folder is empty"
         fix = "correct the file's name in engagement.yml or copy the file into data"
         raise AlignError(Problem("E-OPEN", what, where=name, allowed=allowed, fix=fix))
-    most = MAX_LIST if Path(name).suffix.lower() in LISTS else MAX_BYTES
-    try:
-        with open_inside(folder, name) as handle:
-            before = os.fstat(handle.fileno())
-            if before.st_size > most:
-                what, fix = f"the file is larger than {most // 1_000_000:,} MB", "split it, by year for instance"
-                raise AlignError(Problem("E-TYPE", what, where=name, fix=fix))
-            content, after = handle.read(before.st_size + 1), os.fstat(handle.fileno())
-    except OSError as error:
-        what = f"cannot be read ({error.strerror})"
-        raise AlignError(Problem("E-OPEN", what, where=name, fix="check its permissions")) from error
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or len(content) != after.st_size:
+    with opened(folder, name, MAX_LIST if Path(name).suffix.lower() in LISTS else MAX_BYTES) as handle:
+        return handle.read()
+
+
+@contextmanager
+def opened(folder: Path, name: str, most: int = MAX_BYTES) -> Iterator[BinaryIO]:
+    """Which file is read here? Raises AlignError: E-TYPE (it has more bytes), E-OPEN, E-CHANGED (while it was read)."""
+    with open_inside(folder, name) as handle:
+        before = os.fstat(handle.fileno())
+        if before.st_size > most:
+            what, fix = f"the file is larger than {most // 1_000_000:,} MB", "split it, by year for instance"
+            raise AlignError(Problem("E-TYPE", what, where=name, fix=fix))
+        try:
+            yield handle
+        except OSError as error:
+            what = f"cannot be read ({error.strerror})"
+            raise AlignError(Problem("E-OPEN", what, where=name, fix="check its permissions")) from error
+        after = os.fstat(handle.fileno())
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise AlignError(Problem("E-CHANGED", "the file changed while it was read", where=name, fix="close it there"))
-    return content
 
 
 def refuse_other_types(name: str, kind: str, content: bytes) -> None:
@@ -282,17 +281,7 @@ def header_depth(cells: list[list[str]], reading: Reading) -> int:
     return recognise(cells[:3]).header_rows
 
 
-def _shaped(
-    cells: list[list[str]], lines: list[int], name: str, depth: int, sha256: str, is_workbook: bool, pads: bool
-) -> Raw:
-    """Which rows are the header, and which records have as many fields as it? A workbook's rows are padded."""
-    raw = headed(cells, lines, name, depth, sha256, is_workbook)
-    padded = sort_rows(raw, cells[depth:], raw.lines, 1, pads)
-    judge(raw, cells, lines, padded)
-    return raw
-
-
-def headed(cells: list[list[str]], lines: list[int], name: str, depth: int, sha256: str, is_workbook: bool) -> Raw:
+def headed(cells: list[list[str]], lines: list[int], name: str, depth: int) -> Raw:
     """Which table has these header rows, and no rows yet?"""
     n = len(cells) - depth
     if n < 0:
@@ -303,16 +292,17 @@ def headed(cells: list[list[str]], lines: list[int], name: str, depth: int, sha2
         what = f"the header has {width} columns"
         raise AlignError(Problem("E-WIDTH", what, where=name, allowed=f"up to {MAX_COLUMNS}"))
     headers = [row + [""] * (width - len(row)) for row in cells[:depth]]
-    return Raw(name, headers, [], [], n, sha256, lines=lines[depth:], is_workbook=is_workbook)
+    return Raw(name, headers, [], [], n, "", lines=lines[depth:])
 
 
 def sort_rows(raw: Raw, cells: list[list[str]], lines: list[int], first: int, pads: bool) -> int:
     """How many records, from ``first`` on, were filled up to the header's fields?
 
-    Adds to the table those that have as many fields as its header, and tells which others there are.
+    Puts those into the table that have as many fields as its header, and tells which others there are.
     """
     width, padded = len(raw.headers[0]), 0
-    rows, records = cast("list[list[str]]", raw.rows), cast("list[int]", raw.records)
+    rows: list[list[str]] = []
+    records: list[int] = []
     for record, (row, line) in enumerate(zip(cells, lines, strict=True), start=first):
         if len(row) > width and not any(row[width:]):
             row = row[:width]  # a trailing delimiter: the extra field is always empty
@@ -327,6 +317,7 @@ def sort_rows(raw: Raw, cells: list[list[str]], lines: list[int], first: int, pa
             padded += len(row) < width and pads
             rows.append(row + [""] * (width - len(row)))
             records.append(record)
+    raw.rows, raw.records = rows, records
     return padded
 
 

@@ -143,7 +143,7 @@ def take_in(
                 raw = read.get(key) or read.get(whole) or read_table(
                     engagement_folder / "data", reading, extracts[held] if held else None
                 )  # fmt: skip
-                read[key if isinstance(raw.rows, list) else whole] = raw
+                read[key if raw.columns is None else whole] = raw
                 raws.append(raw)
             part, counts = map_input(raws[0], entry, settings, raws[1:])
             row_counts += counts

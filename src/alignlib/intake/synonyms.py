@@ -189,16 +189,16 @@ def _near(reading: HeaderReading, column: ColumnRule) -> list[str]:
 
 def _lower(reading: HeaderReading) -> str:
     """Does the header seem to stand lower: has one of the first rows our names for all that the table needs?"""
-    raw, table = reading.raw, reading.entry.table
-    for record, row in zip(raw.records[:30], raw.rows, strict=False):
-        there = HeaderReading(reading.entry, raw, {cell.strip(): at for at, cell in enumerate(row) if cell.strip()})
-        for rule in TABLES[table].columns:
-            if rule.required and rule.name not in reading.entry.constants:
-                _fit(there, rule)
-        needed = [r for r in TABLES[table].columns if r.required and r.name not in reading.entry.constants]
-        if len(there.columns) == len(needed):
-            return f"the header seems to stand lower: skip_rows: {raw.lines[record - 1] - 1}"
-    return ""
+    entry = reading.entry
+    needed = [rule for rule in TABLES[entry.table].columns if rule.required and rule.name not in entry.constants]
+
+    def has_all(row: list[str]) -> bool:
+        there = HeaderReading(entry, reading.raw, {cell.strip(): at for at, cell in enumerate(row) if cell.strip()})
+        for rule in needed:
+            _fit(there, rule)
+        return len(there.columns) == len(needed)
+
+    return reading.raw.lower_header(has_all)
 
 
 def _line(reading: HeaderReading, more: dict[str, str] | None = None) -> str:
