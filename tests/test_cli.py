@@ -78,7 +78,7 @@ def test_check_of_an_engagement_without_files_never_says_that_all_is_well(tmp_pa
     settings.write_text(text[: text.index("\ninputs:")] + "\ninputs: []\n")
     (tmp_path / "acme" / "data" / "tracker.csv").write_text("id\n1\n")
     checked = alignlib("check", "acme", cwd=tmp_path)
-    assert "1 file in data/ is named by no input, and so not read: tracker.csv." in checked.stdout
+    assert "1 file in data/ named by no input, and so not read: tracker.csv." in checked.stdout
     assert "names no file under inputs" in checked.stdout and "Nothing stands in the way" not in checked.stdout
 
 

@@ -318,7 +318,7 @@ def test_b25_columns_that_nobody_maps_are_listed_and_their_values_stored_nowhere
     engagement = leads("id,created,source,E-mail\n1,2024-01-01,a,zoe@example.org\n2,30 Feb,b,kim@example.org\n")
     accepted(engagement)
     assert snapshot.check(engagement.folder)[1]["files"] == [
-        "1 column of leads.csv not mapped, and so not read: 'E-mail'."
+        "1 column of leads.csv not mapped, and so not read: 'E-mail' (people are not read)."
     ]
     stored = b"".join(path.read_bytes() for path in (engagement.folder / "run").rglob("*") if path.is_file())
     assert b"example.org" not in stored

@@ -119,7 +119,7 @@ def test_check_names_the_files_that_no_input_names(leads: Make, engage: Make) ->
         (engagement.folder / "data" / name).write_text("x")
     (engagement.folder / "data" / "old").mkdir()
     (engagement.folder / "data" / "old" / "c.csv").write_text("x")
-    note = "3 files in data/ are named by no input, and so not read: a.csv, b.xlsx, old/c.csv."
+    note = "3 files in data/ named by no input, and so not read: a.csv, b.xlsx, old/c.csv."
     assert snapshot.check(engagement.folder)[1]["files"] == [note]
     many = engage({f"{n:02}.csv": "x" for n in range(13)}, "  []\n")
     (told,) = snapshot.check(many.folder)[1]["files"]

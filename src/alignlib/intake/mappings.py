@@ -24,7 +24,7 @@ from alignlib.intake.read import LISTS, Raw, plain_name
 from alignlib.intake.repeats import LATEST
 from alignlib.intake.rows import Part
 from alignlib.intake.synonyms import is_mapped_by_headers, map_by_headers, without_labels
-from alignlib.intake.tables import TABLES
+from alignlib.intake.tables import ANSWERS, TABLES
 from alignlib.result import RowCount
 from alignlib.words import count, listed
 
@@ -32,7 +32,6 @@ CHECKLIST = ("topic", "question", "helps")  # what the facts checklist says for 
 MOST_NAMED = 10  # columns that a note names one by one
 # Columns that stand for people: their values are never printed in a note.
 PERSONAL = frozenset({"respondent_id", "owner_id", "user_id", "lead_id", "owner"})
-ANSWERS = ("responses", "respondents")
 _RESPONSES = frozenset(column.name for column in TABLES["responses"].columns)
 
 
@@ -87,11 +86,12 @@ def map_input(raw: Raw, entry: Input, settings: Settings, lookups: list[Raw]) ->
     if export:
         _add_respondents(part, export)
     counts = [_look_up(part, *partner) for partner in partners]
+    used = {*ruled_places.values(), *money.values()}
     if export:
-        _note_export(part, export, {*ruled_places.values()})
-    elif not notes:
-        used = {*ruled_places.values(), *money.values()}
-        part.unread = [title for at, title in enumerate(raw.titles) if title and at not in used]
+        part.unread = _note_export(part, export, used)
+    else:
+        aside = CHECKLIST if entry.table == "facts" else ()
+        part.unread = [title for at, title in enumerate(raw.titles) if title and at not in used and title not in aside]
     note_merges(part)  # before rows are left out: what was merged away is deleted as well
     _leave_out(part, ruled_places)
     refuse_other_currencies(part, money, settings)
@@ -180,21 +180,18 @@ def _by_words(
     return entry.model_copy(update={**given, "items": mapped["items"]}), places
 
 
-def _note_export(part: Part, export: Export, used: set[int]) -> None:
-    """Says which tool was recognised, which columns were not read, and whether teams are known."""
+def _note_export(part: Part, export: Export, used: set[int]) -> list[str]:
+    """Says which tool was recognised, what tells who answered, and whether teams are known; gives what nobody reads."""
     file, people, notes = part.entry.file, export.people(), part.file_notes
     if export.tool.name:
         notes.append(f"{file} was read as an export of {export.tool.name}: {count(len(part.entry.items), 'item')}.")
     if kinds := [kind for kind in PEOPLE if any(kind == each for at, each in people.items() if at not in used)]:
         notes.append(f"Columns of {file} with {listed(kinds)} were not read and are stored nowhere.")
-    told = used | people.keys() | export.own()
-    rest = [at for at in range(len(export.columns)) if at not in told]
-    rest = [at for at in rest if any(export.columns[at]) or any(map(str.strip, part.raw.column(at).unique()))]
-    if rest:
-        names = "; ".join(repr(title if len(title) <= 80 else title[:79] + "…") for title in map(export.title, rest))
-        notes.append(f"{count(len(rest), 'column')} of {file} not mapped, and so not read: {names}.")
     if "team" not in {*part.entry.constants, *part.source}:
         notes.append(f"{file} does not say who is in which team: set team in columns, or in constants.")
+    rest = {*range(len(export.columns))} - used - people.keys() - export.own()
+    filled = (at for at in sorted(rest) if any(export.columns[at]) or any(map(str.strip, part.raw.column(at).unique())))
+    return [export.title(at) for at in filled]
 
 
 def _absent(raw: Raw, theirs: str) -> Problem:

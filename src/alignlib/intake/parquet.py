@@ -2,17 +2,18 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alignlib.files import writing
+from alignlib.intake.tables import ANSWERS
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from alignlib.intake.read import Reject
     from alignlib.intake.rows import Part
 
 SLICE = 1 << 19  # rows
@@ -29,11 +30,10 @@ def write_rows(path: Path, schema: "pa.Schema", parts: "list[Part]") -> Path:
     return path
 
 
-def write_rejected(path: Path, parts: "list[Part]", hidden: "list[bool]", unsaid: "list[bool]") -> Path:
+def write_rejected(path: Path, parts: "list[Part]", is_anonymous: bool) -> Path:
     """Which private file says what was rejected, and why?
 
-    ``hidden``: parts whose people are hidden, so that nobody is told whose row is used; ``unsaid``: parts whose rows
-    hold what a person wrote, which is not kept.
+    Of people who answered anonymously nobody is told whose row is used, and what anybody answered is not kept.
     """
     import numpy as np
     import pyarrow as pa
@@ -41,36 +41,28 @@ def write_rejected(path: Path, parts: "list[Part]", hidden: "list[bool]", unsaid
     types = {"record": pa.int64(), "row_is_used": pa.bool_()}
     schema = pa.schema([(name, types.get(name, pa.string())) for name in _REJECTED])
     with _writer(path, schema, private=True) as writer:
-        for part, is_hidden, is_unsaid in zip(parts, hidden, unsaid, strict=True):
+        for part in parts:
+            is_hidden = is_anonymous and part.entry.table in ANSWERS
             used = np.zeros(part.raw.read + 1, bool)
             if not is_hidden:
                 used[part.data["record"].to_numpy(dtype=np.int64)] = True
             for at in range(0, len(part.rejects), SLICE):
                 some = part.rejects[at : at + SLICE]
-                texts = {} if is_hidden or is_unsaid else part.originals(some)
-                rows = [_row(part, reject, texts, None if is_hidden else bool(used[reject.record])) for reject in some]
+                texts = {} if is_hidden or part.entry.table == "responses" else part.originals(some)
+                where = {"file": part.entry.file, "table": part.entry.table}
+                rows = [where | asdict(reject) | {"original": texts.get(reject.record, "")} for reject in some]
+                for row in rows:
+                    row["row_is_used"] = None if is_hidden else bool(used[row["record"]])
                 writer.write_table(pa.Table.from_pylist(rows, schema))
     return path
-
-
-def _row(part: "Part", reject: "Reject", texts: dict[int, str], is_used: bool | None) -> dict[str, object]:
-    return {
-        "file": part.entry.file, "table": part.entry.table, "record": reject.record, "column": reject.column,
-        "code": reject.code, "reason": reject.reason, "row_is_used": is_used,
-        "original": texts.get(reject.record, ""),
-    }  # fmt: skip
 
 
 def _arrow(rows: "pd.DataFrame", file: str, schema: "pa.Schema") -> "pa.Table":
     """Which Arrow table holds these rows? Categories become text, ``file`` is the same for all."""
     import pyarrow as pa
 
-    arrays = []
-    for each in schema:
-        found = pa.repeat(file, len(rows)) if each.name == "file" else pa.array(rows[each.name], from_pandas=True)
-        is_done = found.type == each.type
-        arrays.append(found if is_done else found.cast(each.type))
-    return pa.table(arrays, schema=schema)
+    columns = {each.name: pa.array(rows[each.name], from_pandas=True) for each in schema if each.name != "file"}
+    return pa.table({"file": pa.repeat(file, len(rows)), **columns}).select(schema.names).cast(schema)
 
 
 @contextmanager

@@ -4,10 +4,11 @@ from collections import Counter
 
 from alignlib.errors import CODES
 from alignlib.intake.columns import tidy
-from alignlib.intake.mappings import ANSWERS, CHECKLIST, MOST_NAMED, PERSONAL
+from alignlib.intake.mappings import MOST_NAMED, PERSONAL
 from alignlib.intake.read import Reject
 from alignlib.intake.rows import Part
-from alignlib.intake.synonyms import quoted
+from alignlib.intake.synonyms import cut, quoted, synonyms, worded
+from alignlib.intake.tables import ANSWERS
 from alignlib.words import count, legible, masked, number
 
 MOST_SHOWN = 5  # distinct values of one line
@@ -35,17 +36,15 @@ def rejected_lines(part: Part) -> list[str]:
 
 def unread_columns(parts: list[Part]) -> list[str]:
     """Which sentences name the columns that nothing maps, one a file? They are never read: they may be about people."""
-    told: list[str] = []
+    told, whys = list[str](), synonyms().unread
     for file in dict.fromkeys(part.entry.file for part in parts):
         lists = [part.unread for part in parts if part.entry.file == file]
-        names = [
-            name for name in lists[0] or [] if name not in CHECKLIST and all(name in (each or []) for each in lists)
-        ]
-        shown = ", ".join(repr(legible(name)[:_LONGEST]) for name in names[:MOST_NAMED])
-        more = f" and {count(len(names) - MOST_NAMED, 'other')}" if len(names) > MOST_NAMED else ""
-        told += (
-            [f"{count(len(names), 'column')} of {file} not mapped, and so not read: {shown}{more}."] if names else []
-        )
+        names = [name for name in lists[0] if all(name in each for each in lists)]
+        named = [(repr(cut(legible(name))), whys.get(worded(name))) for name in names[:MOST_NAMED]]
+        shown = "; ".join(f"{name} ({why})" if why else name for name, why in named)
+        more = f"; and {count(len(names) - MOST_NAMED, 'other')}" if len(names) > MOST_NAMED else ""
+        if names:
+            told.append(f"{count(len(names), 'column')} of {file} not mapped, and so not read: {shown}{more}.")
     return told
 
 
@@ -61,12 +60,11 @@ def _line(part: Part, group: list[Reject]) -> str:
     why = f" ({first.reason})" if first.reason not in CODES[first.code] else ""
     text = f"{where}: {shown + ': ' if shown else ''}{CODES[first.code]}{why} [{first.code}]"
     rules = [rule for rule in part.rule.columns if rule.name in ours]
-    fixed = {rule.name: "yes or no" if rule.kind == "flag" else "one of these" for rule in rules
-             if rule.allowed or rule.kind == "flag"}  # fmt: skip
+    fixed = [rule for rule in rules if rule.allowed or rule.kind == "flag"]
     blank = [rule.name for rule in rules if first.code == "E-DATE" and not rule.required]
     if values and fixed:
-        name, meant = next(iter(fixed.items()))
-        text += f"; to have it read, write values: {{{name}: {{{quoted(next(iter(values)))}: {meant}}}}}"
+        meant = "yes or no" if fixed[0].kind == "flag" else "one of these"
+        text += f"; to have it read, write values: {{{fixed[0].name}: {{{quoted(next(iter(values)))}: {meant}}}}}"
     elif cure := _CURES.get(first.code):
         text += f"; {cure}"
         if values and blank:

@@ -66,7 +66,7 @@ class Part:
     file_notes: list[str] = field(default_factory=list)
     day_only: set[str] = field(default_factory=set)
     raw_columns: dict[str, int] = field(default_factory=dict)
-    unread: list[str] | None = None  # their columns that nothing maps; None where a note of the file says it
+    unread: list[str] = field(default_factory=list)  # their columns that nothing maps
     merged: dict[str, str] = field(default_factory=dict)  # {id of a merged record: the id that is left}
 
     @property

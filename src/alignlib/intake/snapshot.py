@@ -17,7 +17,7 @@ from alignlib.errors import AlignError, Problem
 from alignlib.files import make_folder, sha256, write_file, writing
 from alignlib.instrument import read_instrument
 from alignlib.intake.parquet import write_rejected, write_rows
-from alignlib.intake.tables import SQL_TYPES, TABLES, TYPES, Tables
+from alignlib.intake.tables import ANSWERS, SQL_TYPES, TABLES, TYPES, Tables
 from alignlib.result import RowCount, Source
 from alignlib.words import count, legible
 
@@ -39,7 +39,6 @@ LARGE = 5_000_000  # rows: a table of more stays in its file, for in memory it w
 FILE_NOTES = "files"  # notes about reading: shown by `alignlib check`, not in a report
 LEFT_ASIDE, MOST_FILES = ("facts.yml", "README.md"), 10  # files of the template; how many others a note names
 Notes = dict[str, list[str]]
-PEOPLE = ("responses", "respondents")  # tables in which an anonymous survey hides who answered
 
 
 def prepare(engagement_folder: Path, run_dir: Path) -> Settings:
@@ -49,27 +48,22 @@ def prepare(engagement_folder: Path, run_dir: Path) -> Settings:
     rejected.parquet and what databases held (sources/); no comment that nobody approved is in any of them.
     Raises AlignError with every problem of every file; then nothing is written.
     """
-    with tempfile.TemporaryDirectory() as scratch:
-        return _freeze(engagement_folder, run_dir, Path(scratch))
-
-
-def _freeze(engagement_folder: Path, run_dir: Path, scratch: Path) -> Settings:
     settings = read_engagement(engagement_folder)
-    parts, row_counts, sources, notes, problems = take_in(engagement_folder, settings, scratch)
-    if problems:
-        raise AlignError(problems)
-    _blank_comments(parts, engagement_folder)
-    _hide_people(parts, settings, engagement_folder)
-    make_folder(run_dir, private=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        parts, row_counts, sources, notes, problems = take_in(engagement_folder, settings, Path(scratch))
+        if problems:
+            raise AlignError(problems)
+        _blank_comments(parts, engagement_folder)
+        _hide_people(parts, settings, engagement_folder)
+        make_folder(run_dir, private=True)
+        for name in kept_extracts(settings):
+            with writing(run_dir / EXTRACTS / name, private=True) as copy, (Path(scratch) / name).open("rb") as extract:
+                shutil.copyfileobj(extract, copy)
     prints: dict[str, str] = {}
     for name in TABLES:
         if group := [part for part in parts if part.entry.table == name]:
             prints[name] = sha256(write_rows(run_dir / "tables" / f"{name}.parquet", arrow_schema(name), group))
-    for name in kept_extracts(settings):
-        with writing(run_dir / EXTRACTS / name, private=True) as copy, (scratch / name).open("rb") as extract:
-            shutil.copyfileobj(extract, copy)
-    hidden = [settings.survey.mode == "anonymous" and part.entry.table in PEOPLE for part in parts]
-    write_rejected(run_dir / REJECTED_FILE, parts, hidden, [part.entry.table == "responses" for part in parts])
+    write_rejected(run_dir / REJECTED_FILE, parts, settings.survey.mode == "anonymous")
     report = {
         "row_counts": [each.model_dump() for each in row_counts], "sources": [each.model_dump() for each in sources],
         "notes": notes, "day_only": sorted(_day_only(parts)), "fingerprints": prints,
@@ -82,14 +76,13 @@ def _freeze(engagement_folder: Path, run_dir: Path, scratch: Path) -> Settings:
 def check(engagement_folder: Path) -> tuple[list[RowCount], Notes, list[Problem], list[str]]:
     """What is wrong with an engagement's files? Row counts, notes, problems, and what was rejected (rejected_lines).
 
-    Notes name the files of data/ that no input names, and columns that nothing maps. Writes nothing. Raises AlignError
-    only when engagement.yml itself cannot be read.
+    Notes name the files of data/ that no input names. Writes nothing. Raises AlignError only when engagement.yml itself
+    cannot be read.
     """
-    from alignlib.intake.rejected import rejected_lines, unread_columns
+    from alignlib.intake.rejected import rejected_lines
 
     settings = read_engagement(engagement_folder)
     parts, row_counts, _, notes, problems = take_in(engagement_folder, settings)
-    notes.setdefault(FILE_NOTES, []).extend(unread_columns(parts))
     if unread := _unread_files(engagement_folder / "data", settings):
         notes[FILE_NOTES].append(unread)
     return row_counts, notes, problems, [line for part in parts for line in rejected_lines(part)]
@@ -107,8 +100,8 @@ def _unread_files(folder: Path, settings: Settings) -> str:
     if not rest:
         return ""
     more = f" and {count(len(rest) - MOST_FILES, 'other')}" if len(rest) > MOST_FILES else ""
-    what = "file in data/ is" if len(rest) == 1 else "files in data/ are"
-    return f"{len(rest)} {what} named by no input, and so not read: {', '.join(rest[:MOST_FILES])}{more}."
+    shown = ", ".join(rest[:MOST_FILES])
+    return f"{count(len(rest), 'file')} in data/ named by no input, and so not read: {shown}{more}."
 
 
 def take_in(
@@ -124,6 +117,7 @@ def take_in(
     from alignlib.intake.database import databases, extract
     from alignlib.intake.mappings import map_input
     from alignlib.intake.read import read_table
+    from alignlib.intake.rejected import unread_columns
     from alignlib.intake.rows import join_parts, type_columns
 
     parts: list[Part] = []
@@ -160,6 +154,7 @@ def take_in(
         texts = {part.entry.table: [*part.notes, *_values_rejected(part)], FILE_NOTES: part.raw.notes + part.file_notes}
         for where, more in texts.items():
             notes[where] = list(dict.fromkeys([*notes.get(where, []), *more]))
+    notes.setdefault(FILE_NOTES, []).extend(unread_columns(parts))
     return parts, row_counts, sources, notes, problems
 
 
@@ -167,7 +162,7 @@ def kept_extracts(settings: Settings) -> list[str]:
     """Which extracts of a database does a run keep? Not those in which people answer: they hold who wrote what."""
     from alignlib.intake.database import databases, snapshot_name
 
-    people = set(databases(settings, PEOPLE))
+    people = set(databases(settings, ANSWERS))
     return [snapshot_name(source) for source in databases(settings) if source not in people]
 
 
@@ -198,7 +193,7 @@ def _hide_people(parts: "list[Part]", settings: Settings, engagement_folder: Pat
     One secret for all runs, so that two runs can be compared: who is in both, and whose answer was corrected.
     """
     for part in parts:
-        if settings.survey.mode == "anonymous" and part.entry.table in PEOPLE:
+        if settings.survey.mode == "anonymous" and part.entry.table in ANSWERS:
             key, names = engagement_secret(engagement_folder), part.data["respondent_id"].astype("str")
             codes = ["r-" + hmac.digest(key, name.encode(), "sha256").hex()[:12] for name in names]
             hidden = part.data.assign(respondent_id=codes, record=None)

@@ -21,7 +21,7 @@ from alignlib.resources import read_resource
 from alignlib.words import count
 
 ANY = "*"
-LONGEST, MOST = 100, 20  # letters of a header that may be one of ours; columns that a note names
+LONGEST = 100  # letters of a header that may be one of ours
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _SIGNS = re.compile(r"[^\w%]+|_+")
 _SIMPLE = re.compile(r"[A-Za-z]\w*( \w+)*")
@@ -230,7 +230,7 @@ def _values(reading: HeaderReading, settings: Settings) -> dict[str, dict[str, s
         fit = set(map(plain_name, theirs))
         if odd := [cell for cell in cells if plain_name(cell) not in fit]:
             title = reading.columns.pop(rule.name)
-            shown = ", ".join(f"{_cut(cell)!r} ({cells[cell]})" for cell in odd[:5])
+            shown = ", ".join(f"{cut(cell)!r} ({cells[cell]})" for cell in odd[:5])
             fix = f"to have it read, write values: {{{rule.name}: {{their label: ours}}}}"
             reading.notes.append(f"{title!r} of {entry.file} was not read as {rule.name}: it holds {shown}; {fix}.")
             values.pop(rule.name, None)
@@ -286,15 +286,8 @@ def _note(reading: HeaderReading) -> None:
     pairs = ", ".join(f"{theirs!r} as {ours}" for ours, theirs in found.items())
     also = f", beside the {count(len(entry.columns), 'column')} that it declares" if entry.columns else ""
     reading.notes.insert(0, f"{entry.file} was mapped to {entry.table} by its headers: {pairs or 'nothing'}{also}.")
-    used = {*reading.columns.values(), *(theirs for lookup in entry.lookups for theirs in lookup.match)}
-    whys = synonyms().unread
-    rest = [title for title in reading.headers if title not in used]
-    named = [f"{_cut(title)!r}" + (f" ({whys[worded(title)]})" if worded(title) in whys else "") for title in rest]
-    if named:
-        more = f"; and {len(named) - MOST} more" if len(named) > MOST else ""
-        columns = count(len(named), "column")
-        reading.notes.append(f"{columns} of {entry.file} not mapped, and so not read: {'; '.join(named[:MOST])}{more}.")
 
 
-def _cut(text: str) -> str:
+def cut(text: str) -> str:
+    """How much of a client's text does a sentence show?"""
     return text if len(text) <= 80 else text[:79] + "…"

@@ -22,6 +22,7 @@ TYPES: dict[str, tuple[str, str, str]] = {
     "timestamp": ("TIMESTAMP", "datetime64[us]", "timestamp[us]"),
     "flag": ("BOOLEAN", "boolean", "bool"), "labels": ("VARCHAR[]", "object", ""),
 }  # fmt: skip
+ANSWERS = ("responses", "respondents")  # tables in which people answer a survey, and an anonymous one hides who did
 SQL_TYPES = {kind: sql for kind, (sql, _, _) in TYPES.items()}
 
 
