@@ -3,6 +3,8 @@
 import re
 from functools import cache, partial
 
+import pandas as pd
+
 from alignlib.instrument import Item, languages, read_instrument
 from alignlib.intake.columns import by_value
 from alignlib.intake.exports import fold
@@ -54,24 +56,23 @@ def read_answers(part: Part) -> None:
     data, given = part.data, part.entry.labels or labels_of("scale")
     labels = {"cannot_say": "cannot_say"} | {plain_name(label): number for label, number in given.items()}
     items = {code: read_instrument().find(code) for code in data["item"].unique()}
-    ways: dict[tuple[str, float], list[str]] = {}
-    for code, item in items.items():
-        ways.setdefault(("scale", 5) if item is None or item.kind in SCALED else (item.kind, item.high), []).append(
-            code
-        )
-    answers = data["answer"].copy()
-    for (kind, _), codes in ways.items():
-        rows = data["item"].isin(codes)
-        if kind == "comment":
-            data["comment"] = data["answer"].where(rows, data.get("comment", ""))
-            answers[rows] = ""
-        else:
-            change = partial(read_answer, item=items[codes[0]], labels=labels)
-            answers[rows], _ = by_value(data.loc[rows, "answer"], change)
+    is_comment = data["item"].isin([code for code, item in items.items() if item and item.kind == "comment"])
+    if is_comment.any():
+        data["comment"] = data["answer"].where(is_comment, data.get("comment", ""))
+    answers = data["answer"].mask(is_comment, "")
+    first: dict[tuple[str, float], str] = {}  # items that are answered alike are read at once, as the first of them
+    alike = {code: first.setdefault(_way(item), code) for code, item in items.items()}
+    read = [by_value(given, partial(read_answer, item=items[code], labels=labels))[0]
+            for code, given in answers[~is_comment].groupby(data["item"].map(alike), sort=False)]  # fmt: skip
+    answers = pd.concat([answers[is_comment], *read]).reindex(answers.index)
     cannot = answers == "cannot_say"
     data["answer"] = answers.mask(cannot, "")
     if "cannot_say" not in data:
         data["cannot_say"] = cannot.map({True: "true", False: "false"}).astype("str")
+
+
+def _way(item: Item | None) -> tuple[str, float]:
+    return ("scale", 5) if item is None or item.kind in SCALED else (item.kind, item.high)
 
 
 def read_answer(text: str, item: Item | None, labels: dict[str, str]) -> str:

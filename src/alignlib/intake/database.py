@@ -54,8 +54,8 @@ def extract(folder: Path, sources: Iterable[Database], into: Path) -> tuple[dict
 
     All tables of one address are read in one read-only transaction (PostgreSQL: REPEATABLE READ), so that they fit each
     other. Blank is NULL, times are UTC with their offset, numbers exact, binary values hexadecimal, lists and JSON as
-    JSON. ``folder`` is where an SQLite file lies; ``limit`` takes only the first rows. Problems: E-DATABASE, E-CONFIG,
-    E-OPEN, E-TYPE, E-CHANGED, E-EMPTY, E-ROWS; none holds an address, a user or a password.
+    JSON. ``folder`` is where an SQLite file lies. Problems: E-DATABASE, E-CONFIG, E-OPEN, E-TYPE, E-CHANGED, E-ROWS;
+    none holds an address, a user or a password.
     """
     found: dict[Database, Path] = {}
     problems: list[Problem] = []
@@ -78,7 +78,7 @@ def extract(folder: Path, sources: Iterable[Database], into: Path) -> tuple[dict
 
 @contextmanager
 def _told(sources: list[Database]) -> Iterator[None]:
-    """Turns faults of a driver into ours. They are raised anew by ``prepare``: a trace must not hold the driver's."""
+    """Turns faults of a driver into ours, without a trace of it: its words may hold an address."""
     from sqlalchemy.exc import SQLAlchemyError
 
     where = ", ".join(f"{source.table} (database)" for source in sources)
@@ -183,8 +183,6 @@ def _extract(connection: "sa.Connection", source: Database, into: Path) -> Path:
     query: sa.Select[Any] = sa.select(sa.literal_column("*")).select_from(sa.table(name, schema=schema))
     result = connection.execute(query, execution_options={"yield_per": BATCH})
     titles = list(result.keys())
-    if not titles:
-        raise AlignError(Problem("E-EMPTY", "the table has no columns", where=where))
     arrow, rows, size = pa.schema([(title, pa.string()) for title in titles]), 0, 0
     path = into / snapshot_name(source)
     with writing(path, private=True) as handle, pq.ParquetWriter(handle, arrow, compression="zstd") as writer:

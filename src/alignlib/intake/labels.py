@@ -2,7 +2,6 @@
 
 import re
 from collections import Counter
-from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from alignlib.engagement import Settings
@@ -53,8 +52,7 @@ def read_labels(
         part.notes.append(f"{count(repeats, 'row')} of {where} repeated a label; each label counts once.")
     if unknown:
         part.notes.append(f"{count(unknown, 'label')} of {where} did not match {allowed}; only they were left out.")
-        records = part.data.loc[part.data[rule.name].isin(strange), "record"]
-        part.remember(records, rule.name, "E-VALUE", repeat(f"not among {allowed}"))
+        part.remember(part.data[rule.name].isin(strange), rule.name, "E-VALUE", f"not among {allowed}")
     return lists, []
 
 

@@ -77,21 +77,21 @@ class Part:
         theirs = self.source.get(column)
         return f"{self.entry.file}, column {theirs}" if theirs else f"{self.entry.file}, {column}"
 
-    def remember(self, records: Any, column: str, code: str, reasons: Iterable[str]) -> None:
-        """Keeps for each of these records which value could not be used, and why; whether its row stays is open."""
+    def remember(self, bad: "pd.Series[bool]", column: str, code: str, reason: "str | pd.Series[str]") -> None:
+        """Keeps for each of these rows which value could not be used, and why; whether the row stays is open."""
+        rows = self.data[bad.to_numpy(dtype=bool)]
+        why: Iterable[str] = repeat(reason) if isinstance(reason, str) else reason.loc[rows.index]
         theirs: Iterable[str] = repeat(self.source.get(column, column))
         if self.entry.shape == "survey" and column == "answer":  # each item has a column of its own
-            theirs = self.data.loc[records.index, "item"].map(self.entry.items)
-        triples = zip(records.tolist(), theirs, reasons, strict=False)
-        self.rejects += [Reject(record, name, code, why) for record, name, why in triples]
+            theirs = rows["item"].map(self.entry.items)
+        triples = zip(rows["record"].tolist(), theirs, why, strict=False)
+        self.rejects += [Reject(record, name, code, told) for record, name, told in triples]
 
     def reject(self, bad: "pd.Series[bool]", column: str, code: str, reason: "str | pd.Series[str]") -> None:
         """Takes these rows out as rejected, and remembers which value and why."""
-        out = bad.to_numpy(dtype=bool)
-        if out.any():
-            why = repeat(reason) if isinstance(reason, str) else reason.loc[self.data.index[out]]
-            self.remember(self.data.loc[out, "record"], column, code, why)
-            self.data = self.data.loc[~out]
+        if bad.any():
+            self.remember(bad, column, code, reason)
+            self.data = self.data.loc[~bad.to_numpy(dtype=bool)]
 
     def refuse(self, bad: "pd.Series[bool]", rule: ColumnRule, code: str, reason: "str | pd.Series[str]") -> None:
         """Takes out wrong values of this column alone where their rows can do without, else their rows as rejected."""
@@ -99,8 +99,7 @@ class Part:
         if not is_spared or (code == "E-FUTURE" and rule.name == "created_on"):  # what is not there yet is no asset
             return self.reject(bad, rule.name, code, reason)
         if bad.any():
-            why = repeat(reason) if isinstance(reason, str) else reason.loc[bad.index[bad]]
-            self.remember(self.data.loc[bad, "record"], rule.name, code, why)
+            self.remember(bad, rule.name, code, reason)
             column = self.data[rule.name]
             self.data = self.data.assign(**{rule.name: column.mask(bad, "" if code == "E-XLERR" else pd.NaT)})
 
@@ -189,14 +188,13 @@ def _put(part: Part, rule: ColumnRule, settings: Settings) -> None:
 def _reject_beyond_ends(part: Part) -> None:
     """Rejects answers outside the ends of their item; of an item the instrument does not know, outside 1 to 5."""
     codes, names, _ = distinct(part.data["item"])
-    ends = [(1, 5) if item is None else (item.low, item.high) for item in map(read_instrument().find, names)]
-    for at, why in enumerate(("below", "above")):
-        limits = pd.Series([pair[at] for pair in ends], dtype="float64").take(codes).set_axis(part.data.index)
-        answers = part.data["answer"]
-        beyond = answers < limits if why == "below" else answers > limits
-        reasons = limits[beyond].map(lambda limit, why=why: f"{why} {limit:g}").reindex(limits.index)
-        part.reject(beyond, "answer", "E-SCALE", reasons)
-        codes = codes[~beyond.to_numpy()]
+    limits = [(1, 5) if item is None else (item.low, item.high) for item in map(read_instrument().find, names)]
+    ends = pd.DataFrame(limits, columns=["low", "high"], dtype="float64").take(codes).set_axis(part.data.index)
+    answers = part.data["answer"]
+    beyond = (answers < ends["low"]) | (answers > ends["high"])
+    told = zip(answers[beyond], ends["low"][beyond], ends["high"][beyond], strict=True)
+    reasons = [f"below {low:g}" if answer < low else f"above {high:g}" for answer, low, high in told]
+    part.reject(beyond, "answer", "E-SCALE", pd.Series(reasons, index=answers.index[beyond], dtype="str"))
 
 
 def _read_text(part: Part, rule: ColumnRule, texts: list[str], counts: list[int], settings: Settings) -> Values:
