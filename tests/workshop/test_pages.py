@@ -62,6 +62,16 @@ def test_the_survey_in_the_room_asks_the_items_of_the_instrument_but_for_own_wor
     assert (owner.kind, owner.low, owner.high) == ("number", 0, 100)
 
 
+def test_what_one_person_writes_in_words_is_never_asked(company: dict[str, Page]) -> None:
+    """Of one person only numbers and "cannot say" are kept: words tell who wrote them."""
+    german = pages(settings(survey={"language": "de", "segments": ["A", "B"]}))
+    alone = [page for page in (*company.values(), *german.values()) if page.scope == "person"]
+    asked = [question for page in alone for question in page.questions.values()]
+    assert len(alone) == 10 and {question.kind for question in asked} == {"choice", "number", "points"}
+    values = {value for question in asked for value, _ in question.options}
+    assert {value for value in values if number_of(value) is None} == {CANNOT_SAY}
+
+
 def test_sorting_asks_what_the_work_list_puts_first_and_nothing_decided_before(
     company: dict[str, Page], planted: tuple[Settings, dict[str, Result]], prepared: Callable[[bool], Path]
 ) -> None:

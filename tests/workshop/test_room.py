@@ -19,12 +19,11 @@ from hypothesis import strategies as st
 from scipy import stats
 
 sys.path.insert(0, str(Path(__file__).parent))
-from rooms import CODE, ITEMS, KEY, PAGES, given, opened, page, saved, values
+from rooms import CODE, ITEMS, KEY, PAGES, given, opened, saved, values
 
 from alignlib.errors import AlignError
 from alignlib.workshop import room as room_module
 from alignlib.workshop import store as store_module
-from alignlib.workshop.pages import Question
 from alignlib.workshop.room import Room
 from alignlib.workshop.store import answers, open_store
 
@@ -100,13 +99,6 @@ def test_a_room_that_was_not_opened_says_so(tmp_path: Path) -> None:
     for act in (room.state, lambda: room.join(CODE, "sales"), lambda: room.save("x", []), lambda: room.undo("x")):
         assert code_of(act) == "E-CLOSED"
     assert room.who("x") is None
-
-
-def test_what_one_person_writes_in_words_is_never_asked(room: Room) -> None:
-    for question in (Question("mood", "How so?", "words"), Question("who", "Who?", "choice", (("sales", "Sales"),))):
-        asked = page("words", "person", question)
-        assert code_of(lambda asked=asked: room.open({"words": asked}, 9, CODE, KEY)) == "E-VALUE"  # type: ignore[misc]
-    assert code_of(lambda: room.open({}, 9, CODE, KEY)) == "E-VALUE"
 
 
 # --- answering --------------------------------------------------------------------------------------------------------

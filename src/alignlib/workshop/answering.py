@@ -44,14 +44,6 @@ def is_answer(given: Any) -> bool:
     return are_kept and bool(_ID.fullmatch(given["id"]))
 
 
-def is_kept_by_number(page: Page) -> bool:
-    """Can every answer to this page be kept? Of one person only numbers and "cannot say": words tell who wrote them."""
-    return page.scope != "person" or all(
-        question.kind != "words" and all(v == CANNOT_SAY or number_of(v) is not None for v, _ in question.options)
-        for question in page.questions.values()
-    )
-
-
 def rows_of(page: Page) -> tuple[sa.Table, sa.ColumnElement[bool]]:
     """In which table do the answers to a page lie, and which rows are they?"""
     if page.scope == "person":

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from alignlib.errors import AlignError, Problem
 from alignlib.words import TEAM_NAMES
-from alignlib.workshop.answering import ROOM, Answer, Seat, is_answer, is_kept_by_number, mine, rows_of, write
+from alignlib.workshop.answering import ROOM, Answer, Seat, is_answer, mine, rows_of, write
 from alignlib.workshop.pages import Page, listed_titles, page_of, refusals
 from alignlib.workshop.store import CLEARED, ENTRIES, KEPT, RESPONSES, SEATS, TAKEN, Store, close_store, keep, kept
 from alignlib.workshop.store import answers as all_answers
@@ -51,10 +51,6 @@ class Room:
         """Who may come in from now on, and what are they asked? Begins a workshop or goes on with it: answers, seats
         and the form shown stay. Codes and keys are kept as hashes alone.
         """
-        if not pages:
-            _refuse("E-VALUE", "a workshop needs a form", "give pages(settings)")
-        if odd := [page.title for page in pages.values() if not is_kept_by_number(page)]:
-            _refuse("E-VALUE", f"{odd[0]}: what one person writes in words is not kept", "ask for it on a board")
         with self.store.writing() as connection:
             state = kept(connection, "state") or {"form": "", "until": None, "forms": {}, "is_closed": False}
             _still_open(state)
