@@ -57,7 +57,7 @@ def mine(connection: sa.Connection, seat: Seat, page: Page) -> dict[str, str]:
     rows = connection.execute(sa.select(table).where(which).filter_by(**seat.own(page))).mappings()
     if page.scope != "person":
         return {row["item"]: row["value"] for row in rows}
-    return {row["item"]: CANNOT_SAY if row["cannot_say"] else _written(row["answer"]) for row in rows}
+    return {row["item"]: CANNOT_SAY if row["cannot_say"] else f"{row['answer']:.10g}" for row in rows}
 
 
 def write(connection: sa.Connection, seat: Seat, page: Page, given: Sequence[Answer]) -> None:
@@ -79,7 +79,3 @@ def write(connection: sa.Connection, seat: Seat, page: Page, given: Sequence[Ans
         rows += [row] if answer["value"] else []
     if rows:
         connection.execute(sa.insert(table), rows)
-
-
-def _written(value: float) -> str:
-    return str(int(value)) if value.is_integer() else repr(value)

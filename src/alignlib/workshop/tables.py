@@ -110,7 +110,7 @@ def _responses(given: Sequence[Mapping[str, Any]], key: bytes) -> list[Row]:
     rows = [
         {"respondent_id": in_files(key, each["respondent_id"]),
          "team": each["team"], "role": each["role"] or "", "item": each["item"],
-         "answer": "" if each["answer"] is None else f"{float(each['answer']):.10g}",
+         "answer": "" if each["answer"] is None else f"{each['answer']:.10g}",
          "cannot_say": "true" if each["cannot_say"] else "false"}
         for each in given
     ]  # fmt: skip
