@@ -10,7 +10,7 @@ from alignlib.charts.canvas import INK, TEXT, fitted, span, wrapped
 from alignlib.charts.rows import marks_of
 from alignlib.charts.tables import Table, counted, headed, number
 from alignlib.report.plots import Axis, Label, Line, Plot, Series
-from alignlib.result import Exhibit, Row, Unit
+from alignlib.result import Column, Exhibit, Row, Unit
 
 SCALES = {"money": 0.01, "pp": 100.0}  # of what a figure is stored in, to what a workbook shows
 _FORMATS = {"share": "0%", "points": "0.0", "delta": "0.0", "p": "0.0"}
@@ -154,8 +154,8 @@ def _silent(
 
 def _told(e: Exhibit, table: Table, currency: str) -> list[str]:
     """What stands at the right of each row: the figure with its interval, as in the table."""
-    name = "value" if has(e, "value") else "gap"
-    column = next(column for column in e.columns if column.name == name)
+    column = told_column(e)
+    name = column.name
     at, said = table.head.index(headed(column)), []
     for row, cells in zip(e.rows, table.rows, strict=False):
         low, high = number(row, "low"), number(row, "high")
@@ -197,6 +197,11 @@ def strokes(sheet: Sheet, name: str, pieces: Sequence[tuple[Spot, Spot]], line: 
         f"{name}, place": [place for (_, y), (_, y2) in pieces for place in (y, y2, None)],
     }
     return [Series(name, f"{name}, place", name, line=line)]
+
+
+def told_column(e: Exhibit) -> Column:
+    """Which column stands at the right of each row: what the data say, or else the gap of the teams?"""
+    return next(column for name in ("value", "gap") for column in e.columns if column.name == name)
 
 
 def has(e: Exhibit, name: str) -> bool:

@@ -34,17 +34,9 @@ class Room(NamedTuple):
         """What is left below a lead of this text?"""
         return Room(self.width, self.height - lead_height(text, self.width)) if text else self
 
-    def beneath(self, text: str) -> "Room":
-        """What is left below a lead of this text with a small rule at its right?"""
-        return Room(self.width, min(self.left().below(text).height, self.height - 48))
-
     def left(self) -> "Room":
         """What is left of it when words stand at the right?"""
         return Room(self.width * (1 - BESIDE) - GAP, self.height)
-
-    def half(self) -> "Room":
-        """What has each of two columns?"""
-        return Room((self.width - GAP) / 2, self.height)
 
 
 class Listing(NamedTuple):

@@ -10,7 +10,7 @@ from alignlib import words
 from alignlib.charts import canvas
 from alignlib.charts.canvas import ACT, INK, STAGE, TEXT, axis, span, wrapped
 from alignlib.charts.tables import Table, headed, number, part_figure
-from alignlib.report.lanes import SCALES, Look, Sheet, has, lanes, strokes
+from alignlib.report.lanes import SCALES, Look, Sheet, has, lanes, strokes, told_column
 from alignlib.report.plots import Axis, Label, Line, Plot, Series
 from alignlib.result import Exhibit, Row
 
@@ -43,9 +43,7 @@ def told_below(exhibit: Exhibit) -> str:
         kinds = (("leaked", "Red: leaked."), ("decided", "Grey: decided."), ("open", "Hatched: still open."))
         said = ["Dark: went on, or there now."]
         said += [text for kind, text in kinds if any(number(row, kind) for row in exhibit.rows)]
-    name = {"dumbbell": "gap", "intervals": "value"}.get(exhibit.shape)
-    name = ("value" if has(exhibit, "value") else "gap") if exhibit.shape == "paired" else name
-    said += [f"At the right: {headed(column)}." for column in exhibit.columns if column.name == name]
+    said += [f"At the right: {headed(told_column(exhibit))}."] if _SHAPES[exhibit.shape] is lanes else []
     said += ["Hollow or pale: what the other team expects it to answer."] if has(exhibit, "sales_guess") else []
     n = 0 if exhibit.shape == "curve" else len(exhibit.rows) - MOST
     return " ".join([*said, *([f"{words.count(n, 'more row')} in the report."] if n > 0 else [])])

@@ -14,7 +14,7 @@ from alignlib import words
 from alignlib.charts import interval_strip
 from alignlib.report import phrases
 from alignlib.report.document import Document, Figure, Item
-from alignlib.report.listings import AIR, BESIDE, SCALE, Listing, Room, Strip, pages
+from alignlib.report.listings import AIR, BESIDE, GAP, SCALE, Listing, Room, Strip, pages
 from alignlib.report.native import is_charted
 from alignlib.report.pictures import strip_alt
 from alignlib.resources import Play
@@ -225,7 +225,9 @@ def _shown(
         if is_wide and beside:  # the finding's words stand above the table, at the left of its small rule
             about = " ".join(f"{head}: {text.split(chr(10))[0]}." if head == phrases.RUN else text
                              for head, text in beside)  # fmt: skip
-        left = (room.beneath(about) if beside else room.below(about)) if is_wide else room.below(about).left()
+        left = room.below(about) if is_wide else room.below(about).left()
+        if is_wide and beside:
+            left = Room(room.width, min(room.left().below(about).height, room.height - 48))
         listings = pages(Listing.of(figure, left.width), left, 1)
         words_beside = () if is_wide else words_beside
     rest = tuple(line for line in (exhibit.lead, *_notes_of(figure)) if line)
@@ -254,7 +256,7 @@ def _others(items: list[Item], most: int, room: Room) -> Iterator[Slide]:
         return
     listing = Listing(("Level", "Finding"), rows, (0.15, 0.85), ("level", "serif"))
     title = words.tally([item.finding.level for item in items])
-    columns = pages(listing, room.half(), 2 * most)
+    columns = pages(listing, Room((room.width - GAP) / 2, room.height), 2 * most)
     told = [f"{row[0]}: {row[1]}. {item.finding.detail}" for row, item in zip(rows, ranked, strict=True)]
     for i in range(0, len(columns), 2):
         pair, start = columns[i : i + 2], sum(len(column.rows) for column in columns[:i])
