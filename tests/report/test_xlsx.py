@@ -15,7 +15,7 @@ from typing import Any
 
 import openpyxl
 import pytest
-from sample_record import sample_record
+from sample_record import nothing_judged, sample_record
 
 from alignlib import words
 from alignlib.charts.tables import CODES
@@ -57,8 +57,9 @@ def with_text(said: str) -> Record:
     )  # fmt: skip
     twin = exhibit.model_copy(update={"key": "funnel.hos_tile"})
     funnel = Result(diagnostic="funnel", question=said, headline=said, summary=said, exhibits=[exhibit, twin])
+    results = nothing_judged() | {"funnel": funnel}
     return sample_record().model_copy(
-        update={"client": said, "results": {"funnel": funnel}, "thresholds_lock": said, "kit_version": said}
+        update={"client": said, "results": results, "thresholds_lock": said, "kit_version": said}
     )
 
 
@@ -67,7 +68,7 @@ def with_table(name: str, columns: list[Column], rows: list[dict[str, Any]]) -> 
     said: dict[str, Any] = {"title": "t", "shape": "table", "read": "r", "alt": "a", "source": "s"}
     exhibit = Exhibit(key=f"funnel.{name}", columns=columns, rows=rows, **said)
     funnel = Result(diagnostic="funnel", question="q", headline="h", summary="s", exhibits=[exhibit])
-    return sample_record().model_copy(update={"results": {"funnel": funnel}})
+    return sample_record(results=nothing_judged() | {"funnel": funnel})
 
 
 def parts(data: bytes) -> dict[str, str]:

@@ -228,7 +228,7 @@ def curve(e: Exhibit, width: int, currency: str = "") -> Canvas:
     What was agreed is held against the share of one day, of the row that has a ``promised`` time. There alone stand the
     agreed line and the estimate in its own interval, with the words above the plot.
     """
-    series = list(dict.fromkeys(str(row["label"]) for row in e.rows))
+    series = list(dict.fromkeys(str(row["label"]) for row in e.rows))[: len(_SERIES)]
     last = max(number(row, "day") or 0 for row in e.rows) or 1
     shares = [v for row in e.rows for name in ("share", "high") if (v := number(row, name)) is not None]
     levels = axis(0, min(max([*shares, e.limit or 0.05]), 1), "share")

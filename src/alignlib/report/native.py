@@ -126,7 +126,7 @@ def _fitting(n: float | None, said: str, room: float) -> str:
 
 def _curve(e: Exhibit, table: Table, look: Look) -> Plot:
     """How a share grows with days: each series with its intervals, its name at the end."""
-    names = list(dict.fromkeys(str(row["label"]) for row in e.rows))
+    names = list(dict.fromkeys(str(row["label"]) for row in e.rows))[: len(_STROKES)]
     last = max(number(row, "day") or 0 for row in e.rows) or 1
     found = [v for row in e.rows for name in ("share", "high") if (v := number(row, name)) is not None]
     held = [row for row in e.rows if row.get("promised")]
