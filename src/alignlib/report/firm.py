@@ -40,7 +40,7 @@ def open_template(template: bytes) -> "Presentation":
         there = ", ".join(f"“{name}”" for name in names[:30]) or "none"
         lacking = " and ".join(f"“{name}”" for name in missing)
         what = f"the template lacks the layout {lacking} with a title; it has {there}"
-        fix = "in PowerPoint, View, Slide Master: rename the layouts to be used to “Title Slide” and “Title Only”"
+        fix = "in PowerPoint, View, Slide Master: name two layouts “Title Slide” and “Title Only”, each with a title"
         raise AlignError(Problem("E-TEMPLATE", what, fix=fix))
     return deck
 
@@ -62,8 +62,9 @@ def layout(deck: "Presentation", name: str) -> Any:
 
 
 def title_of(layout: Any) -> Any:
-    """Which place of a layout holds the title, if any does?"""
-    return next((each for each in layout.placeholders if each.placeholder_format.type in (1, 3)), None)
+    """Which place of a layout, of whatever size, holds the title, if any does?"""
+    found = (each for each in layout.placeholders if each.placeholder_format.type in (1, 3) and each.width)
+    return next(found, None)
 
 
 def _refused(what: str) -> AlignError:
