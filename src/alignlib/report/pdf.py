@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from alignlib import words
 from alignlib.files import write_file
 from alignlib.report.brand import PLAIN, Brand
 from alignlib.report.document import Document
@@ -33,8 +34,8 @@ def render(document: Document, brand: Brand = PLAIN) -> bytes:
     printing = Printing((*sorted(str(path) for path in folder.glob("*.ttf")), *brand.fonts))
     data = printing.printed(printed(document, brand))
     if missing := len(printing.missing):
-        said = f"Characters that no font at hand has, each printed as a square: {missing}. The HTML report holds them."
-        data["method"]["caveats"].append(said)
+        said = f"Characters that no font at hand has, each printed as a square: {words.number(missing)}."
+        data["method"]["caveats"].append(f"{said} The HTML report holds them.")
     with _loaded(folder, brand.fonts) as fonts:
         return _compiled(data, fonts, document.record.as_of)
 
