@@ -11,7 +11,7 @@ from alignlib import words
 from alignlib.engagement import EXITS, STAGES, Settings, read_engagement
 from alignlib.errors import AlignError, Problem
 from alignlib.instrument import read_instrument
-from alignlib.resources import templates
+from alignlib.resources import strict_templates
 from alignlib.result import Exhibit, Finding, Result, Row
 
 _Keyed = TypeVar("_Keyed", Finding, Exhibit)
@@ -104,7 +104,9 @@ def draft(kind: Kind, settings: Settings, results: Mapping[str, Result]) -> str:
     it says so, and what the room must decide is left blank. It invents nothing and decides nothing. The handoff pact
     (sla) and the definitions rest on funnel and settings alone; the relay card also on the survey, as published.
     """
-    paper = templates("drafts", finalize=_written, keep_trailing_newline=True).get_template(f"{kind}.md.j2")
+    paper = (
+        strict_templates("drafts").overlay(finalize=_written, keep_trailing_newline=True).get_template(f"{kind}.md.j2")
+    )
     told = {"sla": _sla, "definitions": _definitions, "relay": _relay}[kind](settings, results)
     start, end = settings.period.start, settings.period.end
     common = {"client": settings.client, "synthetic": settings.synthetic, "as_of": words.day(settings.as_of),

@@ -17,7 +17,7 @@ from alignlib.engagement import Settings, SurveySettings
 from alignlib.errors import AlignError, Problem
 from alignlib.files import write_file
 from alignlib.instrument import Instrument, Item, languages, read_instrument
-from alignlib.resources import read_resource, templates
+from alignlib.resources import read_resource, strict_templates
 from alignlib.words import legible
 
 Content = dict[str, bytes | str]  # name of a file -> what it holds
@@ -285,4 +285,4 @@ def _xlsx(form: Form) -> Content:
 def _page(template: str, form: Form) -> str:
     numbers = {q.code: number for number, q in enumerate(form.questions, 1)}
     known = {"form": form, "words": form.words, "numbers": numbers, "chosen": CHOSEN, "own": OPEN}
-    return templates("survey").get_template(template).render(known) + "\n"
+    return strict_templates("survey").get_template(template).render(known) + "\n"

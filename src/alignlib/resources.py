@@ -1,11 +1,13 @@
 """The one door to notebooks, templates and playbook: the same from a clone and from an installed wheel."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alignlib.errors import AlignError, Problem
+from alignlib.words import legible
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -50,14 +52,21 @@ def read_resource(*parts: str) -> str:
     return resource(*parts).read_text(encoding="utf-8")
 
 
-def templates(folder: str, **more: Any) -> "Environment":
-    """Which templates of this folder can be filled in? Every value is escaped, and one that is missing is an error."""
+def strict_templates(folder: str, written: Callable[[str], str] = legible, **known: Any) -> "Environment":
+    """Which templates lie in this folder of ``templates``? Every word is escaped, and an unknown name is a fault.
+
+    ``written``: how a text is written before it is escaped; ``known``: what every template may name. Whoever asks keeps
+    them, for compiling takes longer than writing.
+    """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    return Environment(
-        loader=FileSystemLoader(resource("templates", folder)), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True, **more,
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        finalize=lambda value: written(value) if type(value) is str else value,
+        loader=FileSystemLoader(resource("templates", folder)),
     )  # fmt: skip
+    environment.globals.update(known)
+    return environment
 
 
 @cache

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from alignlib import charts, words
 from alignlib.charts.tables import Table, table
-from alignlib.resources import read_resource
+from alignlib.resources import strict_templates
 from alignlib.result import Exhibit, Finding, Result
 
 if TYPE_CHECKING:
@@ -109,11 +109,4 @@ def _page(**said: Any) -> str:
 @cache
 def view_template() -> "Template":
     """Which template shows a view? Compiled once, not for each."""
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(autoescape=True, undefined=StrictUndefined, finalize=_written)
-    return environment.from_string(read_resource("templates", "notebook", "view.html.j2"))
-
-
-def _written(value: Any) -> Any:
-    return words.legible(value) if type(value) is str else value
+    return strict_templates("notebook").get_template("view.html.j2")

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from alignlib import charts, words
 from alignlib.report import phrases
 from alignlib.report.brand import PLAIN, Brand
 from alignlib.report.document import Document, Figure
 from alignlib.report.pictures import draw
-from alignlib.resources import resource
+from alignlib.resources import strict_templates
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -60,17 +60,10 @@ def render(document: Document, brand: Brand = PLAIN) -> str:
 @cache
 def templates() -> "Environment":
     """Which templates are there? Compiled once, for that takes a quarter of a report's time."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, finalize=_written, trim_blocks=True, lstrip_blocks=True,
-        loader=FileSystemLoader(resource("templates", "report")),
+    return strict_templates(
+        "report", _written, count=words.count, spelled=words.spelled, minutes=words.minutes, left_out=charts.left_out,
+        most=_ROWS, say=phrases,
     )  # fmt: skip
-    environment.globals.update(
-        count=words.count, spelled=words.spelled, minutes=words.minutes, left_out=charts.left_out, most=_ROWS,
-        say=phrases,
-    )  # fmt: skip
-    return environment
 
 
 def policy_hash(style: str) -> Inlined:
@@ -86,8 +79,6 @@ def _topics(document: Document) -> Iterator[Topic]:
         yield Topic(shown, folded, f"More on {name[:1].lower()}{name[1:]}" if shown else f"{number} · {name}")
 
 
-def _written(value: Any) -> Any:
-    """A text as the page can hold it: per cent signs, millions and minus signs tied to their figures; others as is."""
-    if type(value) is not str:
-        return value
-    return _AFTER_MINUS.sub(_JOINER, words.tied(words.legible(value)))
+def _written(text: str) -> str:
+    """A text as the page can hold it: per cent signs, millions and minus signs tied to their figures."""
+    return _AFTER_MINUS.sub(_JOINER, words.tied(words.legible(text)))

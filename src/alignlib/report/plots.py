@@ -3,12 +3,12 @@
 import io
 from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from alignlib import words
 from alignlib.charts.canvas import HAIR, HATCH, INK, MUTED, RULE
 from alignlib.report.cells import AS_TEXT
-from alignlib.resources import read_resource
+from alignlib.resources import strict_templates
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -120,17 +120,8 @@ def chart_xml(plot: Plot) -> str:
 @cache
 def chart_template() -> "Template":
     """Which template writes a chart? Compiled once, not for each."""
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, finalize=_written, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.globals.update(pale=_pale, hair=HAIR, hatch=HATCH, ink=INK, muted=MUTED, rule=RULE)
-    return environment.from_string(read_resource("templates", "report", "chart.xml.j2"))
-
-
-def _written(value: Any) -> Any:
-    return words.legible(value) if type(value) is str else value
+    known = {"pale": _pale, "hair": HAIR, "hatch": HATCH, "ink": INK, "muted": MUTED, "rule": RULE}
+    return strict_templates("report", **known).get_template("chart.xml.j2")
 
 
 def _pale(colour: str) -> str:

@@ -17,7 +17,7 @@ from tornado.routing import Router
 from tornado.web import Application, RequestHandler
 
 from alignlib.errors import AlignError
-from alignlib.resources import templates
+from alignlib.resources import strict_templates
 from alignlib.words import TEAM_NAMES, capital
 from alignlib.workshop.assets import AssetHandler, Assets
 
@@ -140,7 +140,7 @@ def _add_headers(request: HTTPServerRequest) -> None:
 
 @cache
 def _first_page() -> "Template":
-    return templates("workshop").get_template("join.html.j2")
+    return strict_templates("workshop").get_template("join.html.j2")
 
 
 class _Ours(RequestHandler):

@@ -20,7 +20,7 @@ from alignlib.intake.columns import tidy
 from alignlib.intake.snapshot import engagement_secret
 from alignlib.intake.snapshot import take_in as read_inputs
 from alignlib.plain_yaml import SETTINGS_FILE
-from alignlib.resources import templates
+from alignlib.resources import strict_templates
 from alignlib.words import TEAM_NAMES, count, legible, listed
 from alignlib.workshop.pages import NONE, OURS, Page, number_of
 from alignlib.workshop.turn import dated
@@ -301,7 +301,7 @@ def proposal(said: Mapping[str, Row]) -> str:
     alike = {name: both["sales"] for name, both in plain.items() if len(both) == 2 and len({*both.values()}) == 1}
     apart = {name: {TEAM_NAMES[team]: figure for team, figure in both.items()} for name, both in plain.items()
              if name not in alike}  # fmt: skip
-    return templates("workshop").get_template("promises.md.j2").render(alike=alike, stated=stated, apart=apart)
+    return strict_templates("workshop").get_template("promises.md.j2").render(alike=alike, stated=stated, apart=apart)
 
 
 def _plain(figure: str) -> str:
