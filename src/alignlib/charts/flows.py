@@ -14,7 +14,7 @@ _CONVERSATIONS = {
     "C1": ("Tailored", "point of view"), "C2": ("Right", "people"), "C3": ("Relevant", "meeting"),
     "C4": ("Definition", "of success"), "C5": ("Value", "tangible"),
 }  # fmt: skip
-_TINTS = {  # a further part of the same kind is lighter; what is still open is hatched
+TINTS = {  # a further part of the same kind is lighter; what is still open is hatched
     "done": (STAGE,),
     "decided": (DECIDED, "#DAD6CD", "#BDB8AC"),
     "leaked": (ACT, "#C4476A", "#D88AA0"),
@@ -81,7 +81,7 @@ def _passage(c: Canvas, row: Row, x: float, y: float) -> None:
 def stack(e: Exhibit, width: int, currency: str = "") -> Canvas:
     """Where did each case end? One bar in parts, what leaked last and in the accent; on a phone one below another."""
     kinds, counts = [str(row["kind"]) for row in e.rows], [_n(row) for row in e.rows]
-    tints = [_TINTS[kind][kinds[:i].count(kind)] for i, kind in enumerate(kinds)]
+    tints = [TINTS[kind][kinds[:i].count(kind)] for i, kind in enumerate(kinds)]
     if width < canvas.PHONE:
         c = Canvas(width, 0, width, 0, max(counts), row=46, rows=len(e.rows))
         for i, (row, tint) in enumerate(zip(e.rows, tints, strict=True)):

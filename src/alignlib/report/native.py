@@ -9,13 +9,13 @@ from collections.abc import Callable
 from alignlib import words
 from alignlib.charts import canvas
 from alignlib.charts.canvas import ACT, INK, STAGE, TEXT, axis, span, wrapped
+from alignlib.charts.flows import TINTS
 from alignlib.charts.tables import Table, headed, number, part_figure
 from alignlib.report.lanes import SCALES, Look, Sheet, has, lanes, strokes, told_column
 from alignlib.report.plots import Axis, Label, Line, Plot, Series
 from alignlib.result import Exhibit, Row
 
 MOST = 18  # rows that can be told apart on a slide
-_TINTS = {"done": STAGE, "decided": canvas.DECIDED, "leaked": ACT, "open": ""}
 _STROKES = (Line(INK, 2.25), Line(TEXT, 2.25, True))  # of one curve, or of two that are compared
 
 
@@ -63,7 +63,7 @@ def _parts(e: Exhibit, table: Table, look: Look) -> Plot:
     """The parts of a whole one below another, what leaked in the accent and in words."""
     head, names = next(headed(c) for c in e.columns if c.name == "n"), [str(row["label"]) for row in e.rows]
     told = [part_figure(row) + (", leaked" if row["kind"] == "leaked" else "") for row in e.rows]
-    fills = tuple(_TINTS[str(row["kind"])] for row in e.rows)
+    fills = tuple(TINTS[str(row["kind"])][0] for row in e.rows)
     return _drawn_bars(look, head, names, [number(row, "n") for row in e.rows], told, fills)
 
 
