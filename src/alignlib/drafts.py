@@ -104,14 +104,12 @@ def draft(kind: Kind, settings: Settings, results: Mapping[str, Result]) -> str:
     it says so, and what the room must decide is left blank. It invents nothing and decides nothing. The handoff pact
     (sla) and the definitions rest on funnel and settings alone; the relay card also on the survey, as published.
     """
-    paper = (
-        strict_templates("drafts").overlay(finalize=_written, keep_trailing_newline=True).get_template(f"{kind}.md.j2")
-    )
+    drafts = strict_templates("drafts").overlay(finalize=_written, keep_trailing_newline=True)
     told = {"sla": _sla, "definitions": _definitions, "relay": _relay}[kind](settings, results)
     start, end = settings.period.start, settings.period.end
     common = {"client": settings.client, "synthetic": settings.synthetic, "as_of": words.day(settings.as_of),
               "period": f"{words.day(start)} to {words.day(end)}"}  # fmt: skip
-    return paper.render(**common, **told)
+    return drafts.get_template(f"{kind}.md.j2").render(**common, **told)
 
 
 def write_draft(kind: Kind, engagement: Path, out: Path | None = None) -> Path:
