@@ -221,11 +221,8 @@ def test_the_title_says_how_it_went(states: str, title: str, tmp_path: Path) -> 
             (tmp_path / str(records[-1].folder) / "results.json").write_text("{")
     page = overview(tmp_path, records)
     assert said(page.partition("<h1>")[2].partition("</h1>")[0]) == title
-    counts = {"To mend first": states.count("f") + states.count("d"), "To act on": states.count("a"),
-              "The rest": states.count("g"), "To run": states.count("n")}  # fmt: skip
-    for kicker, count in counts.items():
-        assert (kicker in said(page)) is (count > 0)
-    assert re.findall(r'<h2 id="\w+-h">.*: (\d+)</h2>', page) == [str(count) for count in counts.values() if count]
+    counts = [states.count("f") + states.count("d"), *map(states.count, "agn")]
+    assert re.findall(r'<h2 id="\w+-h">.*: (\d+)</h2>', page) == [str(count) for count in counts if count]
 
 
 def test_what_is_known_of_each_planned_job_is_its_record_or_that_it_was_not_started(tmp_path: Path) -> None:

@@ -31,10 +31,10 @@ _WHY_DAMAGED = (
     "What stands in its folder is not what the audit recorded, so no figure is taken from it. "
     "Remove the folder and run the batch again."
 )
-_GROUPS = {  # by what became of a job: above the title, the title, below it
+_GROUPS = {  # what stands above the title of each (of one, the mark of its level), the title, what is said below
     "failed": ("To mend first", "Failed or damaged",
                "A failed audit publishes nothing; an earlier one of that client stands as it was."),
-    "act": ("To act on", "With something to act on", ""),
+    "act": ("", "With something to act on", ""),
     "rest": ("The rest", "With nothing to act on",
              "Not judged is not “no problem”: each report says what it left out."),
     "waiting": ("To run", "Not started", "Run the batch again: what stands is not done twice."),
