@@ -146,8 +146,8 @@ def test_a_part_that_lies_on_both_sides_of_none_is_shown_and_said_to_be_unclear(
     assert found.title.startswith("Gaps in content: €44k to €56k a year")
     assert found.title.endswith("whether leaked leads add to it cannot be told")
     found = shown(funnel=leaks(spread=400_000_00), content=gaps(spread=100_000_00))
-    assert found.title.startswith("Leaked leads and gaps in content: −€")
-    assert found.title.endswith("under stated assumptions; no part can be told from none by itself")
+    untold = "No part of leaked leads and gaps in content can be told from none by itself: −€"
+    assert found.title.startswith(untold) and found.title.endswith("a year expected value under stated assumptions")
 
 
 def test_bounds_of_selection_are_carried_into_headline_and_sum() -> None:
@@ -169,7 +169,7 @@ def test_where_leaked_leads_were_the_weaker_ones_title_lead_and_lines_all_have_a
     assert rows["No owner"]["note"] == "upper end only: €43k" and rows["Gaps in content"]["note"] == ""
     assert rows["All together"]["note"] == "no deal stands in both sums; upper end only: €159k"
     unsure = shown(funnel=leaks(spread=400_000_00, is_upper=True))
-    assert unsure.title.startswith("Leaked leads: up to €356k a year")
+    assert unsure.title.startswith("No part of leaked leads can be told from none by itself: up to €356k a year")
     assert by_label(unsure)["No owner"]["note"] == "unclear: on both sides of none; upper end only: €143k"
     assert "at its upper 80\u00a0% limit, it would be €356k" in unsure.lead and "interval €" not in unsure.lead
 
@@ -220,8 +220,7 @@ def test_of_two_parts_that_cannot_be_told_by_themselves_the_sum_is_claimed_as_wh
     found = shown(funnel=leaks(spread=160_000_00), content=gaps(spread=40_000_00))
     lost = shown(funnel=turned(leaks(spread=160_000_00)), content=turned(gaps(spread=40_000_00)))
     for title, ends in ((found.title, "€"), (lost.title, "−€")):
-        assert title.startswith(f"Leaked leads and gaps in content: {ends}")
-        assert title.endswith("expected value under stated assumptions; no part can be told from none by itself")
+        assert title.startswith(f"No part of leaked leads and gaps in content can be told from none by itself: {ends}")
 
 
 def test_what_could_not_be_priced_is_named_and_never_zero() -> None:

@@ -245,11 +245,11 @@ def _title(results: Mapping[str, Result], found: Priced, currency: str) -> str:
     (_, _, high), (_, low, _) = claimed.limits(), claimed.limits(told.weaker)
     is_upper = claimed.is_upper or (told.names and low <= 0)
     ends = f"up to {money(high, currency)}" if is_upper else interval(low, high, "money", currency)
-    said = [f"{capital(listed(claimed.names))}: {ends} a year expected value under stated assumptions"]
-    if doubt:
-        untold = "no part can be told from none by itself"
-        said.append(f"whether {doubt} add to it cannot be told" if told.names else untold)
-    return "; ".join([*said, *nothing, *missing])
+    names = listed(claimed.names)
+    head = capital(names) if told.names else f"No part of {names} can be told from none by itself"
+    said = f"{head}: {ends} a year expected value under stated assumptions"
+    also = [f"whether {doubt} add to it cannot be told"] if doubt and told.names else []
+    return "; ".join([said, *also, *nothing, *missing])
 
 
 def _sums(found: Priced, currency: str) -> list[str]:

@@ -329,12 +329,12 @@ def _draft_all(
         found.questions += drafts.questions
         found.aside += drafts.aside
         found.notes += [f"{export.name}: {note.rstrip('.')}." for note in export.notes]
-        helpers |= dict.fromkeys(drafts.helpers, file.name)
-    serving = {lookup["file"] for each in found.drafts for lookup in each.entry.get("lookups", ())}
-    found.aside += [f"{name} is not read: {why}." for name, why in unread.items() if name not in serving]
+        helpers |= drafts.helpers
+        helpers |= {lookup["file"]: file.name for each in drafts.inputs for lookup in each.entry.get("lookups", ())}
+    found.aside += [f"{name} is not read: {why}." for name, why in unread.items() if name not in helpers]
     for file in unknown:
-        if file.name in helpers | dict.fromkeys(serving):
-            found.recognised.append(f"{file.name}: adds columns to {helpers.get(file.name, 'another file')}")
+        if file.name in helpers:
+            found.recognised.append(f"{file.name}: adds columns to {helpers[file.name]}")
             continue
         told, drafts = draft_other(file, answers, settings)
         found.recognised += [f"{file.name}: {told}, {count(file.raw.read, 'row')}"] if told else []

@@ -35,7 +35,7 @@ class Drafts:
     inputs: list[Draft] = field(default_factory=list)
     questions: list[Question] = field(default_factory=list)
     aside: list[str] = field(default_factory=list)
-    helpers: set[str] = field(default_factory=set)  # files that only add columns to another
+    helpers: dict[str, str] = field(default_factory=dict)  # files that only add columns, and to which
 
 
 def draft(file: Delivered, others: Sequence[Delivered], answers: Answers, settings: Settings) -> Drafts:
@@ -206,7 +206,7 @@ def _helping_files(
         if adds and match:
             made.append({"file": other.name, **other.reading, "match": match, "columns": adds})
             absent = {ours: word for ours, word in absent.items() if ours not in adds}
-            found.helpers.add(other.name)
+            found.helpers[other.name] = file.name
     return made
 
 
