@@ -93,7 +93,8 @@ def _windows(first: pd.Timestamp, last: pd.Timestamp, work: WorkHours, timezone:
     """
     holidays = np.array(work.holidays, dtype="datetime64[D]")
     beyond = 9 + 7 * len(holidays)  # so that there is always a next working day, whatever the zone and the holidays
-    days = np.arange(first.date() - timedelta(days=2), last.date() + timedelta(days=beyond), dtype="M8[D]")
+    begin, end = np.datetime64(first.date(), "D"), np.datetime64(last.date(), "D")
+    days = np.arange(begin - np.timedelta64(2, "D"), end + np.timedelta64(beyond, "D"))
     days = days[np.is_busday(days, [day in work.days for day in _WEEK], holidays)]
     edges = []
     for hour, is_first in ((work.start, True), (work.end, False)):

@@ -16,8 +16,7 @@ NO_STAGE = "no stage"  # an answer: the label means none of the stages
 MOST_NAMED = 6  # labels in one sentence; the table has them all
 UNREAD, UNMAPPED = "not answered", "not in the settings"
 _SQL = "select team, label, coalesce(stage, '') as stage from stage_readings order by label, team, file, record"
-_EXITS = {"recycled": "Recycled", "disqualified": "Disqualified", "lost": "Lost"}
-_NAMES: dict[str | None, str] = {**NAMES, **_EXITS, "": NO_STAGE}
+_NAMES = NAMES | {"recycled": "Recycled", "disqualified": "Disqualified", "lost": "Lost", "": NO_STAGE}
 _CODES = {stage: f" ({stage.upper()})" for stage in ("mql", "sal", "sql")}  # once a row, beside our own word
 
 
@@ -97,8 +96,9 @@ def _side_by_side(tables: Tables, settings: Settings) -> list[Label]:
 
 def _exhibit(sheet: list[Label], claim: str, chance: str) -> Exhibit:
     rows: list[Row] = [
-        {"label": row.label, "sales": _NAMES.get(row.sales, UNREAD), "marketing": _NAMES.get(row.marketing, UNREAD),
-         "settings": _NAMES.get(row.settings, UNMAPPED) + _CODES.get(str(row.settings), ""),
+        {"label": row.label, "sales": _NAMES.get(str(row.sales), UNREAD),
+         "marketing": _NAMES.get(str(row.marketing), UNREAD),
+         "settings": _NAMES.get(str(row.settings), UNMAPPED) + _CODES.get(str(row.settings), ""),
          "alike": "not judged" if not row.is_read else "yes" if row.is_alike else "no"}
         for row in sheet
     ]  # fmt: skip
