@@ -73,7 +73,7 @@ def test_pipeline_in_gaps_is_counted_and_what_usable_means_is_printed(make_table
     # 60k of 100k: Wood C5 and Wood C3; the won deal stands in no cell
     assert finding.measure.value == pytest.approx(0.6) and finding.measure.n == 4
     assert finding.level == "act" and finding.measure.low is None
-    assert finding.detail == f"Counted: 60{NBSP}%; by money; by number 2 of 4 deals. Agreed: at most 20{NBSP}%."
+    assert finding.detail == f"Counted: 60{NBSP}%; the money of 2 of 4 deals. Agreed: at most 20{NBSP}%."
     assert finding.title == "€60k of €100k open pipeline stands where no usable asset exists"
     grid = exhibit(part, "content.coverage")
     assert grid.lead == (
@@ -100,8 +100,7 @@ def test_pipeline_that_cannot_be_placed_widens_the_figure_to_bounds(make_tables:
     assert (finding.measure.low, finding.measure.high) == pytest.approx((10 / 80, 50 / 80))
     assert finding.level == "unclear" and finding.title.startswith(f"12 to 62{NBSP}% of open pipeline")
     assert finding.detail == (
-        f"Bounds 12 to 62; by money; by number 1 of 2 deals; 50{NBSP}% of €80k could be placed. "
-        f"Agreed: at most 20{NBSP}%."
+        f"Bounds 12 to 62; the money of 1 of 2 deals; 50{NBSP}% of €80k could be placed. Agreed: at most 20{NBSP}%."
     )
     assert finding.rule.startswith("bounds against") and "amount" in finding.settle
     beyond = judged(make_tables, [DEALS[1], nowhere | {"amount": 50_000_00}])

@@ -30,12 +30,12 @@ def title(part: Part, key: str) -> str:
 @pytest.mark.parametrize(
     ("topics", "said"),
     [
-        ([["x"]], "0 of 1 asset without a topic; the most frequent, x, is on 1"),
-        ([["x"], ["x"]], "0 of 2 assets without a topic; the most frequent, x, is on 2"),
+        ([["x"]], "Every asset has a topic; the most frequent, x, is on 1"),
+        ([["x"], ["x"]], "Every asset has a topic; the most frequent, x, is on 2"),
         ([["x"], []], "1 of 2 assets without a topic; the most frequent, x, is on 1"),
         ([["x"], [], []], "2 of 3 assets without a topic; the most frequent, x, is on 1"),
-        ([[]], "1 of 1 asset without a conversation"),
-        ([["ask jd@example.com"]], "0 of 1 asset without a topic; the most frequent, ask [e-mail address], is on 1"),
+        ([[]], "1 of 1 assets without a conversation"),
+        ([["ask jd@example.com"]], "Every asset has a topic; the most frequent, ask [e-mail address], is on 1"),
     ],
 )
 def test_one_asset_and_several_are_each_said_in_plain_words(

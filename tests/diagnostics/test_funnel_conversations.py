@@ -70,7 +70,7 @@ def test_what_no_stage_records_is_said_in_the_exhibit_and_once_among_what_is_not
     assert len(found.not_judged) == 1 and found.not_judged[0].settle
     assert found.not_judged[0].why == "C1: the stages are not recorded; C4: no stage stands for the conversation"
     assert found.exhibits[0].title.startswith(
-        "Conversations that no stage records: C1 Tailored point of view and C4 Definition of success; through the "
+        "No stage records C1 Tailored point of view and C4 Definition of success; through the "
     )
 
 
@@ -147,14 +147,14 @@ def test_the_title_says_what_is_recorded_and_never_ranks_stretches_of_unlike_len
     # The conversation that spans three stages has by far the least share in this world, and is not the weakest for it.
     tables = make_tables({"stage_events": world(np.random.default_rng(4), EVEN)})
     usual = part_of(tables, settings()).exhibits[0]
-    assert usual.title.startswith("Conversations that no stage records: C4 Definition of success; through the others ")
+    assert usual.title.startswith("No stage records C4 Definition of success; through the others ")
     whole = part_of(tables, settings({
         "C1": ("inquiry", "mql"), "C2": ("mql", "won"), "C3": ("sal", "sql"), "C4": ("sql", "opportunity"),
         "C5": ("opportunity", "won"),
     })).exhibits[0]  # fmt: skip
     shares = sorted(row["value"] for row in whole.rows)
     run = f"{100 * shares[0]:.0f} to {100 * shares[-1]:.0f}\u00a0%"
-    assert whole.title == f"Conversations that no stage records: none; through the others come {run} of their leads"
+    assert whole.title == f"Through the five conversations come {run} of their leads"
 
 
 def test_a_row_names_its_stages_in_so_few_words_that_a_phone_shows_them(make_tables: Any) -> None:

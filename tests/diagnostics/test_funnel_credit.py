@@ -214,8 +214,8 @@ def test_a_deal_is_started_by_marketing_when_an_inquiry_or_a_response_came_befor
     assert (found.measure.k, found.measure.n, found.level) == (5, 8, "unclear")
     assert (found.measure.low, found.measure.high) == (wilson(5, 8).low, wilson(5, 8).high)
     assert "however long ago (credit looks only at touches in the 180 days before the win)" in found.detail
-    assert "without a lead on record, and so counted as not started by Marketing: 1" in found.detail
-    assert "left out, as nothing is recorded: 1" in found.detail
+    assert "; 1 without a lead on record count as not started by Marketing" in found.detail
+    assert "; 1 of which nothing is recorded left out" in found.detail
 
 
 def test_inquiries_and_calls_tell_who_started_without_any_response_on_file(make_tables: Any) -> None:

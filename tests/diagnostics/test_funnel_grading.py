@@ -328,14 +328,14 @@ def test_shares_among_won_and_left_leads_by_hand(make_tables: Any) -> None:
     assert (shown["Source: Web"]["written"], shown["Source: Web"]["note"]) == ("no", "the other way")
     assert shown["Segment: Retail"]["note"] == "cannot tell" and shown["Source: Fair"]["note"] == "no lead carries it"
     title = next(e for e in part.exhibits if e.key == "funnel.profile").title
-    assert title.startswith("1 of 2 written criteria can be told") and "0 the other way; nothing that is not" in title
+    assert title.startswith("1 of 2 written criteria can be told to set won leads apart; nothing that is not")
     assert "written description" not in whats(part.not_judged)
 
 
 def test_what_sets_won_leads_apart_and_is_not_written_is_named(make_tables: Any) -> None:
     part = graded(make_tables, profiled(), grading={"criteria": {"segment": ["Retail"]}})
     title = next(e for e in part.exhibits if e.key == "funnel.profile").title
-    assert title == ("0 of 1 written criteria can be told to set won leads apart, 0 the other way; "
+    assert title == ("0 of 1 written criteria can be told to set won leads apart; "
                      "Source: Referral does and is not written down")  # fmt: skip
 
 

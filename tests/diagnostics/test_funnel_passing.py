@@ -235,9 +235,7 @@ def test_times_in_stage_keep_open_leads_and_say_what_was_not_reached(make_tables
     row = exhibit(part, "funnel.stages").rows[0]
     assert (row["median"], row["p75"], row["p90"], row["closed_only"]) == (5, 8, None, 4.5)
     assert row["note"] == "nine in ten: not reached" and row["open"] == 2
-    assert exhibit(part, "funnel.stages").title == (
-        "No stage takes longer than this: Handed over, which half have left after 5 days"
-    )
+    assert exhibit(part, "funnel.stages").title == ("Handed over takes longest: half have left it after 5 days")
 
 
 def test_no_stage_is_called_the_longest_while_half_of_another_have_not_left(make_tables: Any) -> None:
@@ -245,7 +243,7 @@ def test_no_stage_is_called_the_longest_while_half_of_another_have_not_left(make
         return exhibit(part_of(make_tables({"stage_events": events(*rows)})), "funnel.stages").title
 
     slow = ("A mql 01-01", "A sal 01-03", "A won 01-13", "B mql 01-01", "B sal 01-05", "B won 01-13")
-    assert title(*slow) == "No stage takes longer than this: Accepted, which half have left after 8 days"
+    assert title(*slow) == "Accepted takes longest: half have left it after 8 days"
     stuck = [f"{lead} mql 01-01" for lead in "CDEFG"]
     assert title(*slow, *stuck) == "Fewer than half of the leads have left this stage: Handed over"
 

@@ -56,7 +56,7 @@ def test_a_gap_between_ten_and_ten_carries_the_exact_chance_and_holm_over_the_bl
     assert credit["p"] == pytest.approx(2 / 184_756) and credit["p_holm"] == pytest.approx(4 / 184_756)
     assert focus["p"] == 1.0 and focus["p_holm"] == 1.0  # the means are alike
     assert (credit["sure"], focus["sure"]) == ("yes", "no")
-    assert exhibit.title == "Wider than chance would make it, with all blocks in mind: 1 of 2 gaps"
+    assert exhibit.title == "1 of 2 gaps are wider than chance would make them, with all blocks in mind"
 
 
 def test_below_ten_people_a_side_p_and_delta_are_not_told_and_whether_it_is_chance_is(make_tables: Make) -> None:

@@ -269,10 +269,10 @@ def _workbook(batch: Batch) -> bytes:
         (f"Made {when} with alignlib {__version__}. {_NAMED}", *_READING),
         (("Sheet", "text"), ("What it holds", "text"), ("Rows", "count")), (row,),
     )  # fmt: skip
-    units = {unit: name for unit, (name, _) in xlsx.UNITS.items()} | {"figure": ""}
+    units = xlsx.UNITS | {"figure": ""}
     page = sheets.Page("Batch of alignment audits", f"Made {when}", f"alignlib {__version__}", "a4")
     style = cache(lambda **look: book.add_format({"valign": "top", **look}))
-    for sheet in (contents, *([findings] * bool(link))):
+    for sheet in [contents, findings] if findings.rows else [contents]:
         sheets.write(book.add_worksheet(sheet.name), sheet, units, "", page, style)
     book.close()
     return out.getvalue()
@@ -292,7 +292,7 @@ def _findings(batch: Batch) -> Iterator[tuple[Any, ...]]:
             m, is_money = f.measure, f.measure.unit == "money"
             ends = (end / 100 if end is not None and is_money else end for end in (m.value, m.low, m.high))
             texts = (audit.client, job.engagement, f.key.partition(".")[0], f.key)
-            unit = audit.currency if is_money else UNITS[m.unit][0]
+            unit = audit.currency if is_money else UNITS[m.unit]
             yield (
                 *map(Cell, texts), Cell(capital(f.level), "level"), Cell(f.title),
                 *(Cell(end, "count" if is_money else m.unit) for end in ends), Cell(unit), Cell(m.n, "count"),

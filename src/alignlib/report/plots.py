@@ -3,7 +3,7 @@
 import io
 from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from alignlib import words
 from alignlib.charts.canvas import HAIR, HATCH, INK, MUTED, RULE
@@ -120,7 +120,7 @@ def chart_xml(plot: Plot) -> str:
 @cache
 def chart_template() -> "Template":
     """Which template writes a chart? Compiled once, not for each."""
-    known = {"pale": _pale, "hair": HAIR, "hatch": HATCH, "ink": INK, "muted": MUTED, "rule": RULE}
+    known: dict[str, Any] = {"pale": _pale, "hair": HAIR, "hatch": HATCH, "ink": INK, "muted": MUTED, "rule": RULE}
     return strict_templates("report", **known).get_template("chart.xml.j2")
 
 

@@ -153,7 +153,7 @@ def _finding(says: str, grid: list[Row], stands: Row, stock_now: Row, settings: 
     standing, total, left = sum(r["amount"] for r in gaps), stands["placed"], stands["all"] - stands["placed"]
     measure = Measure(value=standing / total, unit="share", n=stands["n_placed"])
     deals = sum(r["deals"] for r in gaps)
-    over = f"by money; by number {words.of(deals, stands['n_placed'])} deals"
+    over = f"the money of {words.of(deals, stands['n_placed'])} deals"
     if left:
         low, high = standing / stands["all"], (standing + left) / stands["all"]
         measure = measure.model_copy(update={"low": low, "high": high, "method": _BOUNDS})

@@ -114,7 +114,7 @@ def _inventory_exhibit(tables: Tables, settings: Settings, held: dict[str, int])
             _bar(f"no {one}", held[lacking], held, "not tagged"),
             _bar("no date", held["undated"], held, "no day of making or review")]  # fmt: skip
     often = f"; the most frequent, {rows[0]['label']}, is on {words.number(found[0]['n'])}" if found else ""
-    says = f"{words.number(held[lacking])} of {words.count(total, 'asset')} without a {one}"
+    says = f"{words.of(held[lacking], total)} assets without a {one}" if held[lacking] else f"Every asset has a {one}"
     read = f"Assets by {one}, {len(shown)} of {len(found)} {kind} shown; an asset with several counts in each, "
     read += "one repeated on an asset counts once."
     return _bars("content.inventory", says + often, rows, f" by {one}", read, play="P12")

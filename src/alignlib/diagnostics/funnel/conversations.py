@@ -130,4 +130,5 @@ def _title(rows: list[Row]) -> str:
     shares = [row["value"] for row in rows if row["value"] is not None]
     missing = listed([str(row["name"]) for row in rows if row["value"] is None])
     run = f"{interval(min(shares), max(shares), 'share')}{NBSP}%"
-    return f"Conversations that no stage records: {missing or 'none'}; through the others come {run} of their leads"
+    said = f"No stage records {missing}; through the others come" if missing else "Through the five conversations come"
+    return f"{said} {run} of their leads"

@@ -283,8 +283,8 @@ def _started(won: pd.DataFrame, touches: pd.DataFrame, settings: Settings) -> Fi
     many, credited = int(alone.sum()), count(settings.funnel.credit_days, "day")
     counted = f"{of(k, n)} won deals in which an inquiry or a response came before any touch of Sales, however long "
     counted += f"ago (credit looks only at touches in the {credited} before the win)"
-    counted += f"; without a lead on record, and so counted as not started by Marketing: {number(many)}"
-    counted += f"; left out, as nothing is recorded: {number(len(won) - n)}"
+    counted += f"; {number(many)} without a lead on record count as not started by Marketing"
+    counted += f"; {number(len(won) - n)} of which nothing is recorded left out" if len(won) > n else ""
     is_open = many > 0 and (k + many) / n >= settings.thresholds.get("marketing_started", np.inf)
     return finding(
         "funnel.marketing_started", "marketing_started", measure, settings,

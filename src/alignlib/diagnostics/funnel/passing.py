@@ -270,4 +270,4 @@ def _slowest(medians: dict[str, float | None]) -> str:
     if open_still or not medians:
         return f"Fewer than half of the leads have left this stage: {listed(open_still) or 'any'}"
     slow = max(medians, key=lambda stage: medians[stage] or 0.0)
-    return f"No stage takes longer than this: {NAMES[slow]}, which half have left after {value(medians[slow], 'days')}"
+    return f"{NAMES[slow]} takes longest: half have left it after {value(medians[slow], 'days')}"

@@ -85,10 +85,8 @@ def _exhibit(rows: list[Row], won: int, left: int, sellers: int) -> Exhibit:
     apart, other = ([row for row in written if row["note"] == note] for note in (_APART, _AGAINST))
     most = _stands_out(rows, sellers)
     found = f"{most['label']} does and is not written down" if most else "nothing that is not written down stands out"
-    title = (
-        f"{of(len(apart), len(written))} written criteria can be told to set won leads apart, {number(len(other))} the "
-        f"other way; {found}"
-    )
+    turned = f", {number(len(other))} the other way" if other else ""
+    title = f"{of(len(apart), len(written))} written criteria can be told to set won leads apart{turned}; {found}"
     return Exhibit(
         key="funnel.profile", shape="intervals", rows=rows, title=title, play="P6", source="Leads, stage history",
         is_detail=True, lead=f"{count(won, 'won lead')} against {number(left)} lost, sent back or turned away.",

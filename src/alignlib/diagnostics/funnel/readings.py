@@ -42,7 +42,8 @@ def part(tables: Tables, settings: Settings) -> Part:
     chance += f" ({interval(kappa.low, kappa.high, 'delta')})." if chance else ""
     found = finding(
         "funnel.readings", "readings_alike", measure, settings,
-        {"none": claim}, theme="common_language", play=PLAY, settle="",
+        {"none": claim, "beyond": f"Only {of(alike, len(read))} stage labels are read alike"},
+        theme="common_language", play=PLAY, settle="",
         counted=f"{of(alike, len(read))} labels read alike",
     )  # fmt: skip
     return Part([found], [_exhibit(sheet, claim, chance)], _caveats(sheet),

@@ -9,7 +9,7 @@ from alignlib.engagement import Settings
 from alignlib.intake.tables import Tables
 from alignlib.judging import finding
 from alignlib.result import Exhibit, Finding, Measure, NotJudged, Part, Row, columns
-from alignlib.words import TEAM_NAMES, count, of, value
+from alignlib.words import TEAM_NAMES, count, count_spelled, of, value
 
 PLAY = "P11"
 LONG_DAYS = 90  # a quarter: what takes longer is not in this quarter's figures
@@ -103,7 +103,7 @@ def _title(cards: pd.DataFrame, teams: dict[str, pd.DataFrame]) -> str:
     sales, marketing = (value(medians[team], "days") for team in TEAM_NAMES)
     return (
         f"Marketing’s metrics show in revenue after {marketing} (median), Sales’ after {sales}: {value(gap, 'days')} "
-        f"apart; {count(both, 'metric')} on both cards"
+        f"apart; {count_spelled(both, 'metric')} on both cards"
     )
 
 

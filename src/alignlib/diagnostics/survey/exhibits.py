@@ -153,7 +153,7 @@ def firm(
         })  # fmt: skip
     sure = sum(row["sure"] == "yes" for row in rows)
     moved = sum(row["careful"] not in ("", "cannot be shown", row["level"]) for row in rows)
-    title = f"Wider than chance would make it, with all blocks in mind: {of(sure, len(rows))} gaps"
+    title = f"{of(sure, len(rows))} gaps are wider than chance would make them, with all blocks in mind"
     if all(_least_p(gap) * len(shown) > 0.05 for gap in shown):
         title = f"So few people cannot show {number(len(shown))} gaps to be more than chance, however wide they are"
     whole = "total" in turnout(answers, settings).shown
@@ -162,7 +162,7 @@ def firm(
     lead = "No answer shows signs of carelessness."
     if told:
         lead = f"Signs of carelessness, in people: {'; '.join(told)}. Nobody was left out. Without them "
-        lead += f"{of(moved, len(rows))} verdicts would change, which fewer people alone can bring about."
+        lead += f"{of(moved, len(rows))} verdicts would change; fewer people alone can change one."
     return Exhibit(
         key="survey.firm", shape="table", title=title, lead=lead, rows=rows, source="Responses",
         columns=filled(columns(

@@ -45,7 +45,7 @@ def within(answers: Answers, gaps: list[BlockGap], settings: Settings) -> Exhibi
     seen = sum(row[f"{team}_rwg"] is not None for row in rows for team in TEAMS)
     title = f"Too few people to say how far a team agrees with itself: it takes {spelled(SPREAD_FROM)} in a team"
     if seen:
-        title = f"More agreement within {listed(who)} than chance would bring on {of(beyond, seen)} views"
+        title = f"Within {listed(who)}, {of(beyond, seen)} views show more agreement than chance would bring"
         title += f"; split in two camps: {listed(split)}" if split else ""
     return Exhibit(
         key="survey.agreement", shape="table", title=title, rows=rows, source="Responses",
