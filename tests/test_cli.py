@@ -12,6 +12,7 @@ import openpyxl
 import pytest
 from typer.testing import CliRunner
 
+from alignlib import __version__
 from alignlib.cli import app, main
 from alignlib.errors import AlignError, Problem
 from alignlib.files import sha256
@@ -37,6 +38,10 @@ def alignlib(*words: str, cwd: Path) -> Ended:
             assert isinstance(ended.code, int | None)
             code = ended.code or 0
     return Ended(words, code, out.getvalue(), error.getvalue())
+
+
+def test_it_says_which_kit_it_is() -> None:
+    assert CliRunner().invoke(app, ["--version"]).stdout == f"alignlib {__version__}\n"
 
 
 def test_new_copies_the_template_with_the_letter_and_refuses_to_overwrite(tmp_path: Path) -> None:

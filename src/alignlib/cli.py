@@ -12,15 +12,16 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from alignlib import __version__
 from alignlib.errors import AlignError, Problem
 from alignlib.workshop.console import app as workshop
 
 _typer = partial(typer.Typer, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
-app = _typer(help="Sales and Marketing alignment audits: from a client's files to a report with evidence.")
+app = _typer()
 survey = _typer(help="The survey: plan it before anybody is asked, and write its form.")
 comments = _typer(help="What people wrote in their own words: read it, then say what may be shown.")
 app.add_typer(survey, name="survey")
@@ -34,16 +35,22 @@ Memory = Annotated[float, typer.Option("--memory", min=0.5, help="Most memory fo
 Seconds = Annotated[float, typer.Option("--seconds", min=1, help="Longest time for one step (a notebook), in seconds.")]
 Paper = StrEnum("Paper", "sla definitions relay")
 Target = StrEnum("Target", "google microsoft csv xlsx print")
-_NEXT = {
-    "google": "Open https://script.google.com, paste form.gs, run it; the head of the file says how.",
-    "microsoft": "In Microsoft Forms choose Quick import and take form.docx. Then go through it once: a question for a "
-                 "number becomes a text question with the restriction Number, and Settings > Record name stays off "
-                 "unless the survey is named. Paste notice.txt into the description.",
-    "csv": "Type in one row for each person below the codes; questions.csv says what each code asks and takes.",
-    "xlsx": "Type in one row for each person on the sheet Answers.",
-    "print": "Open form.html and notice.html in a browser and print them. To type the answers in: --to xlsx.",
-}  # fmt: skip
 _ENDS = {2: {"E-USE", "E-CONFIG", "E-PARAM", "E-BRAND", "E-TEMPLATE"}, 3: {"E-LOCKED"}, 4: {"E-WRITE"}}
+
+
+def _version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"alignlib {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which kit this is.")
+    ] = False,
+) -> None:
+    """Sales and Marketing alignment audits: from a client's files to a report with evidence."""
 
 
 @app.command()
@@ -292,7 +299,7 @@ def export(
     form = forms.read_form(read_engagement(engagement))
     for path in forms.write_form(out or engagement / "survey", forms.export(form, to)):
         typer.echo(f"Wrote {path}")
-    _say(f"{len(form.questions)} questions. {_NEXT[to]}")
+    _say(f"{len(form.questions)} questions. {forms.NEXT[to]}")
     for gap in form.missing:
         typer.echo(f"Missing: {gap}")
     if form.missing:
@@ -323,22 +330,26 @@ def plan_survey(
 @comments.command("list")
 def list_comments(engagement: Engagement) -> None:
     """Show every comment with its number and question, in an order that means nothing, and what may name somebody."""
+    from alignlib.comments import approved, fingerprint
     from alignlib.engagement import read_engagement
     from alignlib.forms import read_form
+    from alignlib.intake.snapshot import comments_of
     from alignlib.planning import commented
     from alignlib.words import TEAM_NAMES, legible
 
-    found = _comments(engagement)
+    found = comments_of(engagement)
+    may_be_shown = approved(engagement, [comment.text for comment in found])
     form = read_form(read_engagement(engagement))
     asked = {question.code: question.text for question in form.questions}
-    for number, (comment, is_approved) in enumerate(found, 1):
+    for number, comment in enumerate(found, 1):
         flags = [f"({', '.join(comment.flags)})"] if comment.flags else []
+        is_approved = fingerprint(comment.text) in may_be_shown
         head = " ".join([TEAM_NAMES.get(comment.team or "", "no team"), *["approved"] * is_approved, *flags])
         typer.echo(f"{number:>3}  {head}")
         _say(f"To: {asked.get(comment.item, comment.item)}", "     ")
         _say(legible(" ".join(comment.text.split())), "     ")
     if form.settings.survey.mode == "anonymous":
-        _say(commented(Counter(team for team, _ in {(comment.team or "", comment.person) for comment, _ in found})))
+        _say(commented(Counter(team for team, _ in {(comment.team or "", comment.person) for comment in found})))
     typer.echo(f"{len(found)} in all. To show some of them: alignlib comments approve {engagement} NUMBERS")
 
 
@@ -352,29 +363,20 @@ def approve_comments(
 ) -> None:
     """Record which comments may be shown. It takes the place of an earlier approval: name all that may be shown."""
     from alignlib.comments import approve
+    from alignlib.intake.snapshot import comments_of
 
-    found, named = _comments(engagement), set(numbers or [])
+    found, named = comments_of(engagement), set(numbers or [])
     if none == bool(named or every):
         what = "--none goes with nothing else" if none else "no comment was named"
         raise AlignError(Problem("E-USE", what, fix="give their numbers, or --all, or --none"))
     if strange := sorted(named - set(range(1, len(found) + 1))):
         what, fix = f"there is no comment {strange[0]}", "take numbers from: alignlib comments list"
         raise AlignError(Problem("E-USE", what, fix=fix))
-    taken = [c.text for i, (c, _) in enumerate(found, 1) if i in named or (every and not c.flags)]
+    taken = [c.text for i, c in enumerate(found, 1) if i in named or (every and not c.flags)]
     path = approve(engagement, taken, by or getpass.getuser(), datetime.now(UTC).isoformat(timespec="seconds"))
-    flagged = sum(bool(c.flags) for i, (c, _) in enumerate(found, 1) if i not in named) if every else 0
+    flagged = sum(bool(c.flags) for i, c in enumerate(found, 1) if i not in named) if every else 0
     left = f" {flagged} flagged and not approved: name those by number." if flagged else ""
     typer.echo(f"Approved {len(taken)} of {len(found)} comments; no others may be shown.{left} Recorded in {path}.")
-
-
-def _comments(engagement: Path) -> list[tuple[Any, bool]]:
-    """Every comment, and whether it is approved."""
-    from alignlib.comments import approved, fingerprint
-    from alignlib.intake.snapshot import comments_of
-
-    found = comments_of(engagement)
-    known = approved(engagement, [comment.text for comment in found])
-    return [(comment, fingerprint(comment.text) in known) for comment in found]
 
 
 def _say(text: str, indent: str = "") -> None:

@@ -144,6 +144,17 @@ def _parts(instrument: Instrument, items: list[Item], words: dict[str, Any]) -> 
         yield Part(kind, **words["kinds"][kind], stem=instrument.stems[kind], blocks=blocks)
 
 
+NEXT = {  # what to do with the files of each
+    "google": "Open https://script.google.com, paste form.gs, run it; the head of the file says how.",
+    "microsoft": "In Microsoft Forms choose Quick import and take form.docx. Then go through it once: a question for a "
+                 "number becomes a text question with the restriction Number, and Settings > Record name stays off "
+                 "unless the survey is named. Paste notice.txt into the description.",
+    "csv": "Type in one row for each person below the codes; questions.csv says what each code asks and takes.",
+    "xlsx": "Type in one row for each person on the sheet Answers.",
+    "print": "Open form.html and notice.html in a browser and print them. To type the answers in: --to xlsx.",
+}  # fmt: skip
+
+
 def export(form: Form, to: str) -> Content:
     """Which files hold this form, for ``google``, ``microsoft``, ``csv``, ``xlsx`` or ``print``, and its notice?"""
     make: dict[str, Callable[[Form], Content]] = {
