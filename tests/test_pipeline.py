@@ -136,9 +136,12 @@ def test_an_audit_since_an_earlier_one_says_what_changed_and_names_that_record(
         (engagement / SETTINGS_FILE).write_text(text, encoding="utf-8")
     made = record.results["audit"].exhibit("audit.change")
     verdicts = {str(row["finding"]): str(row["verdict"]) for row in made.rows if row["finding"]}
-    assert verdicts["survey.gap.follow_up"] == "not comparable: the same answers"
-    assert verdicts["funnel.first_touch"] == "not comparable: the same files"
-    assert made.title.startswith("Nothing can be compared") and "P4 Handoff pact run on 10 May 2026" in made.lead
+    assert {verdicts[key] for key in ("survey.gap.follow_up", "funnel.first_touch")} == {"not comparable"}
+    notes = {str(row["finding"]): str(row["note"]) for row in made.rows if row["finding"]}
+    ran = "P4 Handoff pact run on 10 May 2026"
+    assert notes["survey.gap.follow_up"] == f"The same answers; {ran}"
+    assert notes["funnel.first_touch"] == f"The same files; {ran}"
+    assert made.title.startswith("No figure with an interval can be compared")
     assert record.since_sha256 == sha256(before) and read_record(tmp_path / "results.json") == record
     assert record.since_sha256[:12] in " ".join(dict(document.build(record).notes)["Worked out with"])
     assert (tmp_path / "private").stat().st_mode & 0o077 == 0

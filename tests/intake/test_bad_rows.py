@@ -454,7 +454,8 @@ def reported(texts: list[str]) -> Record:
         columns=[Column(name="label", label="Label"), Column(name="n", label="N", unit="count")],
     )  # fmt: skip
     result = Result(diagnostic="funnel", question="q", headline="h", summary="s", exhibits=[exhibit])
-    return sample_record().model_copy(update={"results": {"funnel": result}})
+    record = sample_record()
+    return record.model_copy(update={"results": record.results | {"funnel": result}})
 
 
 def in_workbook(texts: list[str]) -> list[str]:

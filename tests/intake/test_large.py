@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from alignlib.engagement import Input
@@ -214,6 +214,8 @@ OTHER = st.sampled_from(["", "", "2024-02-30", "soon", "2024-03-15Z", "2024-03-1
     zone=st.sampled_from(["UTC", "Europe/Berlin", "Australia/Lord_Howe", "America/St_Johns", "Asia/Kathmandu"]),
     declared=st.booleans(), as_days=st.booleans(),
 )  # fmt: skip
+@example(columns=["2024-10-27 02:30:00", "2024-03-15 9:00 AM", "2024-03-31 02:30"], zone="UTC", declared=False,
+         as_days=False)  # fmt: skip
 def test_plain_times_mean_the_same_read_at_once_or_one_by_one(
     columns: list[str], zone: str, declared: bool, as_days: bool
 ) -> None:

@@ -127,12 +127,14 @@ def _one_way(read: list[Parts], where: str, order: str | None) -> None:
 
     Two-digit years are read once the order is declared: 24-03-15 alone could begin with the year or the day.
     """
-    shapes = {parts["mark"] if parts["way"] == "numeric" else parts["way"]: parts["text"] for parts in reversed(read)}
-    years = {len(parts["year"]): parts["text"] for parts in reversed(read)}
-    clocks = {bool(p["half"]): p["text"] for p in reversed(read) if p["hour"] and not _is_midnight(p)}
-    for seen in (list(shapes.values()), list(years.values()), list(clocks.values())):
-        if len(seen) > 1:
-            raise _mixed(seen[-1], seen[-2], where)
+    shapes, years, clocks = dict[str, str](), dict[int, str](), dict[bool, str]()  # each way, and its first text
+    for parts in read:
+        shapes.setdefault(parts["mark"] if parts["way"] == "numeric" else parts["way"], parts["text"])
+        years.setdefault(len(parts["year"]), parts["text"])
+        if parts["hour"] and not _is_midnight(parts):
+            clocks.setdefault(bool(parts["half"]), parts["text"])
+    for one, other, *_ in (seen.values() for seen in (shapes, years, clocks) if len(seen) > 1):
+        raise _mixed(one, other, where)
     if 2 in years and order not in ("dmy", "mdy"):
         fix = "export the dates with four-digit years, or set date_order at this input"
         what = f"{years[2]!r} has a two-digit year"
