@@ -82,7 +82,7 @@ ALLOWED: dict[str, set[str]] = {
 FREE = {"words", "errors"}
 
 # Budget, in lines.
-LONGEST_MODULE, WHOLE_PACKAGE = 400, 39_700
+LONGEST_MODULE, WHOLE_PACKAGE = 400, 37_600
 LONGEST_CELL, MOST_CELLS = 10, 12
 
 # Parts that may look at the clock; everything else must give the same figures tomorrow.
