@@ -87,7 +87,7 @@ def test_a_gap_is_worth_what_its_deals_would_bring_if_they_were_won_like_those_w
 
 def test_where_less_is_won_with_content_at_hand_no_value_of_gaps_can_be_shown(make_tables: Any) -> None:
     found = shown(make_tables, two_and_two(won=2, others=8))
-    assert found.title.startswith("A usable asset in every gap: −€")
+    assert found.title.startswith("A usable asset in every gap would bring −€")
     assert found.title.endswith("; no value of filling it can be shown")
     assert by_label(found)["All gaps"]["high"] < 0
     assert {row["note"] for row in found.rows} == {"no value of filling it can be shown"}

@@ -427,7 +427,7 @@ def test_a_planted_reversal_is_flagged_and_told(make_tables: Any) -> None:
     assert by["Two sources: by segment"]["value"] < 0
     assert (by["Two sources: by segment"]["note"], by["Two sources: by segment"]["n"]) == ("turns", 500)
     title = exhibit(part, "funnel.strata").title
-    assert title == "1 of 1 differences can be told over all leads; among like leads hold: none"
+    assert title == "1 of 1 differences can be told over all leads; of these hold among like leads: none"
     assert "Two sources: good less weak." in exhibit(part, "funnel.strata").read
     assert any("good less weak: 12" in caveat and "same segment" in caveat for caveat in part.caveats)
 
@@ -443,7 +443,7 @@ def test_a_score_that_decides_who_is_touched_undoes_a_difference() -> None:
     assert set(held.within) == {"grade", "score"} and held.is_told and held.within["score"].strata == 4
     assert held.fails("score") == "changes" and held.fails("grade") == ""
     shown = groups.strata_exhibit([held], "within 90 days")
-    assert shown.title == "1 of 1 differences can be told over all leads; among like leads hold: none"
+    assert shown.title == "1 of 1 differences can be told over all leads; of these hold among like leads: none"
     assert [row["n"] for row in shown.rows] == [n, n, n]
     few = np.where(np.arange(n) % 5 < 3, np.nan, score)  # a score that most do not have is no cut
     assert set(groups.compare([told], grades, few, None)[0].within) == {"grade"}
@@ -457,7 +457,7 @@ def test_the_title_vouches_only_for_differences_that_can_be_told() -> None:
     chance = groups.Difference("Two", "Two less other", np.arange(n), rng.random(n) < 0.3, exposed)
     both, alone = groups.compare([plain, chance], grades, none, None), groups.compare([chance], grades, none, None)
     shown = groups.strata_exhibit(both, "within 90 days")
-    assert shown.title == "1 of 2 differences can be told over all leads; among like leads hold: “One”"
+    assert shown.title == "1 of 2 differences can be told over all leads; of these hold among like leads: “One”"
     assert {row["label"]: row["note"] for row in shown.rows}["Two: all"] == "cannot be told"
     assert groups.strata_exhibit(alone, "within 90 days").title.startswith("0 of 1 differences can be told over all")
 

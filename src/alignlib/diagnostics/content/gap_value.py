@@ -282,7 +282,7 @@ def _exhibit(
     reach, segments = found.error * float(stdtrit(found.freedom, 0.9)), closed["segment"].nunique()
     ends = words.interval(found.value - reach, found.value + reach, "pp")
     worth = f"{words.interval(whole['low'], whole['high'], 'money', currency)} a year ({words.share(0.8)} interval)"
-    says = f"A usable asset in every gap: {worth} expected under stated assumptions"
+    says = f"A usable asset in every gap would bring {worth}, under stated assumptions"
     return Exhibit(
         key="content.gap_value", shape="intervals", rows=[*each[:MOST], whole | {"alike": alike}], play="P12",
         title=f"{says}; {whole['note']}" if whole["note"] else says, source=LIBRARY_AND_DEALS,

@@ -175,9 +175,8 @@ def _title(found: list[Held]) -> str:
     """How many of the differences can be told over all leads, and which of these hold within each cut?"""
     told = [held for held in found if held.is_told]
     hold = listed([f"“{held.told.name}”" for held in told if not any(map(held.fails, held.within))])
-    return (
-        f"{of(len(told), len(found))} differences can be told over all leads; among like leads hold: {hold or 'none'}"
-    )
+    can = f"{of(len(told), len(found))} differences can be told over all leads"
+    return f"{can}; of these hold among like leads: {hold or 'none'}"
 
 
 def caveats(found: list[Held]) -> list[str]:
