@@ -5,6 +5,7 @@ import random
 import shutil
 import signal
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -72,9 +73,11 @@ def killed(number: int, engagements: Path, folder: Path, environment: dict[str, 
         come_true(lambda: run.process.poll() is not None, pause)
         pids: list[int] = []
         come_true(lambda: run.process.poll() is not None or pids.extend(victims(run, who, chance)) or pids)
+        apart = chance.choice([0, chance.uniform(0, 0.02)])  # the warm process may notice that the runner is gone
         for pid in pids if run.process.poll() is None else []:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+            time.sleep(apart)
         ended = run.wait()
         assert run.left() == [] and come_true(lambda: not sleeping(ASLEEP), 30), "orphans"
     finally:

@@ -48,6 +48,20 @@ def wait(_: dict[str, Any], more: list[int]) -> int:
     return 0
 
 
+def heed(given: dict[str, Any], more: list[int]) -> None:
+    """Waits to be asked to end, tells that it was, and ends or does not."""
+
+    def asked(*_: Any) -> None:
+        os.write(more[0], b"asked")
+        if given["heeds"]:
+            os._exit(0)
+
+    signal.signal(signal.SIGTERM, asked)
+    os.write(more[0], b"waits")
+    while True:
+        time.sleep(1000)
+
+
 def wait_for_another(_: dict[str, Any], more: list[int]) -> int:
     """Waits, deaf to SIGUSR1, for a process of its group, and ends as that did."""
     other = subprocess.Popen(["sleep", "1000"])

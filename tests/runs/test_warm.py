@@ -181,6 +181,21 @@ def test_all_forks_end_with_the_warm_process(warm: Warm, pipe: Pipe, how: str) -
     assert child.poll() == -9
 
 
+@pytest.mark.parametrize("lets_go_of", ["leash", "all"])
+@pytest.mark.parametrize("heeds", [True, False])
+def test_F08_a_fork_is_asked_to_end_before_it_is_killed(warm: Warm, pipe: Pipe, heeds: bool, lets_go_of: str) -> None:
+    """It ends what it started: were it killed, and the warm process an instant later, nobody would be left to do so."""
+    child = do(warm, "heed", {"heeds": heeds}, more=[pipe[1]])
+    assert os.read(pipe[0], 10) == b"waits"
+    if lets_go_of == "leash":
+        child.leash.close()
+    else:
+        warm.close()
+    assert left([child.pid]) == []
+    os.set_blocking(pipe[0], False)
+    assert os.read(pipe[0], 10) == b"asked"
+
+
 WITHOUT_STREAMS = """
 import os
 from pathlib import Path

@@ -3,8 +3,9 @@
 A client starts it (``alignlib.runs.kernels``) with the number of its end of a socket and the names of modules. A
 request is one JSON message with the descriptors it needs: first the *leash*, over which the fork's process id and end
 are told and signals are asked for; then its standard streams; then what its target expects. When a leash is let go,
-its process ends; when the socket is, all do, and so does this one. Whatever a process leaves behind is adopted here,
-and ended. A request without descriptors is the last: this process then ends with the last of its forks.
+its process is asked to end, and killed a little later; when the socket is, all are, and this process ends with them.
+Whatever a process leaves behind is adopted here, and ended. A request without descriptors is the last: this process
+then ends with the last of its forks.
 """
 
 import gc
@@ -27,7 +28,7 @@ from alignlib.runs.processes import adopt_orphans, end, end_strangers, end_with_
 # It compiles grammars for a second when jsonschema imports it, for a format (iri) that no schema of a notebook has.
 NEEDLESS = "rfc3987_syntax"
 MOST, MOST_DESCRIPTORS = 1 << 17, 16  # bytes of a request, and what may come with it
-SECONDS_TO_END, LOOK = 10, 0.01
+SECONDS_TO_LEAVE, SECONDS_TO_END, LOOK = 2, 10, 0.01
 
 
 def serve(channel: socket.socket, missing: list[str]) -> None:
@@ -41,6 +42,7 @@ def serve(channel: socket.socket, missing: list[str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     adopt_orphans()
     leashes: dict[int, socket.socket] = {}  # by process id
+    leaving: dict[int, float] = {}  # until when those may end by themselves whose leash was let go
     waiting = selectors.DefaultSelector()
     waiting.register(channel, selectors.EVENT_READ)
     waiting.register(woken, selectors.EVENT_READ)
@@ -49,7 +51,7 @@ def serve(channel: socket.socket, missing: list[str]) -> None:
         channel.send(json.dumps({"threads": threads, "missing": missing}).encode())
     ours, is_last = (channel, woken, wake, waiting), False
     while leashes or not is_last:
-        for key, _ in waiting.select():
+        for key, _ in waiting.select(LOOK if leaving else None):
             if key.fileobj is channel:
                 message, descriptors = _request(channel)
                 if not message:
@@ -65,12 +67,16 @@ def serve(channel: socket.socket, missing: list[str]) -> None:
             elif key.fileobj is woken:
                 with suppress(BlockingIOError):
                     woken.recv(MOST)
-            else:
-                _asked(key.data, leashes[key.data], waiting)
+            elif not _asked(key.data, leashes[key.data]):
+                waiting.unregister(leashes[key.data])
+                leaving[key.data] = _ask_to_leave(key.data)
         for pid in _collect(leashes):
+            leaving.pop(pid, None)
             with suppress(KeyError):  # let go before
                 waiting.unregister(leashes[pid])
             leashes.pop(pid).close()
+        for pid in [pid for pid, until in leaving.items() if time.monotonic() > until]:
+            end(pid)
         end_strangers(set(leashes))
     _end_all(leashes)
 
@@ -150,18 +156,25 @@ def seed_anew() -> None:
         chance.seed()
 
 
-def _asked(pid: int, leash: socket.socket, waiting: selectors.BaseSelector) -> None:
-    """Passes on a signal that the leash asks for; ends the process when the leash was let go."""
+def _asked(pid: int, leash: socket.socket) -> bool:
+    """Passes on a signal that the leash asks for. No when the leash was let go."""
     try:
         message = leash.recv(MOST)
     except OSError:
         message = b""
-    if not message:
-        waiting.unregister(leash)
+    if message:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, json.loads(message)["signal"])
+    return bool(message)
+
+
+def _ask_to_leave(pid: int) -> float:
+    """Until when may this fork end by itself? It is asked to: were it killed and then we, what it left would stay."""
+    try:
+        os.killpg(pid, signal.SIGTERM)
+    except (ProcessLookupError, PermissionError):  # it leads no group yet, and would act on what it shares with us
         end(pid)
-        return
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, json.loads(message)["signal"])
+    return time.monotonic() + SECONDS_TO_LEAVE
 
 
 def _collect(leashes: dict[int, socket.socket]) -> list[int]:
@@ -181,15 +194,17 @@ def _tell(leash: socket.socket, what: dict[str, Any]) -> None:
 
 
 def _end_all(leashes: dict[int, socket.socket]) -> None:
-    for pid in leashes:
-        end(pid)
+    leaving = {pid: _ask_to_leave(pid) for pid in leashes}
     until = time.monotonic() + SECONDS_TO_END
     while time.monotonic() < until:
-        end_strangers(set(leashes))
+        end_strangers(set(leaving))
+        for pid in [pid for pid, at in leaving.items() if time.monotonic() > at]:
+            end(pid)
         try:
             ended, _ = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:  # nobody is left
             return
+        leaving.pop(ended, None)
         if not ended:
             time.sleep(LOOK)
 
