@@ -4,11 +4,13 @@ import errno
 import hashlib
 import os
 import stat
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -373,3 +375,22 @@ def test_a_lock_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(AlignError, match=r"\[E-WRITE\]"), locked(tmp_path / "taken" / ".lock"):
         pytest.fail("there is no such folder")
+
+
+def test_a_scratch_folder_is_gone_also_when_it_is_interrupted_while_it_is_tidied_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    tidy, once = tempfile.TemporaryDirectory.cleanup, [KeyboardInterrupt]
+
+    def interrupted(folder: Any) -> None:
+        if once:
+            raise once.pop()
+        tidy(folder)
+
+    monkeypatch.setattr(tempfile.TemporaryDirectory, "cleanup", interrupted)
+    with pytest.raises(KeyboardInterrupt), files.scratch_folder() as scratch:
+        (scratch / "half").touch()
+        assert scratch.stat().st_mode & 0o077 == 0
+    assert list(tmp_path.iterdir()) == []

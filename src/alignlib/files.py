@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import stat
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -83,6 +84,20 @@ def make_folder(path: Path, private: bool = False) -> Path:
     except OSError as error:
         raise AlignError(_write_problem(path, error)) from error
     return path
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """Which folder, for its owner alone, is gone when this ends, also if Ctrl-C comes while it is tidied up?"""
+    folder = tempfile.TemporaryDirectory(prefix="alignlib-")
+    try:
+        yield Path(folder.name)
+    finally:
+        try:
+            folder.cleanup()
+        except KeyboardInterrupt:
+            folder.cleanup()
+            raise
 
 
 def is_portable(name: str) -> bool:

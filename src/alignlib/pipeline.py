@@ -4,7 +4,6 @@ import json
 import os
 import platform
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -17,7 +16,7 @@ from alignlib import __version__, report
 from alignlib.editions import DONE, RESULTS, Delivered, brand_of, enter, find_brand, given, recorded
 from alignlib.engagement import Settings, lock_state, read_engagement
 from alignlib.errors import AlignError, Problem
-from alignlib.files import inside, make_folder, sha256, write_file
+from alignlib.files import inside, make_folder, scratch_folder, sha256, write_file
 from alignlib.intake.tables import Tables
 from alignlib.preload import PRELOAD
 from alignlib.release import safe_to_release
@@ -79,9 +78,9 @@ def load(run_dir: str = "", settings_sha256: str = "") -> Run:
         return Run(Path(run_dir), *checked_run(Path(run_dir), settings_sha256))
     from alignlib.samples import write_sample
 
-    with tempfile.TemporaryDirectory(prefix="alignlib-") as scratch:
-        folder = Path(scratch) / "run"
-        prepare(write_sample(Path(scratch) / "engagement"), folder)
+    with scratch_folder() as scratch:
+        folder = scratch / "run"
+        prepare(write_sample(scratch / "engagement"), folder)
         settings, tables = open_run(folder)
         return Run(folder, settings, lambda: tables)
 

@@ -1,7 +1,6 @@
 """One import: files into the data folder, what each is, what must be asked, and what is written into engagement.yml."""
 
 import re
-import tempfile
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -10,7 +9,7 @@ from typing import Any
 
 from alignlib.engagement import Input, Reading, Settings, read_engagement
 from alignlib.errors import AlignError, Problem
-from alignlib.files import copy_file, open_inside, refuse_another, write_file
+from alignlib.files import copy_file, open_inside, refuse_another, scratch_folder, write_file
 from alignlib.imports.delivered import Delivered
 from alignlib.imports.drafting import Draft, draft
 from alignlib.imports.others import draft_other
@@ -196,12 +195,12 @@ def _find_header(
     if Path(name).suffix.lower() in WORKBOOKS:
         return _find_in_sheet(read_table(folder, Reading(file=name, **reading)), exports)
     at: int | None = None
-    with tempfile.TemporaryDirectory() as scratch:
-        write_file(Path(scratch) / "start.csv", text)
+    with scratch_folder() as scratch:
+        write_file(scratch / "start.csv", text)
         rest = {key: value for key, value in reading.items() if key != "encoding"}
         for skip in range(DEEPEST):
             try:
-                raw = read_table(Path(scratch), Reading(file="start.csv", **rest | {"skip_rows": skip}))
+                raw = read_table(scratch, Reading(file="start.csv", **rest | {"skip_rows": skip}))
             except AlignError as error:
                 if at is None and error.problems[0].code == "E-WIDTH":
                     continue

@@ -5,7 +5,6 @@ import json
 import re
 import secrets
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from alignlib.comments import Comment, approved, fingerprint, flags_of
 from alignlib.engagement import Reading, Settings, read_engagement
 from alignlib.errors import AlignError, Problem
-from alignlib.files import make_folder, sha256, write_file, writing
+from alignlib.files import make_folder, scratch_folder, sha256, write_file, writing
 from alignlib.instrument import read_instrument
 from alignlib.intake.parquet import write_rejected, write_rows
 from alignlib.intake.tables import ANSWERS, SQL_TYPES, TABLES, TYPES, Tables
@@ -49,15 +48,15 @@ def prepare(engagement_folder: Path, run_dir: Path) -> Settings:
     Raises AlignError with every problem of every file; then nothing is written.
     """
     settings = read_engagement(engagement_folder)
-    with tempfile.TemporaryDirectory() as scratch:
-        parts, row_counts, sources, notes, problems = take_in(engagement_folder, settings, Path(scratch))
+    with scratch_folder() as scratch:
+        parts, row_counts, sources, notes, problems = take_in(engagement_folder, settings, scratch)
         if problems:
             raise AlignError(problems)
         _blank_comments(parts, engagement_folder)
         _hide_people(parts, settings, engagement_folder)
         make_folder(run_dir, private=True)
         for name in kept_extracts(settings):
-            with writing(run_dir / EXTRACTS / name, private=True) as copy, (Path(scratch) / name).open("rb") as extract:
+            with writing(run_dir / EXTRACTS / name, private=True) as copy, (scratch / name).open("rb") as extract:
                 shutil.copyfileobj(extract, copy)
     prints: dict[str, str] = {}
     for name in TABLES:
@@ -112,8 +111,8 @@ def take_in(
     Tables of a database are extracted into ``scratch``, which is left behind only when it is given.
     """
     if scratch is None:
-        with tempfile.TemporaryDirectory() as own:
-            return take_in(engagement_folder, settings, Path(own))
+        with scratch_folder() as own:
+            return take_in(engagement_folder, settings, own)
     from alignlib.intake.database import databases, extract
     from alignlib.intake.mappings import map_input
     from alignlib.intake.read import read_table

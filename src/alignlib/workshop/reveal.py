@@ -1,7 +1,6 @@
 """What does the room see of a form once it is revealed? The audit's own diagnostics, on the room's own answers."""
 
 import json
-import tempfile
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from zlib import compress, decompress
 from alignlib.disclosure import ReleaseLog, audit_release
 from alignlib.engagement import Settings
 from alignlib.errors import AlignError, Problem
+from alignlib.files import scratch_folder
 from alignlib.release import as_coded
 from alignlib.result import Exhibit, Measure, Part, Result, Row, columns
 from alignlib.show import show
@@ -217,9 +217,9 @@ def docket(
     from alignlib.diagnostics import content, funnel, survey
     from alignlib.intake.snapshot import open_run, prepare
 
-    with tempfile.TemporaryDirectory(prefix="alignlib-") as scratch:
-        prepare(engagement, Path(scratch) / "run")
-        settings, tables = open_run(Path(scratch) / "run")
+    with scratch_folder() as scratch:
+        prepare(engagement, scratch / "run")
+        settings, tables = open_run(scratch / "run")
         settings = anonymous(settings)
         answered = tables_of(_rows_of(answers, pages, secret))
         _safe(answered, settings, secret, earlier)

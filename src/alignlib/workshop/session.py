@@ -20,7 +20,7 @@ import yaml
 
 from alignlib.engagement import Settings, read_engagement
 from alignlib.errors import AlignError, Problem
-from alignlib.files import make_folder, write_file
+from alignlib.files import make_folder, scratch_folder, write_file
 from alignlib.forms import read_form
 from alignlib.resources import read_resource
 from alignlib.words import legible, spelled
@@ -226,10 +226,10 @@ def _prepared(engagement: Path, settings: Settings) -> tuple[dict[str, Page], li
     from alignlib.intake.snapshot import open_run, prepare
 
     tables, notes = None, list[str]()
-    with tempfile.TemporaryDirectory(prefix="alignlib-") as scratch:
+    with scratch_folder() as scratch:
         try:
-            prepare(engagement, Path(scratch) / "run")
-            tables = open_run(Path(scratch) / "run")[1]
+            prepare(engagement, scratch / "run")
+            tables = open_run(scratch / "run")[1]
         except AlignError as error:
             notes = [f"The client's files are not read yet, so some forms are left out: {error.problems[0]}"]
         return pages(settings, tables), [*notes, *missing(settings, tables)]
