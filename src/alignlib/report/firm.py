@@ -63,8 +63,10 @@ def layout(deck: "Presentation", name: str) -> Any:
 
 def title_of(layout: Any) -> Any:
     """Which place of a layout, of whatever size, holds the title, if any does?"""
-    found = (each for each in layout.placeholders if each.placeholder_format.type in (1, 3) and each.width)
-    return next(found, None)
+    from pptx.enum.shapes import PP_PLACEHOLDER
+
+    titles = (PP_PLACEHOLDER.TITLE, PP_PLACEHOLDER.CENTER_TITLE)
+    return next((each for each in layout.placeholders if each.placeholder_format.type in titles and each.width), None)
 
 
 def _refused(what: str) -> AlignError:

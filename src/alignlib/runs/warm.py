@@ -75,8 +75,7 @@ def serve(channel: socket.socket, missing: list[str]) -> None:
             with suppress(KeyError):  # let go before
                 waiting.unregister(leashes[pid])
             leashes.pop(pid).close()
-        for pid in [pid for pid, until in leaving.items() if time.monotonic() > until]:
-            end(pid)
+        _end_late(leaving)
         end_strangers(set(leashes))
     _end_all(leashes)
 
@@ -177,6 +176,13 @@ def _ask_to_leave(pid: int) -> float:
     return time.monotonic() + SECONDS_TO_LEAVE
 
 
+def _end_late(leaving: dict[int, float]) -> None:
+    """Ends those that were asked to and did not do so in time."""
+    for pid, until in leaving.items():
+        if time.monotonic() > until:
+            end(pid)
+
+
 def _collect(leashes: dict[int, socket.socket]) -> list[int]:
     """Which of the forks have ended? Each leash is told how."""
     ended = []
@@ -198,8 +204,7 @@ def _end_all(leashes: dict[int, socket.socket]) -> None:
     until = time.monotonic() + SECONDS_TO_END
     while time.monotonic() < until:
         end_strangers(set(leaving))
-        for pid in [pid for pid, at in leaving.items() if time.monotonic() > at]:
-            end(pid)
+        _end_late(leaving)
         try:
             ended, _ = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:  # nobody is left
